@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+# worstday: one file, GNU make and pkg-config. `make help` lists the targets.
+#
+#   VARIANT=release|debug|san|cov   which build; objects live in $(O)/$(VARIANT)/
+#   O=DIR                           build folder (default build)
+#   V=1                             show commands          WERROR=1  warnings are errors
+
+VARIANT ?= release
+O       ?= build
+CC      ?= gcc
+B       := $(O)/$(VARIANT)
+Q       := $(if $(V),,@)
+MAKEFLAGS += --no-print-directory
+
+PACKAGES := build-essential pkg-config libyaml-dev libnl-3-dev libnl-route-3-dev libseccomp-dev \
+	libfiu-dev check libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev \
+	libpq-dev libpcre2-dev libcap-dev uidmap python3 python3-yaml libxml2-utils
+MODULES  := yaml-0.1 libnl-3.0 libnl-route-3.0 libcurl sqlite3 libpq libpcre2-8
+TILL_MODULES := libmicrohttpd jansson sqlite3 libcurl
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wredundant-decls \
+	-Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion
+FLAGS_release := -O2 -g
+FLAGS_debug   := -O0 -g3
+FLAGS_san     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_cov     := -O0 -g --coverage
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) $(FLAGS_$(VARIANT)) \
+	-Iharness -I. $(shell pkg-config --cflags $(MODULES) 2>/dev/null) $(CFLAGS)
+LIBS = $(shell pkg-config --libs $(MODULES) 2>/dev/null) -lm -lrt
+
+LIB_SRC  := $(sort $(wildcard harness/*/*.c) $(wildcard faults/*.c))
+MAIN_SRC := $(sort $(wildcard harness/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/check_*.c))
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+TILL_SRC := $(sort $(wildcard targets/till/*.c))
+LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
+MAIN_OBJ := $(MAIN_SRC:%.c=$(B)/%.o)
+TILL_OBJ := $(TILL_SRC:%.c=$(B)/%.o)
+UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+BENCHES  := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
+TILL_DIR := $(O)/targets/till
+
+.PHONY: all help deps build units run test test-unit test-cases bench fuzz soak tidy analyze format \
+	doc clean check-clang
+.DEFAULT_GOAL := all
+
+all: deps
+	$(Q)$(MAKE) build
+
+build: $(O)/worstday $(TILL_DIR)/till
+
+help:
+	@echo 'make run      install what is missing, build, run a real experiment, end in a verdict'
+	@echo 'make test     install what is missing, build, run all tests (under 10 minutes)'
+	@echo 'make deps     only install the Debian packages'
+	@echo 'make bench    the figures of the README, as ratios in one run'
+	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs'
+	@echo 'make fuzz     fuzz every parser for 60 s each'
+	@echo 'make analyze  clang-tidy and cppcheck     make tidy  house rules'
+
+# --- packages ------------------------------------------------------------------------------------
+deps:
+	@missing=$$(for p in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "installing Debian packages: $$missing"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive sh -c "apt-get update -qq && \
+			apt-get install -y -qq --no-install-recommends $$missing" >$(or $(TMPDIR),/tmp)/worstday-deps.$$$$ 2>&1 \
+		|| { cat $(or $(TMPDIR),/tmp)/worstday-deps.$$$$; rm -f $(or $(TMPDIR),/tmp)/worstday-deps.$$$$; \
+			echo "could not install: $$missing (run 'make deps' as root)"; exit 1; }; \
+		rm -f $(or $(TMPDIR),/tmp)/worstday-deps.$$$$; \
+	fi
+
+# --- build ---------------------------------------------------------------------------------------
+# The stamp changes when the flags do, and everything is rebuilt then.
+$(B)/flags: FORCE
+	@mkdir -p $(B); echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
+FORCE:
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  CC    $<')
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(B)/libworstday.a: $(LIB_OBJ)
+	@$(if $(V),,echo '  AR    $@')
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/worstday: $(MAIN_OBJ) $(B)/libworstday.a
+	@$(if $(V),,echo '  LD    $@')
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/till: $(TILL_OBJ)
+	@$(if $(V),,echo '  LD    $@')
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(shell pkg-config --libs $(TILL_MODULES) 2>/dev/null) -lm
+
+$(O)/worstday: $(B)/worstday FORCE
+	@cmp -s $< $@ || { mkdir -p $(@D); cp -f $< $@.new && mv -f $@.new $@; }
+$(TILL_DIR)/till: $(B)/till FORCE
+	@cmp -s $< $@ || { mkdir -p $(@D); cp -f $< $@.new && mv -f $@.new $@; }
+
+$(B)/unit/%: tests/unit/%.c $(B)/libworstday.a $(B)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  TEST  $@')
+	$(Q)$(CC) $(CFLAGS_ALL) $(shell pkg-config --cflags check) -MMD -MP -o $@ $< $(B)/libworstday.a \
+		$(LIBS) $(shell pkg-config --libs check)
+$(B)/bench/%: tests/bench/%.c $(B)/libworstday.a $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(B)/libworstday.a $(LIBS)
+
+units: $(UNITS)
+benches: $(BENCHES)
+
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+
+# --- the two commands ----------------------------------------------------------------------------
+run: all
+	$(O)/worstday run experiments/scenario/rush-hour.yml
+
+test: all
+	@MAKE='$(MAKE)' O='$(O)' VARIANT='$(VARIANT)' tests/run
+
+clean:
+	rm -rf $(O)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_FAULTS_FAULT_H
+#define WD_FAULTS_FAULT_H
+
+/*
+ * A fault is one file with one table. It knows its effect and nothing about
+ * when: the trial arms it and heals it. See faults/README.md.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "conf/experiment.h"
+#include "conf/target.h"
+
+struct stage;
+struct loop;
+
+enum fault_layer { LAYER_NONE, LAYER_PROCESS, LAYER_NET, LAYER_DISK, LAYER_CALL, LAYER_LIB, LAYER_CLOCK,
+	LAYER_RESOURCE, LAYER_DEVICE, LAYER_BANK };
+
+/**
+ * struct run - what the trial lends a fault for one activation (one arm …
+ * disarm). Several activations of one fault may overlap.
+ */
+struct run {
+	struct stage *stage;
+	struct loop *loop;
+	const struct target *target;
+	const struct experiment *experiment;
+	int64_t seed;
+	int fault;              /* index in the experiment */
+	int64_t activation;     /* 1, 2, ... */
+	const char *cause_node; /* where the trigger came from; NULL: time or progress */
+	const char *cause_service; /* "node/service" */
+	/* the trial's own; faults call run_fired and run_skipped */
+	void (*emit)(struct run *r, int kind, const char *node, const char *process,
+		     const char *object, const char *did);
+	void *trial;
+};
+/** run_fired - the target was altered: say where and what. @process: ordinal path or NULL. */
+void run_fired(struct run *r, const char *node, const char *process, const char *object,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/** run_skipped - there was nothing to alter this time (the process was already gone). */
+void run_skipped(struct run *r, const char *node, const char *object, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+struct fault_ops {
+	const char *name, *summary; /* "process.kill"; one line */
+	enum fault_layer layer;
+	const char *cost, *privilege; /* for the reference table: "none", "user namespaces" */
+	struct opt_table opts;
+	size_t state_size;
+	int (*probe)(char *why, size_t why_len);                      /* may this host do it? try it */
+	void (*check)(const void *opts, struct mark at, struct diag *diag); /* cross-field rules */
+	int (*check_target)(const void *opts, const struct target *t, struct mark at, struct diag *d);
+	int (*prepare)(struct run *r, const void *opts, void *state, struct err *e);
+	int (*arm)(struct run *r, const void *opts, void *state, struct err *e); /* returns once in effect */
+	int (*disarm)(struct run *r, const void *opts, void *state, struct err *e); /* idempotent */
+	void (*release)(struct run *r, void *state);
+	void (*describe)(const void *opts, struct buf *out); /* one sentence for the report */
+	const char *example;                                          /* YAML flow, for the reference */
+};
+
+extern const struct fault_ops *const fault_table[];
+extern const size_t fault_table_count;
+/** fault_kinds - the same as conf sees it; static storage, sorted by name. */
+const struct conf_kind *fault_kinds(size_t *ret_count);
+/** fault_table_check - each table complete? Returns 0, or -EINVAL naming the first gap. */
+int fault_table_check(struct err *e);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_BASE_STR_H
+#define WD_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** str_eq - both NULL, or equal. */
+bool str_eq(const char *a, const char *b);
+/** str_glob - shell-like match of the whole of s: `*`, `?`, `[a-z]`; no path rules. */
+bool str_glob(const char *pattern, const char *s);
+/** str_distance - Damerau-Levenshtein distance (optimal string alignment), case-insensitive. */
+size_t str_distance(const char *a, const char *b);
+/**
+ * str_nearest - the name most like `word`, or NULL when none is within half
+ * the word's length (for "did you mean"). @names: array of n strings.
+ */
+const char *str_nearest(const char *word, const char *const *names, size_t n);
+
+/**
+ * struct regex - a compiled PCRE2 pattern (8-bit, UTF off). The only place
+ * that knows the library.
+ */
+struct regex;
+struct err;
+/** regex_new - compile; the caller frees with regex_free. -EINVAL with the offset in the message. */
+int regex_new(struct regex **ret, const char *pattern, struct err *e);
+void regex_free(struct regex *re);
+/** regex_match - does it match anywhere in s[0..len)? Match effort is bounded. */
+bool regex_match(const struct regex *re, const char *s, size_t len);
+/** regex_group1 - first group (or whole match without groups) as offsets; false: no match. */
+bool regex_group1(const struct regex *re, const char *s, size_t len, size_t *ret_start,
+		  size_t *ret_len);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_CONF_EXPERIMENT_H
+#define WD_CONF_EXPERIMENT_H
+
+#include "conf/opt.h"
+#include "conf/when.h"
+
+/**
+ * struct conf_kind - a fault or a check as the loader sees it: a name and an
+ * option table. faults/table.c and judge/table.c hand arrays of these in, so
+ * that conf needs no arrow to them. Sorted by name.
+ */
+struct conf_kind {
+	const char *name, *summary;
+	struct opt_table opts;
+	/* cross-field rules; mark points at the item; NULL: none */
+	void (*check)(const void *opts, struct mark at, struct diag *diag);
+	const void *ops; /* the struct fault_ops / check_ops behind it */
+};
+struct conf_catalog {
+	const struct conf_kind *faults, *checks;
+	size_t faults_count, checks_count;
+};
+
+/** struct conf_item - one entry of `faults:` or `checks:`. */
+struct conf_item {
+	const struct conf_kind *kind;
+	void *opts;       /* owned, kind->opts.size bytes */
+	struct when when; /* faults only */
+	int64_t min_hits; /* faults only; default 1 */
+	struct mark mark;
+};
+
+enum arrivals_kind { ARRIVALS_POISSON, ARRIVALS_CONSTANT, ARRIVALS_BURST };
+/** struct arrivals - `poisson 4/min`, `constant 10/s`, `burst 20 every 10min`. Shop time. */
+struct arrivals {
+	enum arrivals_kind kind;
+	double per_s;       /* poisson, constant: shoppers per shop second */
+	int64_t burst;      /* burst: how many at once */
+	int64_t every_ns;   /* burst: shop ns between bursts */
+};
+
+enum lane_choice { LANE_SHORTEST, LANE_RANDOM, LANE_POOL };
+
+struct shoppers {
+	int64_t count;
+	struct arrivals arrivals;
+	struct strlist lanes;      /* node names or globs; default: the target's lanes */
+	struct strlist backup;     /* lanes that open only when another dies */
+	int lane_choice;           /* enum lane_choice */
+	struct range basket;
+	struct weights pay;        /* tender mix */
+	struct dur patience;       /* queueing time after which one walks out; ns < 0: endless */
+	int64_t pace_milli;
+	struct dur scan_time;      /* mean human time per item (2.9s shop, cv 0.5 lognormal) */
+	struct strmap pay_time;    /* tender → mean human time at the terminal (defaults in crowd) */
+	struct dur fixed_time;     /* greeting, bagging */
+	struct dur step_timeout;   /* system: a till that has not answered is unknown */
+	int64_t retries;           /* how often a cashier tries an unknown or failed step again */
+	double retap;              /* chance that an impatient shopper taps again while waiting */
+	double train;              /* share of shoppers with a train to catch */
+	struct dur train_slack;    /* a train leaves this long after arrival (shop) */
+	double void_share, refund_share, suspend_share; /* shares of shoppers who do this */
+	bool human_zero;           /* `human: none`: all human times zero (benchmarks) */
+};
+
+struct expect {
+	bool given;
+	char *check;
+	int verdict; /* index of VERDICT names: holds, violated, inconclusive */
+	char *until; /* YYYY-MM-DD */
+	char *why;
+	struct mark mark;
+};
+
+enum baseline_mode { BASELINE_EACH, BASELINE_ONCE, BASELINE_NEVER };
+
+struct windows { /* recovery */
+	struct dur width;   /* 5s */
+	int64_t in_a_row;   /* 3 */
+	double of_baseline; /* 90% */
+};
+
+/** struct experiment - one file, read and checked. Owned; experiment_free. */
+struct experiment {
+	char *path;       /* as given */
+	char *name;       /* path below experiments/ without .yml: "smoke/process.kill" */
+	char *text;       /* verbatim */
+	size_t text_len;
+	struct yaml_node *tree; /* with --set applied: resolved.yml is written from it */
+	char *title;
+	char *target;     /* name or path as written */
+	struct mark target_mark;
+	int64_t seed;     /* < 0: not given */
+	struct shoppers shoppers;
+	struct strmap env;      /* for every service of the target: {TILL_BUG: no-fsync} */
+	struct conf_item *faults, *checks;
+	size_t faults_count, checks_count;
+	struct expect expect;
+	int baseline;     /* enum baseline_mode */
+	struct dur settle;      /* cap, system, default 120s */
+	struct windows recovery;
+	struct dur warmup;      /* shop; sales before it are not judged for timing */
+	int64_t min_sales;      /* fewer judged sales make the trial inconclusive; default 1 */
+	struct dur deadline;    /* wall cap of the whole trial, system, default 30min */
+};
+
+/**
+ * experiment_load - read, type and check one file. @sets: `--set` assignments.
+ * All errors go into diag; returns NULL then. The target file is loaded
+ * separately (target_load) and cross-checked by experiment_check_target.
+ */
+struct experiment *experiment_load(const char *path, const struct conf_catalog *cat,
+				   const struct strlist *sets, struct diag *diag);
+void experiment_free(struct experiment *x);
+struct target;
+/** experiment_check_target - lanes, nodes and services named by the experiment exist; key and
+ * books fit the checks. Errors into diag. */
+int experiment_check_target(const struct experiment *x, const struct target *t, struct diag *diag);
+extern const struct opt_table experiment_table;
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_CONF_TARGET_H
+#define WD_CONF_TARGET_H
+
+#include "conf/opt.h"
+
+enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum end_state { END_RUNNING, END_EXITED, END_ANY };
+
+/** struct ready - how to tell that a service serves; at most one is set, none: started is ready. */
+struct ready {
+	char *http;    /* ":8080/health" on its own node: any 2xx */
+	char *tcp;     /* ":5432" */
+	char *log;     /* regex on a log line */
+	char *command; /* sh -c in the node: exit 0; polled */
+	struct dur within; /* system, default 30s */
+};
+
+struct service {
+	char *name;         /* unique in the target; "${node}" expanded: "lane-1/till" is node/name */
+	struct strlist run; /* argv; no shell. argv[0] relative: to the target's folder */
+	char *user;         /* the user it sees itself as; default the node's, "root" */
+	struct strmap env;
+	char *cwd;          /* default "/target" */
+	struct ready ready;
+	int restart;        /* enum restart_policy */
+	struct dur restart_delay;
+	int end;            /* enum end_state expected at the end of a trial */
+	int stop_signal;    /* OPT_ENUM of TERM, INT, QUIT, HUP: holds the signal number after loading */
+	struct dur stop_within; /* then SIGKILL */
+	bool forks;         /* its main process leaves daemons behind and exits 0 */
+	struct strlist after;   /* services (node/name or name) that must be ready first */
+	struct mark mark;
+};
+
+struct data_dir {
+	char *path;  /* inside the node */
+	char *seed;  /* folder relative to the target file that it starts from; NULL: empty */
+};
+
+struct node {
+	char *name;       /* hostname too */
+	int index;        /* 1-based within its group "lane-{1..3}", else 1 */
+	char *rootfs;     /* NULL: the host's /usr etc., read-only */
+	char *user;       /* default for its services */
+	struct strmap env;
+	struct data_dir *data;
+	size_t data_count;
+	struct strmap mounts;   /* path in the node → host path relative to the target file, read-only */
+	struct service *services;
+	size_t services_count;
+	struct mark mark;
+};
+
+/** struct prepare - a command run once in a node to fill its data; result cached and copied. */
+struct prepare {
+	char *node;
+	struct strlist run;
+	char *user;
+	struct strmap env;
+	struct strlist inputs;  /* files, folders (relative to target file) whose content keys the cache */
+	struct strlist with;    /* services that must be running meanwhile (a database) */
+	struct dur within;      /* system, default 10min */
+};
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+/** struct take - pull a value out of a reply into a variable. */
+struct take {
+	char *name;     /* variable; "receipt", "total", "currency", "approved" are told's fields */
+	char *pointer;  /* JSON pointer in the body */
+	char *header;
+	char *regex;    /* group 1, on the body */
+	char *cookie;
+	char *field;    /* constant or ${...} text */
+	bool required;
+};
+
+/** struct http_step - one request of an action. Exactly one of get/post/... is a URL path. */
+struct http_step {
+	int method;
+	char *url;             /* "/sales/${key}" or "http://store:8080/x" */
+	struct strmap headers;
+	char *json;            /* body as JSON text with ${...}; from the YAML tree */
+	struct strmap form;
+	char *body;            /* raw text body */
+	struct range ok;       /* status codes that mean success, default 200..299 */
+	char *ok_pattern;      /* regex the body must match too */
+	char *fail_pattern;    /* regex that means unknown even with an ok status (GraphQL errors) */
+	struct take *takes;
+	size_t takes_count;
+	char *only_if;         /* "tender=card": skip the step otherwise */
+	struct mark mark;
+};
+
+/* The action vocabulary, shared by http: and script: (and later counter:). */
+enum action {
+	ACT_OPEN_SESSION, ACT_SCAN, ACT_TOTAL, ACT_PAY, ACT_VOID, ACT_REFUND, ACT_SUSPEND,
+	ACT_RESUME, ACT_CLOSE, ACT_REPRINT, ACT_OVERRIDE, ACT_SELL, ACTIONS_COUNT
+};
+extern const char *const action_names[ACTIONS_COUNT]; /* "open-session", "scan", ... */
+
+struct http_action {
+	struct http_step *steps;
+	size_t count;
+	bool given;
+};
+
+enum driver_kind { DRIVER_HTTP, DRIVER_SCRIPT, DRIVER_NULL };
+struct driver {
+	int kind;
+	char *at;             /* node the requests leave from; "${lane}" by default */
+	/* http */
+	char *base;           /* "http://127.0.0.1:8000" */
+	struct strmap headers;
+	char *refused_pattern;     /* regex on the body */
+	struct range refused_status; /* first INT64_MIN: any status */
+	struct http_action actions[ACTIONS_COUNT];
+	bool session_per_shopper;  /* cookies and session variables: per lane (default) or per shopper */
+	/* script */
+	struct strlist script;     /* argv */
+	struct strlist script_ops; /* the actions it takes */
+	struct strmap script_env;
+	/* null: answers ok after nothing; for benchmarks */
+};
+
+struct good { /* an article on the shelf */
+	char *sku;
+	int64_t price; /* minor units; < 0: unknown */
+	double weight; /* popularity */
+};
+
+enum books_kind { BOOKS_NONE, BOOKS_SQLITE, BOOKS_POSTGRES, BOOKS_HTTP, BOOKS_COMMAND };
+struct books {
+	int kind;
+	char *node;
+	char *file;        /* sqlite: path in the node */
+	char *connect;     /* postgres: libpq string as used inside the node */
+	char *url;         /* http: JSON array of objects with the columns below */
+	struct strlist run; /* command: prints the same array, or one object per line */
+	/* SQL that yields columns by name. sales: key, total, [currency, receipt, series, lane,
+	 * state, time, tender]; payments: key, amount, tender; stock: sku, qty; receipts: series, number;
+	 * queue: n (unsynced sales). For http and command: "sales", "stock"... members of one object. */
+	char *sales, *payments, *stock, *receipts, *queue, *lines;
+	bool restart;      /* stop and start the services once before the last reading */
+};
+
+struct key_conf {
+	int plant;          /* field | amount | marker */
+	char *field;        /* the driver's variable that carries it, default "key" */
+	char *books;        /* documentation of the column; "sales.key" */
+	char *paper;        /* regex, group 1 */
+	char *bank;         /* field name */
+};
+enum key_plant { KEY_FIELD, KEY_AMOUNT, KEY_MARKER };
+
+/** struct target - one POS, read and checked. Owned; target_free. */
+struct target {
+	char *path;        /* target.yml */
+	char *folder;      /* absolute folder of it */
+	char *name, *title;
+	char *currency;    /* "EUR" */
+	struct key_conf key;
+	struct node *nodes;
+	size_t nodes_count;
+	struct strlist lanes;  /* node names in order; default: nodes named lane-* */
+	struct strmap vars;    /* ${name} in strings below */
+	struct prepare *prepare;
+	size_t prepare_count;
+	struct driver driver;
+	struct good *goods;
+	size_t goods_count;
+	char *goods_file;      /* CSV sku,price[,weight]; instead of goods: */
+	struct books books;
+	char *digest;          /* hex: of the target file and everything it names that is a file */
+};
+
+/**
+ * target_load - by name (targets/NAME/target.yml) or path. "lane-{1..3}:" is
+ * expanded to three nodes with ${node} and ${index}. Errors into diag; NULL then.
+ */
+struct target *target_load(const char *name_or_path, struct mark at, struct diag *diag);
+void target_free(struct target *t);
+const struct node *target_node(const struct target *t, const char *name);
+/** target_service - "store/store" or a unique service name; NULL if none. */
+const struct service *target_service(const struct target *t, const char *name,
+				     const struct node **ret_node);
+extern const struct opt_table target_table;
+
+#endif

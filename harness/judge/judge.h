@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_JUDGE_JUDGE_H
+#define WD_JUDGE_JUDGE_H
+
+/*
+ * Checks over ledgers. A check is one file with one ops table; it sees
+ * ledgers, options and base, nothing else, and returns holds, violated (with
+ * witnesses) or inconclusive. verdict.h combines them.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "conf/experiment.h"
+#include "conf/target.h"
+#include "ledger/ledger.h"
+
+enum verdict { HOLDS, INCONCLUSIVE, UNSUPPORTED, VIOLATED, BROKEN, VERDICTS_COUNT }; /* rising precedence */
+extern const char *const verdict_names[VERDICTS_COUNT]; /* "holds", "inconclusive", ... */
+/** verdict_exit - 0 holds, 1 violated, 2 inconclusive, 3 unsupported, 4 broken. */
+int verdict_exit(enum verdict v);
+static inline enum verdict verdict_worse(enum verdict a, enum verdict b)
+{
+	return a > b ? a : b;
+}
+
+/** struct fault_window - when a fault was in effect, from the event log. */
+struct fault_window {
+	int fault;
+	int64_t armed_ns, healed_ns;
+};
+
+/** struct trial_facts - what the trial knows besides the ledgers; also in aggregates.json. */
+struct trial_facts {
+	int64_t open_ns;      /* first intended arrival */
+	int64_t close_ns;     /* last shopper gone */
+	int64_t heal_ns;      /* last heal; -1: no fault was armed */
+	int64_t settled_ns;   /* quiescence; -1: never reached within the cap */
+	int64_t late_p99_ns;  /* noise guard: crowd start error */
+	int64_t timer_p99_ns; /* and loop timers */
+	double steal;         /* CPU steal share 0..1 over the trial */
+	double pressure;      /* PSI cpu some share 0..1; < 0 unknown */
+	bool books_read;      /* false: unreadable, books_why says */
+	char books_why[256];
+	bool has_start_books;
+	/* good day, for comparison; rate < 0: no baseline */
+	double baseline_rate; /* sales told ok per wall second */
+	int64_t baseline_p95_ns;
+};
+
+struct judge_in {
+	const struct ledgers *ledgers;
+	const struct sales *sales; /* joined once */
+	const struct experiment *experiment;
+	const struct target *target;
+	const struct trial_facts *facts;
+	const char *dir;           /* results directory (custom check) */
+};
+
+#define WITNESSES_MAX 20
+struct judgement {
+	enum verdict verdict;      /* HOLDS, VIOLATED or INCONCLUSIVE (BROKEN: the check itself failed) */
+	char figure[96];           /* "p99 12.3 s" */
+	char limit[96];            /* "<= 20 s"; may be empty */
+	char why[512];             /* one plain sentence */
+	int64_t judged;            /* how much there was to judge */
+	size_t violations;         /* all of them */
+	struct witness {
+		char *key;         /* owned; may be NULL */
+		char *what;        /* owned; one sentence */
+	} witness[WITNESSES_MAX];
+	size_t witnesses;
+};
+void judgement_done(struct judgement *j);
+/** judgement_witness - count a violation, keep the first WITNESSES_MAX with words. */
+void judgement_witness(struct judgement *j, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+struct check_ops {
+	const char *name, *summary;
+	struct opt_table opts;
+	bool timing;        /* the noise guard can make it inconclusive */
+	bool queue_based;   /* the pace limit of DESIGN.md applies */
+	bool needs_books;
+	/* cross-field rules, may be NULL */
+	void (*check)(const void *opts, struct mark at, struct diag *diag);
+	/* limit in ns that the noise guard compares with; 0: default. NULL: none */
+	int64_t (*limit_ns)(const void *opts, const struct experiment *x);
+	void (*judge)(const struct judge_in *in, const void *opts, struct judgement *ret);
+};
+extern const struct check_ops *const check_table[];
+extern const size_t check_table_count;
+/** check_kinds - the same as conf sees it; static storage, sorted by name. */
+const struct conf_kind *check_kinds(size_t *ret_count);
+
+/** struct fault_tally - how often each fault of the experiment was armed and fired. */
+struct fault_tally {
+	int64_t armed, fired, skipped;
+};
+
+struct trial_verdict {
+	enum verdict verdict;
+	char blame[32];            /* "", "baseline", "fault", "harness", "host" */
+	char why[512];             /* one plain sentence */
+	struct judgement *checks;  /* experiment->checks_count */
+	struct fault_tally *faults;
+	size_t checks_count, faults_count;
+	bool expected;             /* an expect: matched, so `verdict` was turned into holds */
+	char expect_note[256];
+};
+/**
+ * judge_trial - every check, the noise guard, fired faults, precedence,
+ * expect:. Ledgers must be loaded. Caller frees with trial_verdict_done.
+ */
+int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err *e);
+void trial_verdict_done(struct trial_verdict *v);
+/** judge_story - the story of one sale: every event and ledger line of it, in time order, as words. */
+void judge_story(const struct judge_in *in, const char *key, struct buf *out);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_STAGE_STAGE_H
+#define WD_STAGE_STAGE_H
+
+/*
+ * The stage: a slot holds what is kept between trials (user namespace, pooled
+ * network namespaces, the wire); a stage is the nodes of one trial.
+ *
+ *   worker (user + mount namespace of the run)
+ *     └─ per node: init (PID 1 of the node; own mount, PID, IPC, UTS namespace;
+ *        │         network namespace from the pool)
+ *        └─ per service: keeper (subreaper) ─ main process ─ …
+ *
+ * Everything dies with the worker (PR_SET_PDEATHSIG and namespaces); data lives
+ * on a tmpfs of the worker's mount namespace and dies with it too.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct loop;
+struct slot;
+struct stage;
+struct target;
+struct strmap;
+
+struct slot_opts {
+	const char *cache;  /* folder for prepared data; made when missing */
+	bool keep_net;      /* pool network namespaces between trials (default true in run) */
+};
+/** slot_new - call once per worker, before any thread: unshares the user and mount namespace. */
+int slot_new(struct slot **ret, const struct slot_opts *o, struct err *e);
+void slot_free(struct slot *s);
+
+/** struct probe - one line of `doctor`. */
+struct probe {
+	const char *name;
+	bool ok;
+	char why[256];    /* what was tried and how it failed */
+	char remedy[256]; /* what would make it work */
+};
+/** stage_probes - try each thing the stage needs, in a child; returns the count (<= max). */
+size_t stage_probes(struct probe *ret, size_t max);
+
+enum service_event { SERVICE_STARTED, SERVICE_READY, SERVICE_EXITED, SERVICE_KILLED };
+
+struct stage_hooks {
+	void *arg;
+	/* service: "node/name"; process: its ordinal path "store/0/0" (starts so far); did: words */
+	void (*service)(void *arg, enum service_event ev, const char *node, const char *service,
+			const char *process, const char *did);
+	/* one line of output, without newline */
+	void (*log)(void *arg, const char *node, const char *service, const char *line, size_t len);
+};
+
+struct stage_opts {
+	const struct target *target;
+	const struct strmap *env;  /* experiment's env:, for every service */
+	const char *logs;          /* folder for <node>.<service>.log; NULL: no logs kept */
+	int64_t log_cap;           /* bytes per log file; then it says "[log capped]" */
+	struct loop *loop;
+	struct stage_hooks hooks;
+	int64_t seed;
+};
+
+/**
+ * stage_prepare - run the target's prepare: steps when their cache entry is
+ * missing. *ret_ran tells. Uses a stage of its own.
+ */
+int stage_prepare(struct slot *s, const struct stage_opts *o, bool *ret_ran, struct err *e);
+
+/** stage_open - nodes up with fresh data, nothing started yet. */
+int stage_open(struct slot *s, const struct stage_opts *o, struct stage **ret, struct err *e);
+/** stage_start - start all services in `after:` order and wait until ready (runs the loop).
+ * -EPROTO with words when one is not ready in time, exits, ... : the target's fault, not ours. */
+int stage_start(struct stage *st, struct err *e);
+/** stage_stop - stop signal, wait stop_within, SIGKILL; all services of all nodes; runs the loop. */
+int stage_stop(struct stage *st, struct err *e);
+/** stage_free - kill what is left, unmount, return namespaces to the pool. */
+void stage_free(struct stage *st);
+
+/** What services did that they should not: unexpected end states as words; NULL: none. Owned by st. */
+const char *stage_misbehaved(const struct stage *st);
+
+/* Services are named "node/service"; globs allowed in stage_services. */
+struct service_state {
+	const char *node, *name; /* name: "node/service" */
+	bool running, ready, held_down;
+	int starts;              /* how often started */
+	pid_t main_pid;          /* as the worker sees it; 0: none */
+};
+/** stage_services - fill states of services matching the glob; returns the count. */
+size_t stage_services(struct stage *st, const char *glob, struct service_state *ret, size_t max);
+
+/**
+ * stage_signal - send sig to the service's whole tree (main process first, at
+ * once, through its pidfd), or only to the main process. Returns how many
+ * processes were signalled, or negative errno.
+ */
+int stage_signal(struct stage *st, const char *service, int sig, bool tree, struct err *e);
+/** stage_hold - while held the restart policy does not bring it back; release starts it again. */
+int stage_hold(struct stage *st, const char *service, bool hold, struct err *e);
+/** stage_restart - stop (politely or by SIGKILL) and start; asynchronous. */
+int stage_restart(struct stage *st, const char *service, bool polite, struct err *e);
+
+/** stage_netns - descriptor of the node's network namespace; borrowed; -ENOENT. */
+int stage_netns(struct stage *st, const char *node);
+/** stage_socket - socket(2) made inside the node's network namespace. */
+int stage_socket(struct stage *st, const char *node, int domain, int type, int protocol);
+/** stage_address - the node's IPv4 address text on the wire; NULL: no such node. Any node name or localhost. */
+const char *stage_address(struct stage *st, const char *node);
+/** stage_path - where a path of the node's data directories lies for the worker; caller frees; NULL. */
+char *stage_path(struct stage *st, const char *node, const char *path);
+/**
+ * stage_spawn - run argv inside the node (user as given or the node's), with
+ * pipes. Not a service: not counted, dies with the stage. Returns 0.
+ */
+struct spawned {
+	int in, out; /* owned by caller: write end of stdin, read end of stdout; stderr goes to logs */
+	int pidfd;   /* owned */
+};
+int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],
+		const struct strmap *env, struct spawned *ret, struct err *e);
+
+/* The guardian: a process that outlives the harness just long enough to clean up. */
+/** guardian_start - fork it; it holds a pidfd of this process. */
+int guardian_start(struct err *e);
+/** guardian_add, guardian_drop - a directory to remove (recursively) should we die. */
+int guardian_add(const char *dir);
+int guardian_drop(const char *dir);
+/** guardian_sweep - remove leftovers in root (results/) of runs whose processes are gone. */
+int guardian_sweep(const char *root);
+
+#endif

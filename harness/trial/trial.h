@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_TRIAL_TRIAL_H
+#define WD_TRIAL_TRIAL_H
+
+/*
+ * One trial: stage, services, shoppers and faults, heal, settle, stop, books,
+ * judge. The one loop. Files go to `dir`, a temporary name that the caller
+ * renames when the reports are written too.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "judge/judge.h"
+
+struct slot;
+struct err;
+
+enum trial_phase { PHASE_STAGE, PHASE_READY, PHASE_SHOP, PHASE_SETTLE, PHASE_STOP, PHASE_BOOKS,
+	PHASE_JUDGE, PHASE_DONE };
+extern const char *const phase_names[];
+
+/** struct trial_live - what a live view shows; in memory shared with the parent, written by the
+ * worker only; single words, torn reads are harmless. */
+struct trial_live {
+	volatile int phase;
+	volatile bool baseline;
+	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults, fired,
+		total;
+	char experiment[96];
+	char last[160]; /* latest event in words */
+};
+
+struct trial_in {
+	const struct experiment *experiment;
+	const struct target *target;
+	int64_t seed;
+	bool faults;             /* false: the good day */
+	const char *dir;         /* exists */
+	struct slot *slot;
+	struct trial_live *live; /* may be NULL */
+	const volatile sig_atomic_t *interrupted; /* 1: heal, judge, report; 2: stop at once */
+	double baseline_rate;    /* < 0 unknown */
+	int64_t baseline_p95_ns;
+};
+
+struct trial_out {
+	struct trial_verdict verdict;
+	struct trial_facts facts;
+	double rate;             /* sales told ok per wall second */
+	int64_t p95_ns;          /* checkout */
+	int64_t wall_ns, own_ns; /* whole trial; without POS start-up and shopping */
+	bool interrupted;
+	struct ledgers ledgers;  /* loaded, for the report */
+	struct sales sales;
+};
+/** trial_run - never returns an error for what the target does; < 0 means broken, e says why
+ * (out->verdict is then BROKEN too). Caller frees with trial_out_done. */
+int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e);
+void trial_out_done(struct trial_out *out);
+
+#endif
