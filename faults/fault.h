@@ -6,11 +6,11 @@
  * A fault is one file with one table. It knows its effect and nothing about
  * when: the trial arms it and heals it. See faults/README.md.
  */
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "conf/experiment.h"
 #include "conf/target.h"
@@ -33,8 +33,9 @@ struct run {
 	int64_t seed;
 	int fault;              /* index in the experiment */
 	int64_t activation;     /* 1, 2, ... */
+	bool lasts;             /* `for:` was given: the effect must last until disarm */
 	const char *cause_node; /* where the trigger came from; NULL: time or progress */
-	const char *cause_service; /* "node/service" */
+	const char *cause_service; /* "node/service"; NULL: not from a service */
 	/* the trial's own; faults call run_fired and run_skipped */
 	void (*emit)(struct run *r, int kind, const char *node, const char *process,
 		     const char *object, const char *did);
@@ -53,6 +54,7 @@ struct fault_ops {
 	const char *cost, *privilege; /* for the reference table: "none", "user namespaces" */
 	struct opt_table opts;
 	size_t state_size;
+	bool counts_hits;       /* it has operations of its own for `when: {nth: …}` without `on:` */
 	int (*probe)(char *why, size_t why_len);                      /* may this host do it? try it */
 	void (*check)(const void *opts, struct mark at, struct diag *diag); /* cross-field rules */
 	int (*check_target)(const void *opts, const struct target *t, struct mark at, struct diag *d);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trial/settle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/draw.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "conf/experiment.h"
+#include "conf/target.h"
+#include "ledger/ledger.h"
+#include "stage/stage.h"
+#include "trial/books.h"
+
+#define POLL_FIRST_NS (50 * NS_PER_MS)
+#define POLL_MAX_NS (500 * NS_PER_MS)
+#define REST_NS (2 * NS_PER_S) /* unchanged for so long counts as rest when the cap is reached */
+#define SERVICES_MAX 256
+
+struct settle {
+	const struct experiment *experiment;
+	const struct target *target;
+	uint64_t *awaited; /* owned: open-addressing set of key hashes, 0 = free */
+	size_t slots, count;
+};
+
+/* One look at the books. */
+struct look {
+	struct settle *settle;
+	uint64_t digest;
+	size_t found;
+	bool readable, queue_known;
+	int64_t queue;
+	uint64_t *seen; /* owned: keys of this look, so that a double is counted once */
+	size_t seen_slots;
+};
+
+static uint64_t key_hash(const char *key)
+{
+	uint64_t h = draw_object(key);
+
+	return h ? h : 1;
+}
+
+/* Insert into an open-addressing set; false when it was there. The set is never full. */
+static bool set_add(uint64_t *slots, size_t n, uint64_t h)
+{
+	size_t i = h & (n - 1);
+
+	while (slots[i] && slots[i] != h)
+		i = (i + 1) & (n - 1);
+	if (slots[i] == h)
+		return false;
+	slots[i] = h;
+	return true;
+}
+
+static bool set_has(const uint64_t *slots, size_t n, uint64_t h)
+{
+	size_t i = h & (n - 1);
+
+	while (n && slots[i] && slots[i] != h)
+		i = (i + 1) & (n - 1);
+	return n && slots[i] == h;
+}
+
+static void grow(struct settle *s)
+{
+	size_t n = s->slots ? s->slots * 2 : 1024;
+	uint64_t *bigger = xcalloc(n, sizeof(*bigger));
+
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->awaited[i])
+			set_add(bigger, n, s->awaited[i]);
+	free(s->awaited);
+	s->awaited = bigger;
+	s->slots = n;
+}
+
+struct settle *settle_new(const struct experiment *x, const struct target *t)
+{
+	struct settle *s = xcalloc(1, sizeof(*s));
+
+	s->experiment = x;
+	s->target = t;
+	return s;
+}
+
+void settle_free(struct settle *s)
+{
+	if (!s)
+		return;
+	free(s->awaited);
+	free(s);
+}
+
+void settle_told(struct settle *s, const struct told *told)
+{
+	if (!told->acknowledged || !told->key || (told->kind && strcmp(told->kind, "sale")))
+		return;
+	if ((s->count + 1) * 2 > s->slots)
+		grow(s);
+	if (set_add(s->awaited, s->slots, key_hash(told->key)))
+		s->count++;
+}
+
+static void look_row(void *arg, const struct book *b)
+{
+	struct look *l = arg;
+	uint64_t h;
+
+	/* Order-free digest: rows may come in any order. */
+	l->digest += draw_object(b->key ? b->key : "") * 31 + (uint64_t)b->what +
+		     (uint64_t)b->total * 7 + (uint64_t)b->qty * 13 +
+		     draw_object(b->state ? b->state : "") + draw_object(b->sku ? b->sku : "");
+	if (b->what != BOOK_SALE || !b->key)
+		return;
+	h = key_hash(b->key);
+	if (set_has(l->settle->awaited, l->settle->slots, h) && l->seen_slots &&
+	    set_add(l->seen, l->seen_slots, h))
+		l->found++;
+}
+
+static void look(struct settle *s, struct stage *st, struct look *ret)
+{
+	struct err e = { 0 };
+
+	*ret = (struct look){ .settle = s, .seen_slots = s->slots };
+	ret->seen = s->slots ? xcalloc(s->slots, sizeof(*ret->seen)) : NULL;
+	ret->readable = books_each(st, s->target, false, look_row, ret, &e) >= 0;
+	ret->queue_known = books_queue(st, s->target, &ret->queue, &e) >= 0;
+	free(ret->seen);
+	ret->seen = NULL;
+}
+
+/* Is every service where its target file says it should be at the end? */
+static bool services_at_rest(const struct settle *s, struct stage *st)
+{
+	struct service_state found[SERVICES_MAX];
+	size_t n = stage_services(st, "*", found, SERVICES_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct service *conf = target_service(s->target, found[i].name, NULL);
+
+		if (conf && conf->end == END_RUNNING && conf->restart != RESTART_NEVER &&
+		    (!found[i].running || !found[i].ready))
+			return false;
+	}
+	return true;
+}
+
+/* May we stop waiting, given two looks that agree since `same_since`? */
+static bool enough(const struct settle *s, const struct look *l, int64_t now, int64_t same_since,
+		   int64_t deadline)
+{
+	if (!l->readable || (l->queue_known && l->queue > 0))
+		return false;
+	if (l->found == s->count || l->queue_known)
+		return true;
+	return now >= deadline - POLL_MAX_NS && now - same_since >= REST_NS;
+}
+
+void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *stop,
+		 int64_t *ret_ns)
+{
+	int64_t start = clock_now(), cap = s->experiment->settle.ns;
+	int64_t deadline = start + cap, step = POLL_FIRST_NS, same_since = 0;
+	struct look now = { 0 }, last = { 0 };
+	bool have_last = false;
+
+	*ret_ns = -1;
+	if (s->target->books.kind == BOOKS_NONE) {
+		*ret_ns = start;
+		return;
+	}
+	while (!*stop && clock_now() < deadline) {
+		if (services_at_rest(s, st)) {
+			look(s, st, &now);
+			if (!have_last || now.digest != last.digest || !now.readable)
+				same_since = clock_now();
+			else if (enough(s, &now, clock_now(), same_since, deadline)) {
+				*ret_ns = same_since;
+				return;
+			}
+			last = now;
+			have_last = now.readable;
+		} else {
+			have_last = false;
+		}
+		loop_run_until(loop, stop, clock_now() + step);
+		step = step * 2 < POLL_MAX_NS ? step * 2 : POLL_MAX_NS;
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_TRIAL_TRIGGER_H
+#define WD_TRIAL_TRIGGER_H
+
+/*
+ * When faults happen. The one place that evaluates `when:`: it is told what
+ * goes on (a sale, a service, a log line), arms and heals faults, and writes
+ * armed, fired, skipped and healed into the event log.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stage/stage.h"
+
+struct err;
+struct experiment;
+struct ledger;
+struct loop;
+struct target;
+struct told;
+struct triggers;
+
+struct triggers_in {
+	const struct experiment *experiment;
+	const struct target *target;
+	struct stage *stage;
+	struct loop *loop;
+	struct ledger *ledger;
+	int64_t seed;
+};
+
+/** triggers_new - compile every `when:`; nothing is armed yet. Caller frees. */
+int triggers_new(struct triggers **ret, const struct triggers_in *in, struct err *e);
+/** triggers_free - also disarms what is still armed. */
+void triggers_free(struct triggers *t);
+
+/** triggers_open - the shop opens at open_ns (clock_now time): `at:` and `after:` count from here. */
+void triggers_open(struct triggers *t, int64_t open_ns);
+/** triggers_told - a sale was told; call before anything else is done with it. */
+void triggers_told(struct triggers *t, const struct told *told);
+/** triggers_service - @ev of "node/service". */
+void triggers_service(struct triggers *t, enum service_event ev, const char *node,
+		      const char *service);
+void triggers_log(struct triggers *t, const char *node, const char *service, const char *line,
+		  size_t len);
+/** triggers_heal - disarm everything and arm nothing more. */
+void triggers_heal(struct triggers *t);
+
+/** triggers_error - why arming or healing failed (the trial is broken), or NULL. */
+const char *triggers_error(const struct triggers *t);
+int64_t triggers_active(const struct triggers *t);
+int64_t triggers_fired(const struct triggers *t);
+/** triggers_healed_ns - clock_now time of the last heal; 0: none was armed. */
+int64_t triggers_healed_ns(const struct triggers *t);
+/** triggers_waiting - true while an `at:` still lies ahead: the shop is not over. */
+bool triggers_waiting(const struct triggers *t);
+
+#endif
