@@ -25,7 +25,8 @@ void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addi64(struct buf *b, int64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 /** buf_drop_front - remove the first n bytes (n <= len). */
 void buf_drop_front(struct buf *b, size_t n);
 /** buf_steal - hand over the heap string (never NULL, NUL-terminated); b is empty after. */

@@ -2,6 +2,7 @@
 #ifndef WD_BASE_DRAW_H
 #define WD_BASE_DRAW_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -17,7 +18,7 @@ struct draw {
 	uint64_t hit;     /* how many-eth time */
 };
 
-/** draw_u64 - 64 uniform bits. SipHash-2-4-like keyed mixing; stable across versions. */
+/** draw_u64 - 64 uniform bits: SipHash-2-4 keyed by the seed; stable across versions. */
 uint64_t draw_u64(struct draw d);
 /** draw_unit - uniform in [0, 1), 53 bits. */
 double draw_unit(struct draw d);
@@ -33,5 +34,7 @@ double draw_lognormal(struct draw d, double mean, double cv);
 unsigned draw_pick(struct draw d, const double *weights, unsigned n);
 /** draw_object - fold a logical path such as "store/0/0" into an object ordinal. */
 uint64_t draw_object(const char *path);
+/** draw_siphash - SipHash-2-4 of data under a 128-bit key; also a hash for tables. */
+uint64_t draw_siphash(uint64_t k0, uint64_t k1, const void *data, size_t len);
 
 #endif

@@ -7,7 +7,7 @@
 
 /*
  * A high dynamic range histogram of int64 values (ns): 3 significant digits
- * (2048 sub-buckets), 1 ns to about 2.9 hours, values beyond are clamped and
+ * (2048 sub-buckets), 1 ns to 4.9 hours, values beyond are clamped and
  * counted. After Gil Tene's HdrHistogram; written here because Debian has no C one.
  */
 struct hist;

@@ -36,7 +36,7 @@ void json_iter_init(struct json_iter *it, const struct json_val *container);
  * come from a validated text (json_parse). */
 bool json_next(struct json_iter *it, struct json_val *ret_key, struct json_val *ret_val);
 
-/** json_get - member of an object by (unescaped) name; type JSON_NONE when absent. */
+/** json_get - the first member of that (unescaped) name; type JSON_NONE when absent. */
 struct json_val json_get(const struct json_val *object, const char *name);
 /** json_pointer - RFC 6901 pointer ("/a/0/b"); type JSON_NONE when absent. */
 struct json_val json_pointer(const struct json_val *root, const char *pointer);
@@ -56,6 +56,11 @@ bool json_true(const struct json_val *v);
 /** json_add_string - quoted and escaped; invalid UTF-8 bytes become U+FFFD; NULL becomes null. */
 void json_add_string(struct buf *b, const char *s);
 void json_add_stringn(struct buf *b, const char *s, size_t n);
+/* The two steps of that, for writers with a buffer of their own: */
+/** json_plain - how many bytes of s[0..n) need no escape and are ASCII. */
+size_t json_plain(const char *s, size_t n);
+/** json_escape - encode the character at p (room: bytes left); returns how many bytes it took. */
+size_t json_escape(char out[static 6], const char *p, size_t room, size_t *ret_n);
 
 /** struct json_out - a small writer that puts the commas: json_obj/json_arr nest up to 32 deep. */
 struct json_out {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "base/str.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <pcre2.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+bool str_eq(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/*
+ * class_match - is c in the class that starts behind the '[' at p? Sets *ret_end
+ * behind the ']'; NULL when the class is not closed (the '[' is then literal).
+ */
+static bool class_match(const char *p, unsigned char c, const char **ret_end)
+{
+	bool negate = *p == '!' || *p == '^', in = false;
+	const char *first = p + negate;
+
+	for (p = first; *p && (*p != ']' || p == first); p++) {
+		unsigned char lo = (unsigned char)*p, hi = lo;
+
+		if (p[1] == '-' && p[2] && p[2] != ']') {
+			hi = (unsigned char)p[2];
+			p += 2;
+		}
+		in |= lo <= c && c <= hi;
+	}
+	*ret_end = *p ? p + 1 : NULL;
+	return in != negate;
+}
+
+/* one_match - match one non-star pattern element; sets *ret_next behind it. */
+static bool one_match(const char *p, char c, const char **ret_next)
+{
+	const char *end;
+
+	if (*p == '[') {
+		bool in = class_match(p + 1, (unsigned char)c, &end);
+
+		if (end) {
+			*ret_next = end;
+			return in;
+		}
+	}
+	*ret_next = p + 1;
+	return *p == '?' || *p == c;
+}
+
+bool str_glob(const char *pattern, const char *s)
+{
+	const char *p = pattern, *star = NULL, *resume = NULL, *next;
+
+	/* Only the latest star ever needs another try, so this is O(pattern × text). */
+	while (*s) {
+		if (*p == '*') {
+			star = ++p;
+			resume = s;
+		} else if (*p && one_match(p, *s, &next)) {
+			p = next;
+			s++;
+		} else if (star) {
+			p = star;
+			s = ++resume;
+		} else {
+			return false;
+		}
+	}
+	while (*p == '*')
+		p++;
+	return *p == '\0';
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+size_t str_distance(const char *a, const char *b)
+{
+	size_t na = strlen(a), nb = strlen(b), distance;
+	size_t *rows = xmalloc(3 * (nb + 1) * sizeof(*rows));
+	size_t *before = rows, *last = rows + nb + 1, *row = rows + 2 * (nb + 1);
+
+	for (size_t j = 0; j <= nb; j++)
+		last[j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		int ca = tolower((unsigned char)a[i - 1]);
+		size_t *free_row = before;
+
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			int cb = tolower((unsigned char)b[j - 1]);
+
+			row[j] = min_size(min_size(last[j], row[j - 1]) + 1, last[j - 1] + (ca != cb));
+			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
+			    cb == tolower((unsigned char)a[i - 2]))
+				row[j] = min_size(row[j], before[j - 2] + 1);
+		}
+		before = last;
+		last = row;
+		row = free_row;
+	}
+	distance = last[nb];
+	free(rows);
+	return distance;
+}
+
+const char *str_nearest(const char *word, const char *const *names, size_t n)
+{
+	size_t best = strlen(word) / 2 + 1;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t d = str_distance(word, names[i]);
+
+		if (d < best) {
+			best = d;
+			nearest = names[i];
+		}
+	}
+	return nearest;
+}
+
+/* ---- regular expressions ---- */
+
+/* Enough for any honest pattern over a page of text; a runaway one stops in some 10 ms. */
+#define MATCH_STEPS_MAX 1000000
+#define MATCH_HEAP_KIB_MAX 8192
+
+struct regex {
+	pcre2_code *code;               /* owned */
+	pcre2_match_context *effort;    /* owned; read only while matching */
+};
+
+int regex_new(struct regex **ret, const char *pattern, struct err *e)
+{
+	struct regex *re;
+	PCRE2_SIZE at;
+	int error;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &error, &at,
+					 NULL);
+
+	if (!code) {
+		char text[256] = "";
+
+		pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof(text));
+		return err_set(e, EINVAL, "/%s/: at offset %zu: %s", pattern, (size_t)at, text);
+	}
+	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* not available: the interpreter serves */
+	re = xcalloc(1, sizeof(*re));
+	re->code = code;
+	re->effort = pcre2_match_context_create(NULL);
+	if (!re->effort)
+		abort();
+	pcre2_set_match_limit(re->effort, MATCH_STEPS_MAX);
+	pcre2_set_heap_limit(re->effort, MATCH_HEAP_KIB_MAX);
+	*ret = re;
+	return 0;
+}
+
+void regex_free(struct regex *re)
+{
+	if (!re)
+		return;
+	pcre2_match_context_free(re->effort);
+	pcre2_code_free(re->code);
+	free(re);
+}
+
+bool regex_group1(const struct regex *re, const char *s, size_t len, size_t *ret_start,
+		  size_t *ret_len)
+{
+	/* Made per call, so that one pattern may be used by several threads. */
+	pcre2_match_data *found = pcre2_match_data_create(2, NULL);
+	PCRE2_SIZE *at;
+	int n;
+
+	if (!found)
+		abort();
+	n = pcre2_match(re->code, (PCRE2_SPTR)s, len, 0, 0, found, re->effort);
+	if (n >= 0) {
+		unsigned group = n != 1 && pcre2_get_ovector_pointer(found)[2] != PCRE2_UNSET;
+
+		at = pcre2_get_ovector_pointer(found) + 2 * group;
+		*ret_start = at[0];
+		*ret_len = at[1] > at[0] ? at[1] - at[0] : 0;
+	}
+	pcre2_match_data_free(found);
+	return n >= 0;
+}
+
+bool regex_match(const struct regex *re, const char *s, size_t len)
+{
+	size_t start, n;
+
+	return regex_group1(re, s, len, &start, &n);
+}
