@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny POS for the tests, which misbehaves on request (MODE=...).
+
+Expected: with MODE=good every promise holds; every other mode is one way in
+which software under test can be bad, and the harness must say so plainly.
+"""
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MODE = os.environ.get("MODE", "good")
+DATA = "/var/lib/pos"
+LOCK = threading.Lock()
+
+
+def database():
+    db = sqlite3.connect(DATA + "/pos.db", isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("CREATE TABLE IF NOT EXISTS sales(key TEXT PRIMARY KEY, total INT, number INTEGER)")
+    return db
+
+
+class Till(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    db = None
+
+    def log_message(self, *args):
+        pass
+
+    def reply(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.reply(503 if MODE == "never-ready" else 200, {"mode": MODE})
+
+    def do_POST(self):
+        sale = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        print("selling", sale["key"], flush=True)
+        if MODE == "broken-http":
+            self.wfile.write(b"HTTP/1.1 2OO fine\r\nContent-Length: minus one\r\n\r\n\x00\xff")
+            self.close_connection = True
+            return
+        if MODE == "hangs":
+            time.sleep(3600)
+        if MODE == "refuses":
+            self.reply(409, {"refused": "closed today"})
+            return
+        if MODE == "fills-disk":
+            with open(DATA + "/junk", "ab") as junk:
+                junk.write(b"x" * (64 << 20))
+        if MODE != "loses":
+            with LOCK:
+                self.db.execute(
+                    "INSERT OR IGNORE INTO sales VALUES(?, ?, 1 + (SELECT count(*) FROM sales))",
+                    (sale["key"], sale["total"]))
+        if MODE == "bad-books":
+            with open(DATA + "/pos.db", "r+b") as f:
+                f.write(b"this is not a database any more " * 200)
+        self.reply(200, {"receipt": sale["key"], "total": sale["total"]})
+
+
+def flood():
+    line = "x" * 1000
+    while True:
+        sys.stdout.write(line + "\n")
+
+
+def main():
+    if MODE == "exits":
+        print("cannot find my configuration", flush=True)
+        sys.exit(3)
+    if MODE == "ignores-term":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if MODE == "daemon" and os.fork():
+        os._exit(0)
+    if MODE == "flood":
+        threading.Thread(target=flood, daemon=True).start()
+    Till.db = database()
+    print("open", flush=True)
+    ThreadingHTTPServer(("0.0.0.0", 8000), Till).serve_forever()
+
+
+main()
