@@ -124,3 +124,36 @@ test: all
 
 clean:
 	rm -rf $(O)
+
+# --- longer work ---------------------------------------------------------------------------------
+bench: all benches
+	@O='$(O)' B='$(B)' tests/bench/run
+
+soak: all
+	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
+	$(O)/worstday run experiments/gate/till --seeds 25 -j2
+
+# Each parser's fuzzer for FUZZ_SECONDS from its kept corpus (tests/fuzz/corpus/NAME).
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+fuzz: deps
+	@dpkg-query -W -f='$${Status}' libclang-rt-14-dev 2>/dev/null | grep -q 'ok installed' || \
+		{ echo 'installing clang and libclang-rt-14-dev'; $$([ "$$(id -u)" = 0 ] || echo sudo) \
+		apt-get install -y -qq clang libclang-rt-14-dev >/dev/null; }
+	@mkdir -p $(O)/fuzz
+	@for f in $(FUZZ_SRC); do n=$$(basename $$f .c); echo "fuzz $$n for $(FUZZ_SECONDS) s"; \
+		clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -Iharness -I. \
+			$(shell pkg-config --cflags $(MODULES) 2>/dev/null) -o $(O)/fuzz/$$n $$f \
+			$(filter harness/base/%.c harness/conf/%.c harness/ledger/%.c,$(LIB_SRC)) $(LIBS) || exit 1; \
+		mkdir -p tests/fuzz/corpus/$${n#fuzz_} $(O)/fuzz/found-$$n; \
+		$(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=5 -verbosity=0 \
+			-print_final_stats=1 $(O)/fuzz/found-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
+
+analyze: deps
+	@command -v clang-tidy >/dev/null && command -v cppcheck >/dev/null || \
+		{ echo 'installing clang-tidy and cppcheck'; $$([ "$$(id -u)" = 0 ] || echo sudo) \
+		apt-get install -y -qq clang-tidy cppcheck >/dev/null; }
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--error-exitcode=1 -Iharness -I. $(LIB_SRC) $(MAIN_SRC)
+	clang-tidy --quiet $(LIB_SRC) $(MAIN_SRC) -- -std=gnu11 -D_GNU_SOURCE -Iharness -I. \
+		$(shell pkg-config --cflags $(MODULES) 2>/dev/null)
