@@ -55,7 +55,7 @@ struct weights {
 };
 
 enum opt_type {
-	OPT_BOOL,     /* bool: true | false */
+	OPT_BOOL,     /* bool: true | false; with two `values`, those words for false and true */
 	OPT_INT,      /* int64_t, bare number allowed */
 	OPT_DURATION, /* struct dur: 50ms, 2min, 1h30min; a unit is mandatory */
 	OPT_SIZE,     /* int64_t bytes: 64 KiB, 1MB; a unit is mandatory (B, kB, KiB, ...) */
@@ -73,6 +73,8 @@ enum opt_type {
 	OPT_STRUCTLIST, /* struct optlist of nested structs; `sub` */
 	OPT_STRUCTMAP,  /* struct optlist; each struct's first member is char *name from the key */
 	OPT_CUSTOM,   /* `parse` does it; for the few that are none of the above */
+	OPT_NUMBER,   /* double: a bare decimal, for the few that have no unit */
+	OPT_NODE,     /* const struct yaml_node *, borrowed: the caller reads it; `sub` is for help */
 	OPT_END_      /* private: ends a table */
 };
 
@@ -105,6 +107,8 @@ struct opt {
 	struct opt_table sub;
 	/* OPT_CUSTOM: fill *(field) from node; report into diag; return 0 or -EINVAL; `free` undoes. */
 	int (*parse)(const struct yaml_node *n, void *field, struct diag *diag);
+	/* the same, told where it is ("shoppers.arrivals") for its messages; wins over parse */
+	int (*parse_at)(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
 	void (*free)(void *field);
 	const char *help;     /* one line */
 	const char *example;  /* as written in a file; may be NULL */
@@ -119,6 +123,8 @@ struct opt {
  */
 int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark where,
 	      const char *path, void *out, struct diag *diag);
+/** opt_defaults - the same for a block that is absent as a whole: defaults, nothing is missing. */
+void opt_defaults(struct opt_table table, void *out);
 /** opt_free - free what opt_apply put into the struct (not the struct). */
 void opt_free(struct opt_table table, void *out);
 /** opt_parse_duration etc. - single values, for tables' defaults and for tests. 0 or -EINVAL + why. */
@@ -126,6 +132,21 @@ int opt_parse_duration(const char *text, enum domain domain, struct dur *ret, ch
 		       size_t why_len);
 int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len);
 int opt_parse_ratio(const char *text, double *ret, char *why, size_t why_len);
+int opt_parse_range(const char *text, struct range *ret, char *why, size_t why_len);
+int opt_parse_money(const char *text, int64_t *ret, char *why, size_t why_len);
+int opt_parse_int(const char *text, int64_t *ret, char *why, size_t why_len);
+/** opt_value - one scalar by its row: type and bounds. 0 or -EINVAL + why; owned strings are new. */
+int opt_value(const struct opt *row, const char *text, void *field, char *why, size_t why_len);
+/** opt_suggest - `; did you mean "x"?`, or nothing. names: count strings. Into ret (never too long). */
+void opt_suggest(const char *word, const char *const *names, size_t count, char *ret,
+		 size_t ret_len);
+/** strlist_add, strlist_done, strmap_get, strmap_set, strmap_done - owned lists and maps. */
+void strlist_add(struct strlist *l, const char *s, struct mark mark);
+void strlist_done(struct strlist *l);
+const char *strmap_get(const struct strmap *m, const char *key);
+/** strmap_set - replaces an earlier value. */
+void strmap_set(struct strmap *m, const char *key, const char *value, struct mark mark);
+void strmap_done(struct strmap *m);
 /** opt_help - "name (type, default, bounds): help" lines, indented; nested tables too. */
 struct buf;
 void opt_help(struct opt_table table, unsigned indent, struct buf *out);

@@ -28,7 +28,13 @@ struct when {
 	struct mark mark;
 };
 
-extern const struct opt_table when_table; /* one OPT_CUSTOM-free table if possible; help comes from it */
+/* The rows are for help and for reading; they fill a struct of when.c's own, not struct when. */
+extern const struct opt_table when_table;
+/** when_init - as if there were no `when:`: in effect from the first arrival to the end. */
+void when_init(struct when *w);
+/** when_parse_at - read `when:`; @path ("faults[2].when") for messages. @ret is valid after errors too. */
+int when_parse_at(const struct yaml_node *n, const char *path, struct when *ret,
+		  struct diag *diag);
 int when_parse(const struct yaml_node *n, struct when *ret, struct diag *diag);
 void when_done(struct when *w);
 /** when_describe - "after 40 sales, for 15 sales" in plain words. */

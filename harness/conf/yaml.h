@@ -28,14 +28,30 @@ struct yaml_node {
 		char *name;
 		struct mark mark;
 	} *keys;
+	char **files; /* root only, owned: names that marks of --set values point to */
+	size_t files_count;
 };
+
+#define YAML_DEPTH_MAX 64	   /* nesting beyond it is an error */
+#define YAML_SIZE_MAX (4 << 20)	   /* bytes in a file */
+#define YAML_PAIRS_MAX 10000	   /* keys in one map */
 
 /** yaml_load - parse text; NULL when there were errors (they are in diag). Caller frees. */
 struct yaml_node *yaml_load(const char *file, const char *text, size_t len, struct diag *diag);
 /** yaml_load_file - the same from disk; a missing file is an error at file:0. */
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag);
 void yaml_free(struct yaml_node *n);
+/** yaml_get - the value of a key; NULL: absent, or not a map. */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
+/** yaml_key_mark - where a key of a map stands; the map's own mark when it is absent. */
+struct mark yaml_key_mark(const struct yaml_node *map, const char *key);
+/** yaml_empty - no node at all, or a plain nothing, `~` or `null`. */
+bool yaml_empty(const struct yaml_node *n);
+/** yaml_new, yaml_push, yaml_put - building trees; push and put take over the child. */
+struct yaml_node *yaml_new(enum node_type type, struct mark mark);
+void yaml_push(struct yaml_node *list, struct yaml_node *item);
+void yaml_put(struct yaml_node *map, const char *key, struct mark key_mark,
+	      struct yaml_node *value);
 /**
  * yaml_set - `--set path=value`: put a value (itself parsed as YAML flow) at
  * "shoppers.count" or "faults[0].net.drop.rate"; makes missing maps. Marks of
