@@ -85,6 +85,10 @@ static void add_item(struct diag *d, struct mark at, bool note, const char *fmt,
 		d->items = xrealloc(d->items, d->items_size * sizeof(*d->items));
 	}
 	buf_vprintf(&message, fmt, ap);
+	/* The document may be gone when this is rendered: point to our copy of its name. */
+	for (const struct source *s = d->sources; s && at.file; s = s->next)
+		if (strcmp(s->file, at.file) == 0)
+			at.file = s->file;
 	d->items[d->items_count++] =
 		(struct item){.at = at, .message = buf_steal(&message), .note = note};
 }
