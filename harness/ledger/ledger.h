@@ -49,6 +49,7 @@ struct left {
 };
 
 enum book_what { BOOK_SALE, BOOK_PAYMENT, BOOK_STOCK, BOOK_RECEIPT, BOOK_LINE, BOOK_WHATS };
+extern const char *const book_names[BOOK_WHATS];
 /** struct book - one row of what the POS has recorded. */
 struct book {
 	int what;              /* enum book_what */
@@ -68,7 +69,7 @@ struct bank_rec {
 struct paper_rec {
 	int64_t t_ns;
 	const char *device, *key, *receipt, *text; /* masked text */
-	int64_t total;
+	int64_t total; /* INT64_MIN unknown */
 	bool cut;
 };
 struct drawer_rec {
@@ -96,7 +97,12 @@ struct event {
 	const char *node, *process, *object, *did; /* NULL: absent */
 };
 
-/* ---- writing ---- */
+/*
+ * ---- writing ----
+ * One thread writes. Lines are collected and written in large pieces; card
+ * numbers (ledger/mask.h) are masked in every string but the identifying ones
+ * (key, sku, basket, rrn).
+ */
 struct ledger;
 /** ledger_open - make the files in dir (which exists). */
 int ledger_open(struct ledger **ret, const char *dir, int64_t epoch_ns, struct err *e);
@@ -110,6 +116,8 @@ void ledger_book(struct ledger *l, const struct book *b);
 void ledger_bank(struct ledger *l, const struct bank_rec *r);
 void ledger_paper(struct ledger *l, const struct paper_rec *r);
 void ledger_drawer(struct ledger *l, const struct drawer_rec *r);
+/** ledger_flush - hand what is buffered to the kernel, so that readers and survivors see it. */
+void ledger_flush(struct ledger *l);
 /** ledger_failed - true once a write failed: the trial is broken and may stop early. */
 bool ledger_failed(const struct ledger *l);
 int64_t ledger_epoch(const struct ledger *l);
@@ -127,7 +135,8 @@ struct ledgers {
 	struct arena *arena; /* owns every string */
 };
 /** ledgers_load - read the *.ndjson of a results directory. Missing bank/paper/drawer are empty.
- * A torn last line is an error naming file and line. */
+ * A torn or corrupt line is an error naming file and line; unknown members are ignored. On
+ * failure nothing is left to free. */
 int ledgers_load(struct ledgers *ret, const char *dir, struct err *e);
 void ledgers_done(struct ledgers *l);
 
