@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Purpose: Ctrl-C at every stage. Expected: the first one heals, judges, reports and exits 130, the
+# second stops at once; SIGTERM likewise with 143. Buggy result: a hang, another exit code, no report.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+worstday=${WORSTDAY:-$top/build/worstday}
+work=$(mktemp -d "${TMPDIR:-/tmp}/wd-int-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+cat >"$work/long.yml" <<Y
+title: A long morning
+target: $top/tests/cases/pos/target.yml
+seed: 1
+baseline: never
+shoppers: {count: 1000, arrivals: constant 60/min, basket: 1..2, pace: 100x}
+faults:
+  - process.kill: {service: shop/pos}
+    when: {on: told ok, nth: 2}
+settle: 5s
+checks: [no-lost-sale]
+Y
+
+pause() { python3 -c 'import select,sys; select.select([], [], [], float(sys.argv[1]))' "$1"; }
+
+# signal, seconds before it, how many times, exit code
+one() {
+	local sig=$1 wait=$2 times=$3 want=$4 pid code
+	"$worstday" run --out "$work/results" "$work/long.yml" >"$work/out" 2>&1 </dev/null &
+	pid=$!
+	pause "$wait"
+	kill -s "$sig" $pid
+	if [ "$times" = 2 ]; then
+		pause 0.1
+		kill -s "$sig" $pid 2>/dev/null
+	fi
+	( pause 30; kill -9 $pid ) 2>/dev/null &
+	local watchdog=$!
+	wait $pid
+	code=$?
+	kill $watchdog 2>/dev/null
+	wait $watchdog 2>/dev/null
+	if [ $code != "$want" ]; then
+		echo "SIG$sig x $times after $wait s: exit $code, expected $want"
+		tail -n 15 "$work/out" | sed 's/^/    /'
+		failed=1
+	else
+		echo "ok SIG$sig x $times after $wait s: exit $code"
+	fi
+}
+for w in 0.05 0.3 1.0 2.0; do one INT $w 1 130; done
+one TERM 1.0 1 143
+for w in 0.05 0.5 1.5; do one INT $w 2 130; done
+if ! find "$work/results" -name report.html | grep -q .; then
+	echo "no report was written by the interrupted runs"
+	failed=1
+fi
+if find "$work/results" -name '.tmp*' -not -path '*/.cache/*' | grep -q .; then
+	echo "left behind:"; find "$work/results" -name '.tmp*'
+	failed=1
+fi
+exit $failed
