@@ -16,6 +16,7 @@ struct conf_kind {
 	/* cross-field rules; mark points at the item; NULL: none */
 	void (*check)(const void *opts, struct mark at, struct diag *diag);
 	const void *ops; /* the struct fault_ops / check_ops behind it */
+	bool needs_books; /* checks: cannot judge without the books */
 };
 struct conf_catalog {
 	const struct conf_kind *faults, *checks;
@@ -53,7 +54,8 @@ struct shoppers {
 	struct dur patience;       /* queueing time after which one walks out; ns < 0: endless */
 	int64_t pace_milli;
 	struct dur scan_time;      /* mean human time per item (2.9s shop, cv 0.5 lognormal) */
-	struct strmap pay_time;    /* tender → mean human time at the terminal (defaults in crowd) */
+	struct strmap pay_time;    /* tender → mean human time at the terminal, each a valid duration
+				    * (defaults in crowd) */
 	struct dur fixed_time;     /* greeting, bagging */
 	struct dur step_timeout;   /* system: a till that has not answered is unknown */
 	int64_t retries;           /* how often a cashier tries an unknown or failed step again */
@@ -64,10 +66,11 @@ struct shoppers {
 	bool human_zero;           /* `human: none`: all human times zero (benchmarks) */
 };
 
+enum expect_verdict { EXPECT_HOLDS, EXPECT_VIOLATED, EXPECT_INCONCLUSIVE };
 struct expect {
 	bool given;
-	char *check;
-	int verdict; /* index of VERDICT names: holds, violated, inconclusive */
+	char *check; /* one of the file's checks */
+	int verdict; /* enum expect_verdict */
 	char *until; /* YYYY-MM-DD */
 	char *why;
 	struct mark mark;
@@ -103,6 +106,7 @@ struct experiment {
 	struct dur warmup;      /* shop; sales before it are not judged for timing */
 	int64_t min_sales;      /* fewer judged sales make the trial inconclusive; default 1 */
 	struct dur deadline;    /* wall cap of the whole trial, system, default 30min */
+	const struct yaml_node *faults_node, *checks_node; /* private: part of tree */
 };
 
 /**
@@ -114,8 +118,9 @@ struct experiment *experiment_load(const char *path, const struct conf_catalog *
 				   const struct strlist *sets, struct diag *diag);
 void experiment_free(struct experiment *x);
 struct target;
-/** experiment_check_target - lanes, nodes and services named by the experiment exist; key and
- * books fit the checks. Errors into diag. */
+/** experiment_check_target - lanes, nodes and services named by the experiment exist; books are
+ * there for the checks that need them. Faults check what they name themselves (check_target).
+ * Errors into diag; 0 or -EINVAL. */
 int experiment_check_target(const struct experiment *x, const struct target *t, struct diag *diag);
 extern const struct opt_table experiment_table;
 

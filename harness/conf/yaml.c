@@ -488,20 +488,25 @@ static int read_file(const char *path, struct buf *out)
 	return n < 0 ? -errno : 0;
 }
 
+int yaml_read(const char *path, struct buf *out, struct diag *diag)
+{
+	int err = read_file(path, out);
+
+	if (err == 0)
+		return 0;
+	/* gives the name a home in diag: the caller's may be gone when this is shown */
+	diag_source(diag, path, "", 0);
+	diag_error(diag, (struct mark){ .file = path }, "cannot be read: %s", strerror(-err));
+	return err;
+}
+
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag)
 {
+	struct yaml_node *root = NULL;
 	struct buf text = { 0 };
-	struct yaml_node *root;
-	int err = read_file(path, &text);
 
-	if (err < 0) {
-		/* gives the name a home in diag: the caller's may be gone when this is shown */
-		diag_source(diag, path, "", 0);
-		diag_error(diag, (struct mark){ .file = path }, "cannot be read: %s", strerror(-err));
-		buf_done(&text);
-		return NULL;
-	}
-	root = yaml_load(path, text.data ? text.data : "", text.len, diag);
+	if (yaml_read(path, &text, diag) == 0)
+		root = yaml_load(path, text.data ? text.data : "", text.len, diag);
 	buf_done(&text);
 	return root;
 }

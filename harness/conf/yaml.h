@@ -38,6 +38,9 @@ struct yaml_node {
 
 /** yaml_load - parse text; NULL when there were errors (they are in diag). Caller frees. */
 struct yaml_node *yaml_load(const char *file, const char *text, size_t len, struct diag *diag);
+struct buf;
+/** yaml_read - the text of a file; -errno and a message at file:0 when it cannot be read. */
+int yaml_read(const char *path, struct buf *out, struct diag *diag);
 /** yaml_load_file - the same from disk; a missing file is an error at file:0. */
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag);
 void yaml_free(struct yaml_node *n);
@@ -59,7 +62,6 @@ void yaml_put(struct yaml_node *map, const char *key, struct mark key_mark,
  */
 int yaml_set(struct yaml_node **root, const char *assignment, struct diag *diag);
 /** yaml_write - canonical text of the tree (resolved.yml). */
-struct buf;
 void yaml_write(const struct yaml_node *n, struct buf *out);
 
 #endif
