@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The card terminal. Without --terminal the cashier's own device does it and
+ * the lane only applies the rules: online yes, offline up to the floor limit.
+ * With --terminal HOST:PORT we speak one line each way (to be ZVT one day):
+ *
+ *   PAY <key> <cents>   →  OK <approval> | NO <reason>
+ *   REV <key> <cents>   →  OK
+ *
+ * No word in time means nobody knows whether the card was charged, so we send
+ * a reversal and tell the shopper it did not work.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECT_MS 5000
+#define SHOPPER_MS 60000 /* finding the card takes its time */
+#define REVERSAL_MS 5000
+
+static int await(int fd, short events, int64_t until)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int64_t left = until - mono_ms();
+	int rc = poll(&p, 1, until < 0 ? -1 : left > 0 ? (int)left : 0);
+
+	return rc > 0 ? 0 : rc < 0 ? -errno : -ETIMEDOUT;
+}
+
+static int dial(const char *address)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+	char host[128];
+	int port, fd, rc;
+	char service[16];
+
+	if (sscanf(address, "%127[^:]:%d", host, &port) != 2)
+		return -EINVAL;
+	snprintf(service, sizeof(service), "%d", port);
+	if (getaddrinfo(host, service, &hints, &found))
+		return -EHOSTUNREACH;
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	rc = fd < 0 ? -errno : 0;
+	if (!rc && connect(fd, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS)
+		rc = -errno;
+	if (!rc)
+		rc = await(fd, POLLOUT, mono_ms() + CONNECT_MS);
+	freeaddrinfo(found);
+	if (rc && fd >= 0)
+		close(fd);
+	return rc ? rc : fd;
+}
+
+/* Reads up to the newline, which is cut off. */
+static int read_answer(int fd, char *ret, size_t size, int64_t until)
+{
+	size_t len = 0;
+	ssize_t n;
+	int rc;
+
+	while (len + 1 < size) {
+		rc = await(fd, POLLIN, until);
+		if (rc)
+			return rc;
+		n = read(fd, ret + len, 1);
+		if (n <= 0)
+			return -ECONNRESET;
+		if (ret[len] == '\n')
+			break;
+		len++;
+	}
+	ret[len] = '\0';
+	return 0;
+}
+
+static int converse(const char *address, const char *verb, const struct sale *s, int64_t ms,
+		    char *answer, size_t size)
+{
+	char line[KEY_MAX + 48];
+	int fd = dial(address), n, rc = 0;
+
+	if (fd < 0)
+		return fd;
+	n = snprintf(line, sizeof(line), "%s %s %lld\n", verb, s->key, (long long)s->total);
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
+		rc = -EIO;
+	if (!rc)
+		rc = read_answer(fd, answer, size, mono_ms() + ms);
+	close(fd);
+	return rc;
+}
+
+static int by_rule(const struct lane *l, const struct sale *s, char *why)
+{
+	if (atomic_load(&l->online) || s->total <= l->o->floor)
+		return 0;
+	snprintf(why, WHY_MAX, "store offline, card over the floor limit");
+	return -EACCES;
+}
+
+int card_authorise(const struct lane *l, const struct sale *s, char *why)
+{
+	char answer[128] = "";
+	int rc = by_rule(l, s, why);
+
+	if (rc || !l->o->terminal)
+		return rc;
+	rc = converse(l->o->terminal, "PAY", s, SHOPPER_MS, answer, sizeof(answer));
+	say("%s terminal key=%s amount=%lld answer=\"%s\" rc=%d", l->o->name, s->key,
+	    (long long)s->total, answer, rc);
+	if (!rc && !strncmp(answer, "OK", 2))
+		return 0;
+	snprintf(why, WHY_MAX, "%s", rc ? "card terminal does not answer" : "card declined");
+	if (rc)
+		card_reverse(l, s);
+	return rc ? -ETIMEDOUT : -EACCES;
+}
+
+void card_reverse(const struct lane *l, const struct sale *s)
+{
+	char answer[128] = "";
+	int rc = 0;
+
+	if (l->o->terminal)
+		rc = converse(l->o->terminal, "REV", s, REVERSAL_MS, answer, sizeof(answer));
+	say("%s reversal key=%s amount=%lld rc=%d", l->o->name, s->key, (long long)s->total, rc);
+}

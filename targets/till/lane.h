@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TILL_LANE_H
+#define TILL_LANE_H
+
+/*
+ * The lane: one checkout. Functions that a cashier's key leads to return an
+ * HTTP status: 200/201 done, 404 no such sale here, 409 refused and surely
+ * not booked, 503 it failed or nobody knows; `why` says it in words.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "db.h"
+#include "http_client.h"
+#include "http_server.h"
+#include "sale.h"
+#include "till.h"
+
+#define WHY_MAX 128
+#define BUCKETS 1024
+#define BASKETS_MAX 4096 /* remembered; the oldest are in the books or were left behind */
+
+enum basket_state { BASKET_OPEN, BASKET_PAID, BASKET_SUSPENDED, BASKET_VOID };
+
+struct basket {
+	struct sale sale;
+	enum basket_state state;
+	struct booked booked; /* when paid */
+	bool doubt;           /* the store may have booked it: we asked and heard nothing */
+	int users;            /* threads at work on it; protected by lane mutex */
+	struct basket *next;  /* in its bucket */
+	struct basket *newer; /* in order of age */
+};
+
+struct price {
+	char sku[NAME_MAX_];
+	int64_t price;
+};
+
+struct lane {
+	const struct options *o;
+	struct client *client;
+	struct db db;            /* offline.db: queue, price list, counters */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;  /* a basket is free, the queue has moved, or there is work */
+	struct basket *buckets[BUCKETS];  /* protected by mutex, like all below */
+	struct basket *oldest, *newest;
+	size_t baskets;
+	struct price *prices;    /* owned, sorted by sku */
+	size_t prices_count;
+	bool work;               /* for the sync thread */
+	atomic_bool online, closing;
+	_Atomic int64_t printer_rests_until; /* mono_ms */
+	pthread_t sync_thread;
+};
+
+/* lane_basket.c */
+/** basket_claim - the basket of this key, for us alone until basket_release; NULL: none. */
+struct basket *basket_claim(struct lane *l, const char *key);
+/** basket_claim_new - the same, made when there is none. */
+struct basket *basket_claim_new(struct lane *l, const char *key);
+void basket_release(struct lane *l, struct basket *b);
+/** basket_clear - no lines, open again; what we doubt we still doubt. */
+void basket_clear(struct basket *b);
+
+/* lane_sale.c */
+/** lane_begin - an empty basket under this key, or what it was sold as: look at ret->receipt. */
+int lane_begin(struct lane *l, const char *key, struct booked *ret);
+int lane_add(struct lane *l, const char *key, const char *sku, int64_t qty, struct booked *ret,
+	     char *why);
+int lane_total(struct lane *l, const char *key, struct booked *ret);
+/** lane_recall - a sale this lane has forgotten: in its queue, or in the books. 200 or 404. */
+int lane_recall(struct lane *l, const char *key, struct booked *ret);
+
+/* lane_pay.c */
+struct payment {
+	const char *tender;
+	int64_t amount; /* < 0: exactly the total */
+	int64_t change; /* out */
+};
+int lane_pay(struct lane *l, const char *key, struct payment *p, struct booked *ret, char *why);
+/** lane_override - by hand: cash, a typed price, flagged. */
+int lane_override(struct lane *l, const char *key, int64_t price, struct booked *ret, char *why);
+
+/* lane_undo.c */
+int lane_void(struct lane *l, const char *key, char *why);
+int lane_refund(struct lane *l, const char *key, struct booked *ret, char *why);
+int lane_reprint(struct lane *l, const char *key, struct booked *ret);
+
+/* lane_suspend.c */
+int lane_suspend(struct lane *l, const char *key, char *why);
+int lane_resume(struct lane *l, const char *key, struct booked *ret, char *why);
+
+/* lane_store.c */
+/** lane_ask - ask the store, once more if it does not answer; then we are offline. */
+void lane_ask(struct lane *l, const char *method, const char *path, const json_t *body,
+	      struct answer *ret);
+/** lane_ask_once - one try with its own key and time; tells nobody. */
+void lane_ask_once(struct lane *l, const char *path, const char *idem, const json_t *body,
+		   long timeout_ms, struct answer *ret);
+bool lane_online(struct lane *l);
+void lane_set_online(struct lane *l, bool online);
+/** lane_verdict - the status to tell for an answer, and why. */
+int lane_verdict(const struct answer *a, char *why);
+
+/* lane_offline.c */
+struct queued {
+	int64_t id, attempts;
+	char kind[NAME_MAX_], key[KEY_MAX], receipt[KEY_MAX];
+	json_t *body; /* owned */
+};
+struct queue_length {
+	int64_t queued, aside, total, oldest_ms;
+};
+int lane_offline_open(struct lane *l);
+/** lane_offline_sell - sell without the store: durable in the queue, numbered, within limits. */
+int lane_offline_sell(struct lane *l, const struct sale *s, struct booked *ret, char *why);
+/** lane_offline_void - take back a sale the store cannot be asked about now. */
+int lane_offline_void(struct lane *l, const char *key);
+/** lane_offline_find - sold offline here? 200 or 404. */
+int lane_offline_find(struct lane *l, const char *key, struct booked *ret);
+/** lane_offline_waiting - is anything of this key still to be brought to the store? */
+bool lane_offline_waiting(struct lane *l, const char *key);
+void lane_offline_length(struct lane *l, struct queue_length *ret);
+/** lane_offline_next - the oldest waiting with id > after; false: none. Free with queued_done. */
+bool lane_offline_next(struct lane *l, int64_t after, struct queued *ret);
+void queued_done(struct queued *q);
+/** lane_offline_mark - queued, synced or aside. */
+void lane_offline_mark(struct lane *l, int64_t id, const char *state, const char *why);
+int64_t lane_meta(struct lane *l, const char *name);
+int lane_set_meta(struct lane *l, const char *name, int64_t value);
+
+/* lane_sync.c */
+int lane_sync_start(struct lane *l);
+void lane_sync_stop(struct lane *l);
+/** lane_sync_wake - there is something to bring to the store, or to ask. */
+void lane_sync_wake(struct lane *l);
+/** lane_sync_wait - until the queue is empty or the time is up. True: empty. */
+bool lane_sync_wait(struct lane *l, int64_t ms);
+
+/* lane_prices.c */
+/** lane_prices_cached - the list as we last had it. */
+void lane_prices_cached(struct lane *l);
+/** lane_prices_fetch - today's, from the store. */
+int lane_prices_fetch(struct lane *l);
+/** lane_price - cents, < 0: unknown article. */
+int64_t lane_price(struct lane *l, const char *sku);
+
+/* lane_session.c */
+int lane_session_open(struct lane *l, char *id, size_t size);
+int lane_session_close(struct lane *l, json_t **ret, char *why);
+
+/* card.c */
+/** card_authorise - 0 approved, -EACCES declined (why says), -ETIMEDOUT no word. */
+int card_authorise(const struct lane *l, const struct sale *s, char *why);
+/** card_reverse - the money goes back. */
+void card_reverse(const struct lane *l, const struct sale *s);
+
+/* print.c */
+/** print_receipt - on paper if there is a printer that works; true then. */
+bool print_receipt(struct lane *l, const struct sale *s, const struct booked *b, bool copy);
+
+/* lane_http.c */
+extern const struct route lane_routes[];
+extern const size_t lane_routes_count;
+
+#endif

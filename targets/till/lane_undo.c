@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Void, refund, reprint: what a cashier does about a sale that was, or may have been. */
+#include "lane.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Behind what is already waiting for this key, or at once, or later. */
+static int void_at_store(struct lane *l, const char *key, char *why)
+{
+	json_t *body;
+	struct answer a;
+	int status;
+
+	if (lane_offline_waiting(l, key) || !lane_online(l))
+		return lane_offline_void(l, key);
+	body = json_pack("{s:s,s:s}", "key", key, "lane", l->o->name);
+	lane_ask(l, "POST", "/voids", body, &a);
+	json_decref(body);
+	status = a.status && a.status < 500 ? lane_verdict(&a, why) : lane_offline_void(l, key);
+	answer_done(&a);
+	return status;
+}
+
+int lane_void(struct lane *l, const char *key, char *why)
+{
+	struct basket *b = basket_claim(l, key);
+	bool only_here = b && b->state == BASKET_OPEN && !b->doubt, paid;
+	int status = 200;
+
+	if (!b)
+		b = basket_claim_new(l, key);
+	if (!b)
+		return 503;
+	paid = b->state == BASKET_PAID;
+	if (b->state != BASKET_VOID && !only_here)
+		status = void_at_store(l, key, why);
+	if (status <= 201) {
+		b->state = BASKET_VOID;
+		if (paid && !strcmp(b->sale.tender, "card"))
+			card_reverse(l, &b->sale);
+	}
+	say("%s void key=%s status=%d", l->o->name, key, status);
+	basket_release(l, b);
+	return status;
+}
+
+int lane_refund(struct lane *l, const char *key, struct booked *ret, char *why)
+{
+	json_t *body = json_pack("{s:s,s:s}", "key", key, "lane", l->o->name);
+	struct answer a;
+	int status;
+
+	lane_ask(l, "POST", "/refunds", body, &a);
+	json_decref(body);
+	status = lane_verdict(&a, why);
+	if (status <= 201 && !booked_decode(ret, a.body))
+		status = 503;
+	answer_done(&a);
+	say("%s refund key=%s status=%d", l->o->name, key, status);
+	return status;
+}
+
+int lane_reprint(struct lane *l, const char *key, struct booked *ret)
+{
+	struct basket *b = basket_claim(l, key);
+	struct sale nothing = {0};
+	int status;
+
+	if (b && b->state == BASKET_PAID) {
+		*ret = b->booked;
+		print_receipt(l, &b->sale, ret, true);
+		basket_release(l, b);
+		return 200;
+	}
+	if (b)
+		basket_release(l, b);
+	status = lane_recall(l, key, ret);
+	if (status == 200)
+		print_receipt(l, &nothing, ret, true);
+	return status;
+}

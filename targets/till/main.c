@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The till: one program, started as a store, as a lane, or once to set up the shop. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "signals.h"
+#include "till.h"
+
+static const char usage[] =
+	"till store --data DIR [--port 8080]\n"
+	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
+	"          [--printer DEVICE] [--terminal HOST:PORT] [--timeout MS]\n"
+	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
+	"till init --data DIR [--goods goods.csv] [--stock N]\n";
+
+static const struct mode {
+	const char *name;
+	int (*run)(const struct options *o);
+	int port;
+} modes[] = {
+	{"store", store_main, 8080},
+	{"lane", lane_main, 8000},
+	{"init", init_main, 0},
+};
+
+enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_PORT,
+	OPT_TIMEOUT, OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
+
+static const struct option longs[] = {
+	{"name", required_argument, NULL, OPT_NAME},
+	{"data", required_argument, NULL, OPT_DATA},
+	{"store", required_argument, NULL, OPT_STORE},
+	{"goods", required_argument, NULL, OPT_GOODS},
+	{"printer", required_argument, NULL, OPT_PRINTER},
+	{"terminal", required_argument, NULL, OPT_TERMINAL},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"floor", required_argument, NULL, OPT_FLOOR},
+	{"offline-count", required_argument, NULL, OPT_COUNT},
+	{"offline-sum", required_argument, NULL, OPT_SUM},
+	{"offline-age", required_argument, NULL, OPT_AGE},
+	{"stock", required_argument, NULL, OPT_STOCK},
+	{NULL, 0, NULL, 0},
+};
+
+static void set_text(struct options *o, int which, const char *text)
+{
+	const char **field = which == OPT_NAME	   ? &o->name :
+			     which == OPT_DATA	   ? &o->data :
+			     which == OPT_STORE	   ? &o->store :
+			     which == OPT_GOODS	   ? &o->goods :
+			     which == OPT_PRINTER  ? &o->printer :
+			     which == OPT_TERMINAL ? &o->terminal :
+						     NULL;
+
+	if (field)
+		*field = text;
+}
+
+static void set_number(struct options *o, int which, const char *text)
+{
+	int64_t n = strtoll(text, NULL, 10);
+	int64_t *field = which == OPT_TIMEOUT ? &o->timeout_ms :
+			 which == OPT_FLOOR   ? &o->floor :
+			 which == OPT_COUNT   ? &o->offline_count :
+			 which == OPT_SUM     ? &o->offline_sum :
+			 which == OPT_AGE     ? &o->offline_age_s :
+			 which == OPT_STOCK   ? &o->stock :
+						NULL;
+
+	if (field)
+		*field = n;
+	if (which == OPT_PORT)
+		o->port = (int)n;
+}
+
+static const struct mode *find_mode(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(modes[i].name, name))
+			return &modes[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct mode *mode = find_mode(argv[1]);
+	struct options o = {
+		.name = "lane-1",
+		.store = "http://store:8080",
+		.timeout_ms = 2000,
+		.floor = 5000,
+		.offline_count = 500,
+		.offline_sum = 2000000,
+		.offline_age_s = 86400,
+		.stock = 100000,
+	};
+	int opt;
+
+	if (mode)
+		o.port = mode->port;
+	while (mode && (opt = getopt_long(argc - 1, argv + 1, "", longs, NULL)) != -1) {
+		if (opt == '?')
+			mode = NULL;
+		else
+			set_text(&o, opt, optarg), set_number(&o, opt, optarg);
+	}
+	if (!mode || !o.data) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	signals_hold();
+	return mode->run(&o);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The receipt printer: ESC/POS to a device path. A printer that takes nothing
+ * for PRINT_MS is left alone for REST_MS, so that it slows one shopper, not
+ * every shopper; the receipt can be reprinted. A cash sale opens the drawer,
+ * which hangs on the printer.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PRINT_MS 2000
+#define REST_MS 10000
+#define PAPER_MAX 65536
+
+#define ESCPOS_INIT "\x1b@"
+#define ESCPOS_CUT "\x1dV\x41\x03"
+#define ESCPOS_DRAWER "\x1bp" /* then pin and times */
+
+struct paper {
+	char text[PAPER_MAX];
+	size_t len;
+};
+
+static void put(struct paper *p, const void *data, size_t len)
+{
+	if (p->len + len > sizeof(p->text))
+		return;
+	memcpy(p->text + p->len, data, len);
+	p->len += len;
+}
+
+static void put_line(struct paper *p, const char *label, int64_t cents)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%-28.28s %7lld.%02lld\n", label,
+			 (long long)(cents / 100), (long long)(cents % 100));
+
+	put(p, line, (size_t)n);
+}
+
+static void compose(struct paper *p, const struct sale *s, const struct booked *b, bool copy)
+{
+	static const char pulse[] = {0, 50, 50};
+	char line[KEY_MAX * 2 + 64];
+	int n;
+
+	put(p, ESCPOS_INIT, 2);
+	if (copy)
+		put(p, "*** COPY ***\n", 13);
+	for (size_t i = 0; i < s->count; i++) {
+		n = snprintf(line, sizeof(line), "%lld x %s", (long long)s->lines[i].qty,
+			     s->lines[i].sku);
+		put_line(p, line, s->lines[i].qty * s->lines[i].price);
+	}
+	put_line(p, "TOTAL " CURRENCY, b->total);
+	n = snprintf(line, sizeof(line), "%s\nReceipt %s\nRef %s\n%s\n", s->tender, b->receipt,
+		     s->key, b->offline ? "OFFLINE" : "");
+	put(p, line, (size_t)n);
+	put(p, ESCPOS_CUT, 4);
+	if (!copy && !strcmp(s->tender, "cash")) {
+		put(p, ESCPOS_DRAWER, 2);
+		put(p, pulse, sizeof(pulse));
+	}
+}
+
+static int write_all(int fd, const char *data, size_t len, int64_t until)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	while (len) {
+		ssize_t n = write(fd, data, len);
+		int64_t left = until - mono_ms();
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		} else if (left <= 0 || poll(&p, 1, (int)left) == 0) {
+			return -ETIMEDOUT;
+		}
+	}
+	return 0;
+}
+
+static int to_device(const char *device, const struct paper *p)
+{
+	int fd = open(device, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, p->text, p->len, mono_ms() + PRINT_MS);
+	close(fd);
+	return rc;
+}
+
+bool print_receipt(struct lane *l, const struct sale *s, const struct booked *b, bool copy)
+{
+	const char *device = l->o->printer;
+	struct paper paper = {.len = 0};
+	int rc;
+
+	if (!device)
+		return false;
+	if (mono_ms() < atomic_load(&l->printer_rests_until)) {
+		say("%s not-printed key=%s receipt=%s why=\"printer rests\"", l->o->name, s->key,
+		    b->receipt);
+		return false;
+	}
+	compose(&paper, s, b, copy);
+	rc = to_device(device, &paper);
+	if (rc)
+		atomic_store(&l->printer_rests_until, mono_ms() + REST_MS);
+	say("%s %s key=%s receipt=%s copy=%d%s%s", l->o->name, rc ? "not-printed" : "printed",
+	    s->key, b->receipt, copy, rc ? " why=" : "", rc ? strerror(-rc) : "");
+	return !rc;
+}

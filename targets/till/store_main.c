@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `till store`: open the books, serve until told to stop, finish what was begun. */
+#include "http_server.h"
+#include "lock.h"
+#include "signals.h"
+#include "store.h"
+#include "till.h"
+
+#include <unistd.h>
+
+#define LAST_CALL_US 200000 /* lanes hear "closing" for so long */
+
+static int serve(struct store *st, const struct options *o)
+{
+	int port;
+	struct server *server =
+		server_start(o->port, store_routes, store_routes_count, st, &port);
+
+	if (!server)
+		return 1;
+	say("store listening port=%d", port);
+	signals_wait();
+	say("store closing");
+	atomic_store(&st->closing, true);
+	usleep(LAST_CALL_US);
+	server_stop(server);
+	return 0;
+}
+
+int store_main(const struct options *o)
+{
+	struct store st = {0};
+	int lock = lock_take(o->data, "store"), rc;
+
+	if (lock < 0)
+		return 1;
+	rc = store_db_open(&st, o->data) ? 1 : 0;
+	if (!rc)
+		rc = serve(&st, o);
+	store_db_close(&st);
+	lock_drop(lock, o->data);
+	say("store stopped status=%d", rc);
+	return rc;
+}
