@@ -11,13 +11,15 @@ struct report_in {
 	const struct trial_out *out;
 	const char *dir;        /* where to write */
 	const char *final_dir;  /* where it will be found, for commands that reproduce */
+	const char *program;    /* how to call us; NULL: "worstday" */
+	const struct strlist *sets; /* --set as given, for commands that reproduce; NULL: none */
 };
 /** report_write - verdict.json junit.xml report.html aggregates.json latency.hgrm repro.sh. */
 int report_write(const struct report_in *r, struct err *e);
-/** report_terminal - verdict, each check with its figure, the first violation's story, how to
- * reproduce. @colour: ANSI. */
-void report_terminal(const struct report_in *r, FILE *out, bool colour);
-/** report_from_dir - rebuild report.html and the terminal text from a results directory. */
+/** report_from_dir - rebuild report.html and print the terminal text from a results directory;
+ * out NULL: only rebuild. */
 int report_from_dir(const char *dir, FILE *out, bool colour, struct err *e);
+/** report_show - print the terminal text of a results directory. @colour: ANSI. */
+int report_show(const char *dir, FILE *out, bool colour, struct err *e);
 
 #endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The good days that are known. One small file each, written to a temporary
+ * name and renamed, so that workers may race for it. Only a good day that held
+ * is remembered: a bad one is shown again with all its evidence.
+ */
+#include "explore/baseline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/draw.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "conf/experiment.h"
+#include "conf/target.h"
+#include "explore/store.h"
+#include "explore/version.h"
+
+/* What does not change the good day. */
+static bool is_load(const char *key)
+{
+	static const char *const others[] = { "title", "faults", "expect", "seed", "baseline",
+					      "target" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		if (str_eq(others[i], key))
+			return false;
+	}
+	return true;
+}
+
+char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed)
+{
+	struct buf b = { 0 };
+	char build[17];
+	uint64_t hash;
+	size_t i;
+
+	buf_printf(&b, "%s %lld %s\n", t->digest ? t->digest : t->path, (long long)seed,
+		   version_build(build));
+	for (i = 0; x->tree && i < x->tree->count; i++) {
+		if (!is_load(x->tree->keys[i].name))
+			continue;
+		buf_printf(&b, "%s:\n", x->tree->keys[i].name);
+		yaml_write(x->tree->items[i], &b);
+	}
+	hash = draw_object(b.data);
+	buf_done(&b);
+	return xasprintf("%016llx", (unsigned long long)hash);
+}
+
+static char *folder(const char *out)
+{
+	return xasprintf("%s/.cache/baseline", out);
+}
+
+bool baseline_find(const char *out, const char *key, struct baseline *ret)
+{
+	cleanup_free char *dir = folder(out), *name = xasprintf("%s.json", key);
+	size_t len;
+	cleanup_free char *text = store_read(dir, name, &len, NULL);
+	struct json_val root, rate, p95;
+
+	if (!text || json_parse(text, len, &root, NULL) < 0)
+		return false;
+	rate = json_get(&root, "rate");
+	p95 = json_get(&root, "p95_ns");
+	return json_double(&rate, &ret->rate) == 0 && json_int64(&p95, &ret->p95_ns) == 0;
+}
+
+int baseline_save(const char *out, const char *key, const struct baseline *b, struct err *e)
+{
+	cleanup_free char *dir = folder(out);
+	cleanup_free char *temp = xasprintf("%s.%ld", key, (long)getpid());
+	cleanup_free char *from = xasprintf("%s/%s", dir, temp);
+	cleanup_free char *to = xasprintf("%s/%s.json", dir, key);
+	struct buf text = { 0 };
+	struct json_out o = { .buf = &text };
+	int r = store_make(dir, e);
+
+	json_obj(&o, NULL);
+	json_f64(&o, "rate", b->rate);
+	json_i64(&o, "p95_ns", b->p95_ns);
+	json_obj_end(&o);
+	if (r == 0)
+		r = store_write(dir, temp, text.data, text.len, e);
+	if (r == 0 && rename(from, to) < 0)
+		r = err_errno(e, errno, "renaming %s", from);
+	buf_done(&text);
+	return r;
+}

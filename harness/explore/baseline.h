@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_EXPLORE_BASELINE_H
+#define WD_EXPLORE_BASELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct experiment;
+struct target;
+struct err;
+
+/** struct baseline - what a good day of the same file and seed was like. */
+struct baseline {
+	double rate;     /* sales told ok per wall second; < 0: unknown */
+	int64_t p95_ns;  /* checkout */
+};
+/**
+ * baseline_key - names the good day: target digest, load (the experiment
+ * without its faults), seed and this very program. Caller frees.
+ */
+char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed);
+/** baseline_find - true when that good day is known to hold. */
+bool baseline_find(const char *out, const char *key, struct baseline *ret);
+/** baseline_save - only of a good day that held. */
+int baseline_save(const char *out, const char *key, const struct baseline *b, struct err *e);
+
+#endif

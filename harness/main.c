@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worstday: launch point-of-sale software, give it a bad day, say whether the
+ * promises held. This file finds the verb and hands over; each verb is one
+ * cmd_*.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cmd.h"
+#include "explore/version.h"
+#include "faults/fault.h"
+
+const struct cmd *const cmd_table[] = {
+	&cmd_run, &cmd_validate, &cmd_list, &cmd_doctor, &cmd_replay, &cmd_report,
+};
+const size_t cmd_table_count = ARRAY_SIZE(cmd_table);
+
+static void usage(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "Usage: worstday VERB [OPTION]... [WORD]...\n\n"
+		     "Gives point-of-sale software a controlled bad day and says, with evidence,\n"
+		     "whether its promises held.\n\nVerbs:\n");
+	for (i = 0; i < cmd_table_count; i++)
+		fprintf(out, "  %-10s %s\n", cmd_table[i]->name, cmd_table[i]->summary);
+	fprintf(out, "\nworstday VERB --help shows the options of a verb; --version the version.\n"
+		     "Exit: 0 holds, 1 violated, 2 inconclusive, 3 unsupported, 4 broken,\n"
+		     "      64 usage, 65 bad file, 130 and 143 interrupted.\n");
+}
+
+static int unknown_verb(const char *word)
+{
+	const char *names[16], *near;
+	size_t i;
+
+	for (i = 0; i < cmd_table_count && i < ARRAY_SIZE(names); i++)
+		names[i] = cmd_table[i]->name;
+	near = str_nearest(word, names, i);
+	fprintf(stderr, "worstday: no verb \"%s\"", word);
+	if (near)
+		fprintf(stderr, "; did you mean \"%s\"?", near);
+	fprintf(stderr, "\nTry: worstday --help\n");
+	return EXIT_USAGE;
+}
+
+static const struct cmd *verb_find(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < cmd_table_count; i++) {
+		if (str_eq(cmd_table[i]->name, word))
+			return cmd_table[i];
+	}
+	return NULL;
+}
+
+static int verb_run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct cli c = { .program = argv[0], .argc = argc, .argv = argv };
+	struct err e = { 0 };
+	int r;
+
+	if (fault_table_check(&e) < 0) {
+		fprintf(stderr, "worstday: %s\n", e.msg);
+		return EXIT_BROKEN;
+	}
+	r = cli_parse(cmd, argc - 1, argv + 1, &c);
+	if (r < 0)
+		r = cmd->run(&c);
+	cli_done(&c);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cmd *cmd;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (str_eq(word, "--help") || str_eq(word, "-h") || str_eq(word, "help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (str_eq(word, "--version")) {
+		printf("worstday %s (%s)\n", WD_VERSION, version_commit());
+		return 0;
+	}
+	cmd = verb_find(word);
+	return cmd ? verb_run(cmd, argc, argv) : unknown_verb(word);
+}
