@@ -16,6 +16,8 @@
 #include "conf/target.h"
 #include "ledger/ledger.h"
 
+struct err;
+
 enum verdict { HOLDS, INCONCLUSIVE, UNSUPPORTED, VIOLATED, BROKEN, VERDICTS_COUNT }; /* rising precedence */
 extern const char *const verdict_names[VERDICTS_COUNT]; /* "holds", "inconclusive", ... */
 /** verdict_exit - 0 holds, 1 violated, 2 inconclusive, 3 unsupported, 4 broken. */
@@ -44,9 +46,13 @@ struct trial_facts {
 	bool books_read;      /* false: unreadable, books_why says */
 	char books_why[256];
 	bool has_start_books;
+	bool faults_off;      /* this is the good day: nothing was to be armed */
 	/* good day, for comparison; rate < 0: no baseline */
 	double baseline_rate; /* sales told ok per wall second */
 	int64_t baseline_p95_ns;
+	/* for the pace rule; <= 0 unknown: then taken from this trial's own healthy phase */
+	int64_t baseline_system_p50_ns; /* the POS's own time per checkout, real */
+	int64_t human_mean_ns;          /* human time per checkout, shop time */
 };
 
 struct judge_in {
@@ -82,15 +88,20 @@ struct check_ops {
 	struct opt_table opts;
 	bool timing;        /* the noise guard can make it inconclusive */
 	bool queue_based;   /* the pace limit of DESIGN.md applies */
+	/* does the pace limit apply with these options? NULL: as queue_based says */
+	bool (*paced)(const void *opts);
 	bool needs_books;
 	/* cross-field rules, may be NULL */
 	void (*check)(const void *opts, struct mark at, struct diag *diag);
-	/* limit in ns that the noise guard compares with; 0: default. NULL: none */
+	/* smallest limit in real ns that the noise guard compares with; 0: default. NULL: none */
 	int64_t (*limit_ns)(const void *opts, const struct experiment *x);
 	void (*judge)(const struct judge_in *in, const void *opts, struct judgement *ret);
+	const char *example; /* YAML flow, for the reference; may be NULL */
 };
 extern const struct check_ops *const check_table[];
 extern const size_t check_table_count;
+/** check_table_check - each table complete, sorted? Returns 0, or -EINVAL naming the first gap. */
+int check_table_check(struct err *e);
 /** check_kinds - the same as conf sees it; static storage, sorted by name. */
 const struct conf_kind *check_kinds(size_t *ret_count);
 
@@ -117,5 +128,17 @@ int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err
 void trial_verdict_done(struct trial_verdict *v);
 /** judge_story - the story of one sale: every event and ledger line of it, in time order, as words. */
 void judge_story(const struct judge_in *in, const char *key, struct buf *out);
+
+/**
+ * judge_windows - when faults were in effect, as disjoint windows in time
+ * order (overlapping ones of any fault merged, fault -1 then). *ret is heap.
+ */
+size_t judge_windows(const struct ledgers *l, struct fault_window **ret);
+/** judge_interval - 95 % confidence interval (Wilson) of a share seen k times in n; 0..1 for n = 0. */
+void judge_interval(int64_t k, int64_t n, double *ret_lo, double *ret_hi);
+/** judge_currency_exponent - decimals of a currency's minor unit: 2, but JPY 0, KWD 3, ... */
+int judge_currency_exponent(const char *currency);
+/** judge_money - "12.95 EUR" from minor units; currency may be NULL. */
+void judge_money(struct buf *out, int64_t amount, const char *currency);
 
 #endif

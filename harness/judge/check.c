@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. A check looks at every thing it can judge, counts it in
+ * `judged`, and files a witness for each broken promise. check_finish() turns
+ * that into a verdict: a proven violation stands whatever else is unclear;
+ * without one, an ambiguous key or nothing to judge makes it inconclusive, so
+ * that silence never counts as a pass.
+ */
+#include "judge/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+const char *const verdict_names[VERDICTS_COUNT] = {
+	[HOLDS] = "holds", [INCONCLUSIVE] = "inconclusive", [UNSUPPORTED] = "unsupported",
+	[VIOLATED] = "violated", [BROKEN] = "broken",
+};
+
+int verdict_exit(enum verdict v)
+{
+	static const int exits[VERDICTS_COUNT] = {
+		[HOLDS] = 0, [VIOLATED] = 1, [INCONCLUSIVE] = 2, [UNSUPPORTED] = 3, [BROKEN] = 4,
+	};
+
+	return exits[v];
+}
+
+/* ---- judgements ---- */
+
+void check_forget(struct judgement *j)
+{
+	for (size_t i = 0; i < j->witnesses; i++) {
+		free(j->witness[i].key);
+		free(j->witness[i].what);
+	}
+	j->witnesses = j->violations = 0;
+}
+
+void judgement_done(struct judgement *j)
+{
+	check_forget(j);
+	memset(j, 0, sizeof(*j));
+}
+
+void judgement_witness(struct judgement *j, const char *key, const char *fmt, ...)
+{
+	struct buf what = { 0 };
+	va_list ap;
+
+	j->violations++;
+	if (j->witnesses == WITNESSES_MAX)
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&what, fmt, ap);
+	va_end(ap);
+	j->witness[j->witnesses++] = (struct witness){ .key = key && *key ? xstrdup(key) : NULL,
+						       .what = buf_steal(&what) };
+}
+
+void check_inconclusive(struct judgement *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	j->verdict = INCONCLUSIVE;
+	va_start(ap, fmt);
+	vsnprintf(j->why, sizeof(j->why), fmt, ap);
+	va_end(ap);
+}
+
+bool sale_ambiguous(const struct sale *s, struct judgement *j)
+{
+	if (s->tolds <= 1)
+		return false;
+	if (j->verdict == HOLDS)
+		check_inconclusive(j, "key %s was used for %u different sales, so neither can be judged",
+				   key_text(s->key), s->tolds);
+	return true;
+}
+
+void check_finish(struct judgement *j, const char *nothing, const char *holds_fmt, ...)
+{
+	va_list ap;
+
+	if (j->violations) {
+		const char *key = j->witness[0].key;
+
+		j->verdict = VIOLATED;
+		if (key && !strstr(j->witness[0].what, key))
+			snprintf(j->why, sizeof(j->why), "%s: %s", key, j->witness[0].what);
+		else
+			snprintf(j->why, sizeof(j->why), "%s", j->witness[0].what);
+		return;
+	}
+	if (j->verdict != HOLDS)
+		return;
+	if (j->judged == 0) {
+		check_inconclusive(j, "nothing to judge: %s", nothing);
+		return;
+	}
+	va_start(ap, holds_fmt);
+	vsnprintf(j->why, sizeof(j->why), holds_fmt, ap);
+	va_end(ap);
+}
+
+/* ---- what a record means ---- */
+
+static bool starts_with(const char *s, const char *prefix)
+{
+	return s && strncasecmp(s, prefix, strlen(prefix)) == 0;
+}
+
+enum kind told_kind(const struct told *t)
+{
+	if (!t->kind)
+		return KIND_SALE;
+	if (starts_with(t->kind, "void"))
+		return KIND_VOID;
+	if (starts_with(t->kind, "refund"))
+		return KIND_REFUND;
+	return starts_with(t->kind, "override") ? KIND_OVERRIDE : KIND_SALE;
+}
+
+static void tally_row(const struct book *b, struct tally_rows *ret)
+{
+	const char *state = b->state;
+
+	if (starts_with(state, "void") || starts_with(state, "cancel") ||
+	    starts_with(state, "storno")) {
+		ret->voids++;
+	} else if (starts_with(state, "refund") || starts_with(state, "return") ||
+		   (b->total < 0 && b->total != INT64_MIN)) {
+		if (!ret->refunds++)
+			ret->refund = b;
+	} else if (!ret->sales++) {
+		ret->sale = b;
+	}
+}
+
+static uint64_t key_hash(const char *s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static int row_order(const void *a, const void *b)
+{
+	const struct row_ref *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return x->book < y->book ? -1 : x->book > y->book;
+}
+
+void rows_index(struct rows *r, const struct ledgers *l, enum book_what what)
+{
+	*r = (struct rows){ .at = xcalloc(l->book_count + 1, sizeof(*r->at)) };
+	for (size_t i = 0; i < l->book_count; i++) {
+		const struct book *b = &l->book[i];
+
+		if (b->what == (int)what && !b->start && b->key && *b->key)
+			r->at[r->count++] = (struct row_ref){ key_hash(b->key), b };
+	}
+	qsort(r->at, r->count, sizeof(*r->at), row_order);
+}
+
+void rows_build(struct rows *r, const struct judge_in *in)
+{
+	bool needed = false;
+
+	*r = (struct rows){ 0 };
+	for (size_t i = 0; i < in->sales->count && !needed; i++)
+		needed = in->sales->at[i].books > 1;
+	if (needed)
+		rows_index(r, in->ledgers, BOOK_SALE);
+}
+
+void rows_done(struct rows *r)
+{
+	free(r->at);
+	*r = (struct rows){ 0 };
+}
+
+const struct book *rows_next(const struct rows *r, const char *key, size_t *at)
+{
+	uint64_t hash = key_hash(key);
+	size_t lo = 0, hi = r->count;
+
+	if (*at == SIZE_MAX) {
+		while (lo < hi) {
+			size_t mid = lo + (hi - lo) / 2;
+
+			if (r->at[mid].hash < hash)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		*at = lo;
+	}
+	while (*at < r->count && r->at[*at].hash == hash) {
+		const struct book *b = r->at[(*at)++].book;
+
+		if (strcmp(b->key, key) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+void rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret)
+{
+	const struct book *b;
+	size_t at = SIZE_MAX;
+
+	*ret = (struct tally_rows){ 0 };
+	if (s->books == 1 && s->book)
+		tally_row(s->book, ret);
+	else if (s->books > 1)
+		while ((b = rows_next(r, s->key, &at)))
+			tally_row(b, ret);
+}
+
+size_t books_unkeyed(const struct ledgers *l)
+{
+	size_t end = 0, start = 0;
+
+	for (size_t i = 0; i < l->book_count; i++) {
+		const struct book *b = &l->book[i];
+
+		if (b->what == BOOK_SALE && (!b->key || !*b->key))
+			*(b->start ? &start : &end) += 1;
+	}
+	return end > start ? end - start : 0;
+}
+
+/* ---- words ---- */
+
+const char *dur_text(char *buf, int64_t ns)
+{
+	double s = (double)ns / (double)NS_PER_S;
+
+	if (ns < NS_PER_MS)
+		snprintf(buf, DUR_TEXT, "%.0f us", s * 1e6);
+	else if (ns < NS_PER_S)
+		snprintf(buf, DUR_TEXT, "%.3g ms", s * 1e3);
+	else if (ns < 120 * NS_PER_S)
+		snprintf(buf, DUR_TEXT, "%.1f s", s);
+	else
+		snprintf(buf, DUR_TEXT, "%" PRId64 " min %" PRId64 " s", ns / (60 * NS_PER_S),
+			 ns / NS_PER_S % 60);
+	return buf;
+}
+
+static const struct {
+	char code[4];
+	int exponent;
+} exponents[] = {
+	{ "BHD", 3 }, { "CLP", 0 }, { "IQD", 3 }, { "ISK", 0 }, { "JOD", 3 }, { "JPY", 0 },
+	{ "KRW", 0 }, { "KWD", 3 }, { "LYD", 3 }, { "OMR", 3 }, { "PYG", 0 }, { "TND", 3 },
+	{ "UGX", 0 }, { "VND", 0 }, { "XAF", 0 }, { "XOF", 0 },
+};
+
+int judge_currency_exponent(const char *currency)
+{
+	for (size_t i = 0; currency && i < sizeof(exponents) / sizeof(exponents[0]); i++)
+		if (strcasecmp(currency, exponents[i].code) == 0)
+			return exponents[i].exponent;
+	return 2;
+}
+
+void judge_money(struct buf *out, int64_t amount, const char *currency)
+{
+	char text[MONEY_TEXT];
+
+	buf_adds(out, money_text(text, amount, currency));
+}
+
+const char *money_text(char *buf, int64_t amount, const char *currency)
+{
+	int exponent = judge_currency_exponent(currency);
+	uint64_t abs = amount < 0 ? -(uint64_t)amount : (uint64_t)amount, unit = 1;
+	const char *sign = amount < 0 ? "-" : "", *gap = currency && *currency ? " " : "";
+
+	for (int i = 0; i < exponent; i++)
+		unit *= 10;
+	if (exponent)
+		snprintf(buf, MONEY_TEXT, "%s%" PRIu64 ".%0*" PRIu64 "%s%.8s", sign, abs / unit,
+			 exponent, abs % unit, gap, currency ? currency : "");
+	else
+		snprintf(buf, MONEY_TEXT, "%s%" PRIu64 "%s%.8s", sign, abs, gap,
+			 currency ? currency : "");
+	return buf;
+}
+
+/* ---- limits ---- */
+
+int limit_parse(const struct yaml_node *n, void *field, struct diag *diag)
+{
+	struct limit *l = field;
+	char why[128] = "";
+	char *end;
+
+	if (n->type != NODE_SCALAR) {
+		diag_error(diag, n->mark, "a count (3) or a share (2%%) is wanted here");
+		return -EINVAL;
+	}
+	l->given = true;
+	l->is_ratio = strchr(n->text, '%') != NULL;
+	if (l->is_ratio) {
+		if (opt_parse_ratio(n->text, &l->ratio, why, sizeof(why)) == 0)
+			return 0;
+	} else {
+		errno = 0;
+		l->count = strtoll(n->text, &end, 10);
+		if (n->len && !*end && !errno && l->count >= 0)
+			return 0;
+	}
+	diag_error(diag, n->mark, "\"%s\" is neither a count (3) nor a share (2%%)%s%s", n->text,
+		   *why ? ": " : "", why);
+	return -EINVAL;
+}
+
+void limit_text(const struct limit *l, const char *op, char *buf, size_t size)
+{
+	if (l->is_ratio)
+		snprintf(buf, size, "%s %.4g %%", op, l->ratio * 100);
+	else
+		snprintf(buf, size, "%s %" PRId64, op, l->count);
+}
+
+/* ---- time ---- */
+
+double pace_of(const struct experiment *x)
+{
+	int64_t milli = x->shoppers.pace_milli;
+
+	return milli > 0 ? (double)milli / 1000 : 1;
+}
+
+int64_t shop_ns(const struct experiment *x, int64_t wall_ns)
+{
+	int64_t milli = x->shoppers.pace_milli;
+
+	if (milli <= 0 || milli == 1000)
+		return wall_ns;
+	return (int64_t)((__int128)wall_ns * milli / 1000);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_JUDGE_CHECK_H
+#define WD_JUDGE_CHECK_H
+
+/*
+ * What the checks share: what a told outcome promises, what rows of the books
+ * mean, samples and percentiles, phases, limits. Private to judge/.
+ *
+ * The promise of a key, from what its shopper was told:
+ *
+ *   sale      acknowledged          exactly one sale in the books, right amount
+ *             refused               none
+ *             unknown               at most one
+ *   void      told ok               nothing left: every sale row taken back by a void or refund row
+ *             else                  at most one
+ *   refund    told ok               sold and given back: some row; at most one of each sort
+ *             else                  at most one sale row, at most one refund row
+ *
+ * "acknowledged" overrides refused. A row of the books counts as void when its
+ * state begins with void, cancel or storno; as refund when its state begins
+ * with refund or return, or its amount is negative; as sale otherwise: which
+ * rows are sales at all (not suspended, not open) is the target's SQL to say.
+ */
+#include "judge/judge.h"
+
+enum kind { KIND_SALE, KIND_OVERRIDE, KIND_VOID, KIND_REFUND };
+/** told_kind - the kind word as a number; unknown words are sales. */
+enum kind told_kind(const struct told *t);
+/** told_acked - the shopper may leave with the goods. */
+static inline bool told_acked(const struct told *t)
+{
+	return t->acknowledged || t->outcome == TOLD_OK;
+}
+static inline bool told_refused(const struct told *t)
+{
+	return !told_acked(t) && t->outcome == TOLD_REFUSED;
+}
+
+/** struct rows - sale rows of the books by key, for keys with several; built once per check. */
+struct rows {
+	struct row_ref {
+		uint64_t hash;
+		const struct book *book;
+	} *at; /* owned; sorted by hash, then order in the file */
+	size_t count;
+};
+void rows_build(struct rows *r, const struct judge_in *in);
+void rows_done(struct rows *r);
+/** rows_index - the same of any sort of row (not those of the start), whether needed or not. */
+void rows_index(struct rows *r, const struct ledgers *l, enum book_what what);
+/** rows_next - the rows of a key one by one; *at starts as SIZE_MAX; NULL at the end. */
+const struct book *rows_next(const struct rows *r, const char *key, size_t *at);
+
+/** struct tally_rows - the rows of one key, by meaning. */
+struct tally_rows {
+	uint32_t sales, voids, refunds;
+	const struct book *sale;       /* first of each; NULL: none */
+	const struct book *refund;
+};
+void rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
+
+/** sale_ambiguous - told twice under one key: nothing can be said; noted in j (see check_finish). */
+bool sale_ambiguous(const struct sale *s, struct judgement *j);
+/** books_unkeyed - sale rows without a key, less those that were there at the start. */
+size_t books_unkeyed(const struct ledgers *l);
+
+/**
+ * check_finish - the verdict of a check that looked at j->judged things:
+ * violated when there are violations, else inconclusive when nothing was
+ * judged (`nothing` says what was missing) or a key was ambiguous, else holds.
+ * Fills why unless it was set.
+ */
+void check_finish(struct judgement *j, const char *nothing, const char *holds_fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/** check_forget - the witnesses were within the limit: drop them. */
+void check_forget(struct judgement *j);
+/** check_inconclusive - say so, and why. */
+void check_inconclusive(struct judgement *j, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/** plural - "" for 1, "s" otherwise. */
+static inline const char *plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+#define DUR_TEXT 32
+/** dur_text - "12.3 s", "45 ms", "3 min 20 s" into a caller's array of DUR_TEXT; returns it. */
+const char *dur_text(char *buf, int64_t ns);
+#define MONEY_TEXT 48
+/** money_text - judge_money into a caller's array of MONEY_TEXT; returns it. */
+const char *money_text(char *buf, int64_t amount, const char *currency);
+
+/* ---- phases ---- */
+enum during { DURING_ALL, DURING_FAULT, DURING_HEALTHY, DURING_RECOVERY };
+extern const struct opt_value during_values[];
+/**
+ * during_of - which phase [from, to] belongs to: fault when it touches a
+ * window, healthy before the first, recovery after or between.
+ */
+enum during during_of(const struct fault_window *w, size_t n, int64_t from, int64_t to);
+
+/* ---- samples ---- */
+struct samples {
+	int64_t *at; /* owned */
+	size_t count, cap;
+	bool sorted;
+};
+void samples_add(struct samples *s, int64_t v);
+void samples_sort(struct samples *s);
+void samples_done(struct samples *s);
+/** samples_percentile - nearest rank (exact); p in 0..1; s not empty; sorts. */
+int64_t samples_percentile(struct samples *s, double p);
+/** samples_rank_interval - a 95 % interval for percentile p by order statistics. *ret_hi is -1
+ * when the samples are too few to bound it from above. */
+void samples_rank_interval(struct samples *s, double p, int64_t *ret_lo, int64_t *ret_hi);
+double samples_mean(const struct samples *s);
+
+/* ---- limits: "3" or "2%" ---- */
+struct limit {
+	int64_t count;
+	double ratio;
+	bool is_ratio, given;
+};
+int limit_parse(const struct yaml_node *n, void *field, struct diag *diag);
+/** limit_text - "<= 3" or "<= 2 %"; op is "<=" or ">=". */
+void limit_text(const struct limit *l, const char *op, char *buf, size_t size);
+
+/** pace_of - as a factor >= small positive. */
+double pace_of(const struct experiment *x);
+/** shop_ns - wall ns as shop ns: wall × pace. */
+int64_t shop_ns(const struct experiment *x, int64_t wall_ns);
+
+/** key of a told or book record, never NULL. */
+static inline const char *key_text(const char *key)
+{
+	return key ? key : "";
+}
+
+extern const struct check_ops check_answered_sales, check_checkout_time, check_custom,
+	check_missed_trains, check_no_duplicate_sale, check_no_hang, check_no_lost_sale,
+	check_no_phantom_sale, check_receipt_numbers, check_recovery_time, check_right_amount,
+	check_sales_served, check_stock_once, check_walk_outs;
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "judge/check.h"
+
+/**
+ * no-lost-sale: every acknowledged sale is in the books.
+ *
+ *   for every key k with acknowledged(k):  n(k) >= 1
+ *
+ * n(k) counts the rows that say "sale" (a row that says void is a lost sale; a
+ * refunded sale may be there as sale or as refund). Acknowledged is told ok,
+ * or any other sign that let the shopper leave with the goods: it overrides
+ * refused. Voided sales promise nothing here. Judged: acknowledged sales.
+ *
+ * When the books hold rows without a key, a missing sale might be one of
+ * them: as many missing sales as there are such rows prove nothing.
+ */
+struct options {
+	char unused;
+};
+
+static const struct opt rows[] = { OPT_END };
+
+static void lost(const struct judge_in *in, const struct told *t, const struct tally_rows *r,
+		 struct judgement *ret)
+{
+	char sum[MONEY_TEXT];
+	const char *currency = t->currency ? t->currency : in->target->currency;
+
+	judgement_witness(ret, t->key,
+			  "%s told the shopper \"paid\"%s%s%s%s%s, but the books have %s%s",
+			  t->lane ? t->lane : "the till", t->receipt ? ", receipt " : "",
+			  t->receipt ? t->receipt : "", t->total >= 0 ? ", " : "",
+			  t->total >= 0 ? money_text(sum, t->total, currency) : "",
+			  t->offline ? " (offline)" : "",
+			  r->voids ? "only a voided sale with this key" : "no sale with this key",
+			  in->facts->settled_ns < 0 ? ", even after the whole settling time" : "");
+}
+
+static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
+		      struct judgement *ret)
+{
+	struct tally_rows r;
+	enum kind kind;
+
+	if (!s->told || !told_acked(s->told) || sale_ambiguous(s, ret))
+		return;
+	kind = told_kind(s->told);
+	if (kind == KIND_VOID)
+		return;
+	ret->judged++;
+	rows_tally(idx, s, &r);
+	if (r.sales || (kind == KIND_REFUND && (r.refunds || r.voids)))
+		return;
+	lost(in, s->told, &r, ret);
+}
+
+static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
+{
+	size_t unkeyed = in->sales->unkeyed ? books_unkeyed(in->ledgers) : 0;
+	struct rows idx;
+
+	(void)opts;
+	rows_build(&idx, in);
+	for (size_t i = 0; i < in->sales->count; i++)
+		judge_one(in, &idx, &in->sales->at[i], ret);
+	rows_done(&idx);
+	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " lost", ret->violations,
+		 ret->judged);
+	if (ret->violations && ret->violations <= unkeyed) {
+		check_inconclusive(ret, "%zu sale%s not in the books under the shopper's key (%s), but "
+					"%zu row%s there carr%s no key", ret->violations,
+				   ret->violations == 1 ? " is" : "s are", key_text(ret->witness[0].key),
+				   unkeyed, plural((int64_t)unkeyed), unkeyed == 1 ? "ies" : "y");
+		return;
+	}
+	check_finish(ret, "no sale was acknowledged", "all %" PRId64 " acknowledged sale%s are in "
+		     "the books", ret->judged, plural(ret->judged));
+}
+
+const struct check_ops check_no_lost_sale = {
+	.name = "no-lost-sale",
+	.summary = "every sale a shopper was told is paid is in the books",
+	.opts = { rows, sizeof(struct options) },
+	.needs_books = true,
+	.judge = judge,
+};

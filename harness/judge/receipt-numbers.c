@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "judge/check.h"
+
+/**
+ * receipt-numbers: numbers are never used twice and, where the law wants it, none is missing.
+ *
+ *   per series:  no number twice                                       (unique, gapless)
+ *                { numbers } = { min .. max }                          (gapless)
+ *   per lane:    no two acknowledged sales were told the same receipt  (both)
+ *
+ * Numbers come from the books' `receipts` rows, or from the sale rows when
+ * there are none. A row without a number takes the digits at the end of its
+ * receipt text ("1-17" is 17 of series "1-"). Judged: numbered rows.
+ */
+enum mode { MODE_GAPLESS, MODE_UNIQUE };
+
+struct options {
+	int mode;
+};
+
+static const struct opt_value modes[] = {
+	[MODE_GAPLESS] = { "gapless", "no number twice and none missing" },
+	[MODE_UNIQUE] = { "unique", "no number twice" },
+	{ NULL, NULL },
+};
+
+static const struct opt rows[] = {
+	{ .name = "mode", .type = OPT_ENUM, .offset = offsetof(struct options, mode),
+	  .def = "gapless", .values = modes, .scalar = true,
+	  .help = "what a series of receipt numbers promises" },
+	OPT_END
+};
+
+struct number {
+	const char *series;
+	size_t series_len;
+	int64_t number;
+	const char *key;
+};
+
+struct numbers {
+	struct number *at; /* owned */
+	size_t count;
+};
+
+/* The number of a row and its series, from the columns or from the text of the receipt. */
+static bool number_of(const struct book *b, struct number *ret)
+{
+	const char *text = b->receipt;
+	size_t len, digits = 0;
+
+	*ret = (struct number){ .series = b->series ? b->series : "", .number = b->number,
+				.key = b->key };
+	ret->series_len = strlen(ret->series);
+	if (b->number != INT64_MIN)
+		return true;
+	if (!text)
+		return false;
+	len = strlen(text);
+	while (digits < len && digits < 18 && text[len - 1 - digits] >= '0' &&
+	       text[len - 1 - digits] <= '9')
+		digits++;
+	if (!digits)
+		return false;
+	ret->number = strtoll(text + len - digits, NULL, 10);
+	if (!b->series) {
+		ret->series = text;
+		ret->series_len = len - digits;
+	}
+	return true;
+}
+
+static int series_order(const struct number *x, const struct number *y)
+{
+	size_t len = x->series_len < y->series_len ? x->series_len : y->series_len;
+	int c = x->series == y->series ? 0 : memcmp(x->series, y->series, len);
+
+	return c ? c : x->series_len < y->series_len ? -1 : x->series_len > y->series_len;
+}
+
+static int number_order(const void *a, const void *b)
+{
+	const struct number *x = a, *y = b;
+	int c = series_order(x, y);
+
+	return c ? c : x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void numbers_take(struct numbers *n, const struct ledgers *l, int what)
+{
+	free(n->at);
+	*n = (struct numbers){ .at = xcalloc(l->book_count + 1, sizeof(*n->at)) };
+	for (size_t i = 0; i < l->book_count; i++)
+		if (l->book[i].what == what && !l->book[i].start &&
+		    number_of(&l->book[i], &n->at[n->count]))
+			n->count++;
+}
+
+/* Neighbours in one series, in rising order. */
+static void judge_pair(const struct number *x, const struct number *y, int mode,
+		       struct judgement *ret)
+{
+	int len = (int)x->series_len;
+	const char *gap = x->series_len ? " " : "";
+
+	if (x->number == y->number)
+		judgement_witness(ret, y->key, "receipt number %" PRId64 "%s%s%.*s was used twice",
+				  x->number, gap, len ? "of series " : "", len, x->series);
+	else if (mode == MODE_GAPLESS && y->number - 1 == x->number + 1)
+		judgement_witness(ret, y->key, "receipt number %" PRId64 "%s%s%.*s is missing",
+				  x->number + 1, gap, len ? "of series " : "", len, x->series);
+	else if (mode == MODE_GAPLESS && y->number - 1 > x->number)
+		judgement_witness(ret, y->key, "receipt numbers %" PRId64 " to %" PRId64
+				  "%s%s%.*s are missing", x->number + 1, y->number - 1, gap,
+				  len ? "of series " : "", len, x->series);
+}
+
+static int told_order(const void *a, const void *b)
+{
+	const struct told *x = *(const struct told *const *)a, *y = *(const struct told *const *)b;
+	int c = strcmp(x->receipt, y->receipt);
+
+	return c ? c : strcmp(key_text(x->lane), key_text(y->lane));
+}
+
+/* No lane may tell two shoppers the same receipt. */
+static void judge_told(const struct ledgers *l, struct judgement *ret)
+{
+	cleanup_free const struct told **at = xcalloc(l->told_count + 1, sizeof(*at));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+
+		if (t->receipt && *t->receipt && told_acked(t) && told_kind(t) <= KIND_OVERRIDE)
+			at[n++] = t;
+	}
+	qsort(at, n, sizeof(const struct told *), told_order);
+	for (size_t i = 1; i < n; i++)
+		if (told_order(&at[i - 1], &at[i]) == 0)
+			judgement_witness(ret, at[i]->key, "%s gave receipt %s to %s and to %s",
+					  key_text(at[i]->lane), at[i]->receipt,
+					  key_text(at[i - 1]->key), key_text(at[i]->key));
+}
+
+static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
+{
+	const struct options *o = opts;
+	struct numbers n = { 0 };
+	size_t series = 0;
+
+	numbers_take(&n, in->ledgers, BOOK_RECEIPT);
+	if (!n.count)
+		numbers_take(&n, in->ledgers, BOOK_SALE);
+	qsort(n.at, n.count, sizeof(*n.at), number_order);
+	for (size_t i = 0; i < n.count; i++) {
+		if (i && series_order(&n.at[i - 1], &n.at[i]) == 0)
+			judge_pair(&n.at[i - 1], &n.at[i], o->mode, ret);
+		else
+			series++;
+	}
+	ret->judged = (int64_t)n.count;
+	free(n.at);
+	judge_told(in->ledgers, ret);
+	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " number%s in %zu series", ret->judged,
+		 plural(ret->judged), series);
+	snprintf(ret->limit, sizeof(ret->limit), "%s", modes[o->mode].name);
+	check_finish(ret, "the books have no receipt numbers (books: receipts)", "%" PRId64
+		     " receipt number%s in %zu series, %s", ret->judged, plural(ret->judged), series,
+		     o->mode == MODE_GAPLESS ? "none twice, none missing" : "none twice");
+}
+
+const struct check_ops check_receipt_numbers = {
+	.name = "receipt-numbers",
+	.summary = "receipt numbers are never used twice and none is missing",
+	.opts = { rows, sizeof(struct options) },
+	.needs_books = true,
+	.judge = judge,
+	.example = "receipt-numbers: {mode: gapless}",
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "judge/check.h"
+
+/**
+ * right-amount: shopper, price list and books agree on what a sale costs.
+ *
+ *   told.total = told.expected = books.total      (those that are known)
+ *   told.currency = books.currency                (unsaid ones are the target's)
+ *
+ * expected is the basket by the price list; it does not bind an override,
+ * whose price was typed in. A refund's rows must each have the amount of the
+ * sale, with either sign. Sales told unknown are compared where the books have
+ * them; voided, refused and doubled ones are other checks' business. Judged:
+ * sales for which at least two of the three amounts are known.
+ */
+struct options {
+	char unused;
+};
+
+static const struct opt rows[] = { OPT_END };
+
+struct amounts {
+	int64_t told, expected, booked; /* INT64_MIN unknown */
+	const char *told_currency, *booked_currency;
+};
+
+static int64_t known(int64_t v)
+{
+	return v >= 0 ? v : INT64_MIN;
+}
+
+static bool differ(int64_t a, int64_t b)
+{
+	return a != INT64_MIN && b != INT64_MIN && a != b;
+}
+
+static void amounts_of(const struct judge_in *in, const struct told *t, const struct tally_rows *r,
+		       struct amounts *ret)
+{
+	const struct book *b = r->sale ? r->sale : r->refund;
+	const char *fallback = in->target->currency;
+
+	*ret = (struct amounts){ known(t->total), known(t->expected), INT64_MIN, t->currency, NULL };
+	if (told_kind(t) == KIND_OVERRIDE)
+		ret->expected = INT64_MIN;
+	if (b) {
+		ret->booked = b->total;
+		if (!r->sale && b->total < 0 && b->total != INT64_MIN)
+			ret->booked = -b->total; /* money given back, as an amount of the sale */
+		ret->booked_currency = b->currency;
+	}
+	if (!ret->told_currency || !*ret->told_currency)
+		ret->told_currency = fallback;
+	if (!ret->booked_currency || !*ret->booked_currency)
+		ret->booked_currency = fallback;
+}
+
+static const char *amount_text(char *buf, int64_t v, const char *currency)
+{
+	return v == INT64_MIN ? "unknown" : money_text(buf, v, currency);
+}
+
+/* A refund that does not give back what was paid. */
+static bool refund_differs(const struct tally_rows *r)
+{
+	int64_t paid, back;
+
+	if (!r->sale || !r->refund)
+		return false;
+	paid = r->sale->total;
+	back = r->refund->total;
+	return paid != INT64_MIN && back != INT64_MIN && back != paid && back != -paid;
+}
+
+static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
+		      struct judgement *ret)
+{
+	char told[MONEY_TEXT], expected[MONEY_TEXT], booked[MONEY_TEXT];
+	const struct told *t = s->told;
+	struct tally_rows r;
+	struct amounts a;
+	bool wrong;
+
+	if (!t || told_refused(t) || told_kind(t) == KIND_VOID || sale_ambiguous(s, ret))
+		return;
+	rows_tally(idx, s, &r);
+	if (r.sales > 1 || r.refunds > 1)
+		return;
+	amounts_of(in, t, &r, &a);
+	if ((a.told != INT64_MIN) + (a.expected != INT64_MIN) + (a.booked != INT64_MIN) < 2)
+		return;
+	ret->judged++;
+	wrong = differ(a.told, a.expected) || differ(a.told, a.booked) ||
+		differ(a.expected, a.booked) || refund_differs(&r);
+	if (a.booked != INT64_MIN && a.told_currency && a.booked_currency)
+		wrong |= strcasecmp(a.told_currency, a.booked_currency) != 0;
+	if (!wrong)
+		return;
+	if (refund_differs(&r) && !differ(a.told, a.booked))
+		judgement_witness(ret, s->key, "the books gave back %s of %s paid",
+				  money_text(told, r.refund->total, a.booked_currency),
+				  money_text(booked, r.sale->total, a.booked_currency));
+	else
+		judgement_witness(ret, s->key, "shopper told %s, by price list %s, booked %s",
+				  amount_text(told, a.told, a.told_currency),
+				  amount_text(expected, a.expected, in->target->currency),
+				  amount_text(booked, a.booked, a.booked_currency));
+}
+
+static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
+{
+	struct rows idx;
+
+	(void)opts;
+	rows_build(&idx, in);
+	for (size_t i = 0; i < in->sales->count; i++)
+		judge_one(in, &idx, &in->sales->at[i], ret);
+	rows_done(&idx);
+	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " wrong", ret->violations,
+		 ret->judged);
+	check_finish(ret, "no sale has two known amounts to compare", "the amounts of all %" PRId64
+		     " sale%s agree", ret->judged, plural(ret->judged));
+}
+
+const struct check_ops check_right_amount = {
+	.name = "right-amount",
+	.summary = "shopper, price list and books agree on every amount and currency",
+	.opts = { rows, sizeof(struct options) },
+	.needs_books = true,
+	.judge = judge,
+};

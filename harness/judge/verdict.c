@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. Every check judges the ledgers by itself. Then doubt is
+ * applied to each judgement: books that could not be read, a host so late
+ * that timing means nothing, a pace at which queues are not honest. Doubt
+ * turns holds *and* violated into inconclusive, and never the other way. On top
+ * of the checks there are reasons of the trial itself: a fault that did not
+ * fire, too few sales. The worst of all is the verdict; `expect:` may turn an
+ * expected violation into holds, or an unexpected holds into violated.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "judge/check.h"
+
+#define LATE_MAX_NS (20 * NS_PER_MS)
+#define NOISY "the host was too noisy for timing" /* also how blame: host is known */
+#define PACE_SHARE 0.05 /* of the human time may be the POS's, in shop time */
+
+/* The worst reason so far, and how many are as bad. */
+struct reason {
+	enum verdict verdict;
+	char why[512];
+	size_t count;
+};
+
+static void reason_add(struct reason *r, enum verdict v, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static void reason_add(struct reason *r, enum verdict v, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (v < r->verdict || v == HOLDS)
+		return;
+	if (v == r->verdict) {
+		r->count++;
+		return;
+	}
+	*r = (struct reason){ .verdict = v, .count = 1 };
+	va_start(ap, fmt);
+	vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	va_end(ap);
+}
+
+/* ---- doubt about single checks ---- */
+
+static const struct check_ops *ops_of(const struct conf_item *item)
+{
+	return item->kind->ops;
+}
+
+static bool books_missing(const struct judge_in *in, struct judgement *j)
+{
+	if (in->target->books.kind == BOOKS_NONE)
+		check_inconclusive(j, "the target declares no books:, so there is nothing to compare with");
+	else if (!in->facts->books_read)
+		check_inconclusive(j, "the books could not be read: %s", in->facts->books_why);
+	return j->verdict != HOLDS;
+}
+
+static void doubt_noise(const struct judge_in *in, const struct conf_item *item,
+			struct judgement *j)
+{
+	const struct check_ops *ops = ops_of(item);
+	const struct trial_facts *f = in->facts;
+	int64_t limit = ops->limit_ns ? ops->limit_ns(item->opts, in->experiment) : 0;
+	int64_t late = f->late_p99_ns > f->timer_p99_ns ? f->late_p99_ns : f->timer_p99_ns;
+	int64_t guard = limit > 0 && limit / 10 < LATE_MAX_NS ? limit / 10 : LATE_MAX_NS;
+	char late_text[DUR_TEXT], guard_text[DUR_TEXT];
+
+	if (!ops->timing || late <= guard)
+		return;
+	check_inconclusive(j, NOISY ": 1 %% of %s were more than %s late, "
+			      "at most %s is tolerated (CPU steal %.1f %%, pressure %.1f %%)",
+			   late == f->late_p99_ns ? "the shoppers' actions" : "timers",
+			   dur_text(late_text, late), dur_text(guard_text, guard), f->steal * 100,
+			   f->pressure > 0 ? f->pressure * 100 : 0);
+}
+
+/* The POS's own time (real) and the human time (shop) of a checkout on a good day. */
+static bool good_day_times(const struct judge_in *in, double *ret_system, double *ret_human)
+{
+	const struct ledgers *l = in->ledgers;
+	struct samples system = { 0 }, human = { 0 };
+	struct fault_window *w;
+	size_t n;
+
+	*ret_system = (double)in->facts->baseline_system_p50_ns;
+	*ret_human = (double)in->facts->human_mean_ns;
+	if (*ret_system > 0 && *ret_human > 0)
+		return true;
+	n = judge_windows(l, &w);
+	for (size_t i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+
+		if (during_of(w, n, t->start_ns, t->end_ns) != DURING_HEALTHY)
+			continue;
+		samples_add(&system, t->system_ns);
+		samples_add(&human, shop_ns(in->experiment, t->end_ns - t->start_ns - t->system_ns));
+	}
+	free(w);
+	if (system.count) {
+		*ret_system = (double)samples_percentile(&system, 0.5);
+		*ret_human = samples_mean(&human);
+	}
+	n = system.count;
+	samples_done(&system);
+	samples_done(&human);
+	return n > 0;
+}
+
+static void doubt_pace(const struct judge_in *in, const struct conf_item *item,
+		       struct judgement *j)
+{
+	const struct check_ops *ops = ops_of(item);
+	double pace = pace_of(in->experiment), system, human, honest;
+
+	if (!(ops->paced ? ops->paced(item->opts) : ops->queue_based) || pace <= 1)
+		return;
+	if (!good_day_times(in, &system, &human) || pace * system <= PACE_SHARE * human)
+		return;
+	honest = PACE_SHARE * human / system;
+	if (honest < 1)
+		check_inconclusive(j, "pace %gx is too fast for queues: the POS needs %.0f ms of real time "
+				      "per checkout, only pace 1x is honest", pace, system / 1e6);
+	else
+		check_inconclusive(j, "pace %gx is too fast for queues: the POS needs %.0f ms of real time "
+				      "per checkout, the highest honest pace is %.3gx", pace,
+				   system / 1e6, honest);
+}
+
+static void judge_check(const struct judge_in *in, const struct conf_item *item,
+			struct judgement *j)
+{
+	const struct check_ops *ops = ops_of(item);
+
+	if (ops->needs_books && books_missing(in, j))
+		return;
+	ops->judge(in, item->opts, j);
+	if (j->verdict != HOLDS && j->verdict != VIOLATED)
+		return;
+	doubt_noise(in, item, j);
+	if (j->verdict == HOLDS || j->verdict == VIOLATED)
+		doubt_pace(in, item, j);
+}
+
+/* ---- the trial's own reasons ---- */
+
+static void tally_faults(const struct judge_in *in, struct trial_verdict *v)
+{
+	for (size_t i = 0; i < in->ledgers->event_count; i++) {
+		const struct event *ev = &in->ledgers->event[i];
+		struct fault_tally *t;
+
+		if (ev->fault < 0 || (size_t)ev->fault >= v->faults_count)
+			continue;
+		t = &v->faults[ev->fault];
+		t->armed += ev->kind == EV_ARMED;
+		t->fired += ev->kind == EV_FIRED;
+		t->skipped += ev->kind == EV_SKIPPED;
+	}
+}
+
+static void reason_fault(const struct conf_item *item, size_t i, const struct fault_tally *t,
+			 struct reason *r)
+{
+	struct buf when = { 0 };
+
+	if (t->fired >= item->min_hits)
+		return;
+	if (item->when.given)
+		when_describe(&item->when, &when);
+	if (t->fired)
+		reason_add(r, INCONCLUSIVE, "fault %zu %s fired %" PRId64 " time%s, min_hits asks for %"
+			   PRId64, i, item->kind->name, t->fired, plural(t->fired), item->min_hits);
+	else if (t->armed)
+		reason_add(r, INCONCLUSIVE, "fault %zu %s never fired: armed %" PRId64 " time%s, but "
+			   "nothing of the target was altered", i, item->kind->name, t->armed,
+			   plural(t->armed));
+	else
+		reason_add(r, INCONCLUSIVE, "fault %zu %s never fired: its trigger%s%.200s%s did not come",
+			   i, item->kind->name, when.len ? " (" : "", when.len ? when.data : "",
+			   when.len ? ")" : "");
+	buf_done(&when);
+}
+
+static bool any_fired(const struct trial_verdict *v)
+{
+	for (size_t i = 0; i < v->faults_count; i++)
+		if (v->faults[i].fired)
+			return true;
+	return false;
+}
+
+static void reasons_trial(const struct judge_in *in, const struct trial_verdict *v,
+			  struct reason *r)
+{
+	const struct experiment *x = in->experiment;
+	int64_t told = (int64_t)in->ledgers->told_count;
+
+	for (size_t i = 0; i < v->faults_count && !in->facts->faults_off; i++)
+		reason_fault(&x->faults[i], i, &v->faults[i], r);
+	if (told < x->min_sales)
+		reason_add(r, INCONCLUSIVE, "too little to judge: %" PRId64 " sale%s, min_sales asks for %"
+			   PRId64, told, plural(told), x->min_sales);
+}
+
+/* ---- expect: ---- */
+
+static const char *const expect_names[] = { "holds", "violated", "inconclusive" };
+static const enum verdict expect_verdicts[] = { HOLDS, VIOLATED, INCONCLUSIVE };
+
+static bool expect_expired(const struct expect *x)
+{
+	time_t now = (time_t)(clock_wall() / NS_PER_S);
+	char today[16];
+	struct tm tm;
+
+	if (!x->until || !*x->until)
+		return false;
+	strftime(today, sizeof(today), "%Y-%m-%d", gmtime_r(&now, &tm));
+	return strcmp(today, x->until) > 0;
+}
+
+/* Does expect: speak about this trial? A note when it no longer does. */
+static bool expect_applies(const struct judge_in *in, struct trial_verdict *v)
+{
+	const struct expect *x = &in->experiment->expect;
+
+	if (!x->given || (in->facts->faults_off && in->experiment->faults_count))
+		return false;
+	if (!expect_expired(x))
+		return true;
+	snprintf(v->expect_note, sizeof(v->expect_note), "expect: ran out on %s and was ignored",
+		 x->until);
+	return false;
+}
+
+static bool expect_names_check(const struct judge_in *in, size_t i)
+{
+	const char *name = in->experiment->expect.check;
+
+	return !name || strcmp(name, in->experiment->checks[i].kind->name) == 0;
+}
+
+/* The verdict of what expect: names: one check (the worst of that name), or the whole trial. */
+static enum verdict expect_found(const struct judge_in *in, const struct trial_verdict *v,
+				 enum verdict whole)
+{
+	enum verdict found = HOLDS;
+
+	if (!in->experiment->expect.check)
+		return whole;
+	for (size_t i = 0; i < v->checks_count; i++)
+		if (expect_names_check(in, i))
+			found = verdict_worse(found, v->checks[i].verdict);
+	return found;
+}
+
+/* The worst of everything that expect: does not speak about. */
+static void reasons_checks(const struct judge_in *in, const struct trial_verdict *v, bool others,
+			   struct reason *r)
+{
+	for (size_t i = 0; i < v->checks_count; i++) {
+		const struct judgement *j = &v->checks[i];
+
+		if (others && expect_names_check(in, i) && j->verdict != BROKEN)
+			continue;
+		reason_add(r, j->verdict, "%s: %s", in->experiment->checks[i].kind->name, j->why);
+	}
+}
+
+/* Apply expect: to the reasons. Returns true when a known failure happened exactly as expected. */
+static bool apply_expect(const struct judge_in *in, struct trial_verdict *v, struct reason *r)
+{
+	const struct expect *x = &in->experiment->expect;
+	const char *what = x->check ? x->check : "the trial";
+	enum verdict found = expect_found(in, v, r->verdict), want;
+	struct reason rest = { 0 };
+
+	if (!expect_applies(in, v) || x->verdict < 0 || x->verdict > 2)
+		return false;
+	want = expect_verdicts[x->verdict];
+	if (want == HOLDS)
+		return false; /* what is always expected */
+	if (found == HOLDS) {
+		reason_add(r, VIOLATED, "%s was expected to be %s (%s) but holds: remove expect:", what,
+			   expect_names[x->verdict], x->why ? x->why : "no reason given");
+		return false;
+	}
+	if (found != want)
+		return false;
+	reasons_checks(in, v, true, &rest);
+	if (x->check || want != INCONCLUSIVE)
+		reasons_trial(in, v, &rest);
+	snprintf(v->expect_note, sizeof(v->expect_note), "%s is %s, as expected%s%.120s", what,
+		 expect_names[x->verdict], x->why ? ": " : "", x->why ? x->why : "");
+	*r = rest;
+	return rest.verdict == HOLDS;
+}
+
+/* ---- putting it together ---- */
+
+static const char *blame_of(const struct judge_in *in, const struct trial_verdict *v)
+{
+	const struct trial_facts *f = in->facts;
+
+	switch (v->verdict) {
+	case BROKEN:
+		return "harness";
+	case VIOLATED:
+		return any_fired(v) && !f->faults_off ? "fault" : "baseline";
+	case INCONCLUSIVE:
+		return strstr(v->why, NOISY) ? "host" : "";
+	default:
+		return "";
+	}
+}
+
+static void say_holds(const struct judge_in *in, struct trial_verdict *v)
+{
+	int64_t fired = 0;
+
+	for (size_t i = 0; i < v->faults_count; i++)
+		fired += v->faults[i].fired;
+	if (v->expected)
+		snprintf(v->why, sizeof(v->why), "%s", v->expect_note);
+	else if (in->facts->faults_off || !v->faults_count)
+		snprintf(v->why, sizeof(v->why), "every promise held: %zu check%s over %zu sale%s",
+			 v->checks_count, plural((int64_t)v->checks_count), in->ledgers->told_count,
+			 plural((int64_t)in->ledgers->told_count));
+	else
+		snprintf(v->why, sizeof(v->why), "every promise held: %zu check%s over %zu sale%s, "
+			 "faults fired %" PRId64 " time%s", v->checks_count,
+			 plural((int64_t)v->checks_count), in->ledgers->told_count,
+			 plural((int64_t)in->ledgers->told_count), fired, plural(fired));
+}
+
+static void conclude(const struct judge_in *in, struct trial_verdict *v)
+{
+	struct reason r = { 0 };
+
+	reasons_checks(in, v, false, &r);
+	reasons_trial(in, v, &r);
+	v->expected = apply_expect(in, v, &r);
+	v->verdict = r.verdict;
+	if (r.verdict == HOLDS)
+		say_holds(in, v);
+	else if (r.count > 1)
+		snprintf(v->why, sizeof(v->why), "%.440s; and %zu more", r.why, r.count - 1);
+	else
+		snprintf(v->why, sizeof(v->why), "%s", r.why);
+	snprintf(v->blame, sizeof(v->blame), "%s", blame_of(in, v));
+}
+
+int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err *e)
+{
+	const struct experiment *x = in->experiment;
+
+	*ret = (struct trial_verdict){ .checks_count = x->checks_count,
+				       .faults_count = x->faults_count };
+	ret->checks = xcalloc(x->checks_count + 1, sizeof(*ret->checks));
+	ret->faults = xcalloc(x->faults_count + 1, sizeof(*ret->faults));
+	tally_faults(in, ret);
+	for (size_t i = 0; i < x->checks_count; i++) {
+		if (!x->checks[i].kind || !x->checks[i].kind->ops) {
+			trial_verdict_done(ret);
+			return err_set(e, EINVAL, "check %zu has no implementation", i);
+		}
+		judge_check(in, &x->checks[i], &ret->checks[i]);
+	}
+	conclude(in, ret);
+	return 0;
+}
+
+void trial_verdict_done(struct trial_verdict *v)
+{
+	for (size_t i = 0; v->checks && i < v->checks_count; i++)
+		judgement_done(&v->checks[i]);
+	free(v->checks);
+	free(v->faults);
+	memset(v, 0, sizeof(*v));
+}
