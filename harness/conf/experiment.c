@@ -371,7 +371,7 @@ void experiment_free(struct experiment *x)
 	opt_free(experiment_table, x);
 	items_free(x->faults, x->faults_count);
 	items_free(x->checks, x->checks_count);
-	yaml_free(x->tree);
+	yaml_tree_free(x->tree);
 	free(x->path);
 	free(x->name);
 	free(x->text);

@@ -331,7 +331,7 @@ static void default_row(const struct opt *row, void *out)
 		if (opt_value(row, row->def, field_of(row, out), why, sizeof(why)) < 0)
 			abort();
 	}
-	yaml_free(n);
+	yaml_tree_free(n);
 	diag_free(diag);
 }
 

@@ -20,7 +20,7 @@ struct service {
 	char *name;         /* unique in the target; "${node}" expanded: "lane-1/till" is node/name */
 	struct strlist run; /* argv; no shell. argv[0] relative: to the target's folder */
 	char *user;         /* the user it sees itself as; default the node's, "root" */
-	struct strmap env;
+	struct strmap env;  /* the node's are in it already; its own win */
 	char *cwd;          /* default "/target" */
 	struct ready ready;
 	int restart;        /* enum restart_policy */
@@ -50,6 +50,8 @@ struct node {
 	struct service *services;
 	size_t services_count;
 	struct mark mark;
+	struct strmap data_map;       /* private: what `data` is made from */
+	struct optlist services_list; /* private: owns `services` */
 };
 
 /** struct prepare - a command run once in a node to fill its data; result cached and copied. */
@@ -72,7 +74,7 @@ struct take {
 	char *header;
 	char *regex;    /* group 1, on the body */
 	char *cookie;
-	char *field;    /* constant or ${...} text */
+	char *field;    /* `value:` constant or ${...} text */
 	bool required;
 };
 
@@ -89,9 +91,18 @@ struct http_step {
 	char *fail_pattern;    /* regex that means unknown even with an ok status (GraphQL errors) */
 	struct take *takes;
 	size_t takes_count;
-	char *only_if;         /* "tender=card": skip the step otherwise */
+	char *only_if;         /* "tender=card" or "tender!=card": skip the step otherwise */
 	struct mark mark;
+	struct optlist take_list; /* private: owns `takes` */
 };
+
+/*
+ * ${...} in driver strings that the driver replaces when it runs; all others
+ * were replaced on loading. `$${` stands for a literal `${` and is left to the
+ * driver there. In `json` text a variable between quotes is part of a string
+ * (escape it), one outside quotes is a bare JSON value.
+ */
+extern const char *const runtime_vars[]; /* ends with NULL: "key", "sku", ... */
 
 /* The action vocabulary, shared by http: and script: (and later counter:). */
 enum action {
@@ -119,7 +130,7 @@ struct driver {
 	bool session_per_shopper;  /* cookies and session variables: per lane (default) or per shopper */
 	/* script */
 	struct strlist script;     /* argv */
-	struct strlist script_ops; /* the actions it takes */
+	struct strlist script_ops; /* the actions it takes; names from action_names */
 	struct strmap script_env;
 	/* null: answers ok after nothing; for benchmarks */
 };
@@ -172,7 +183,9 @@ struct target {
 	size_t goods_count;
 	char *goods_file;      /* CSV sku,price[,weight]; instead of goods: */
 	struct books books;
-	char *digest;          /* hex: of the target file and everything it names that is a file */
+	struct optlist prepare_list;       /* private: owns `prepare` */
+	const struct yaml_node *nodes_node, *goods_node; /* private: NULL after loading */
+	char *digest;          /* hex SHA-256: of the target file and everything it names that is a file */
 };
 
 /**

@@ -48,12 +48,12 @@ struct yaml_node *yaml_new(enum node_type type, struct mark mark)
 	return n;
 }
 
-void yaml_free(struct yaml_node *n)
+void yaml_tree_free(struct yaml_node *n)
 {
 	if (!n)
 		return;
 	for (size_t i = 0; i < n->count; i++) {
-		yaml_free(n->items[i]);
+		yaml_tree_free(n->items[i]);
 		if (n->keys)
 			free(n->keys[i].name);
 	}
@@ -349,8 +349,8 @@ static struct yaml_node *read_map(struct reader *r, const yaml_event_t *ev, unsi
 		if (value && key_fits(r, n, key))
 			yaml_put(n, key->text, key->mark, value);
 		else
-			yaml_free(value);
-		yaml_free(key);
+			yaml_tree_free(value);
+		yaml_tree_free(key);
 		yaml_event_delete(&e);
 	}
 	yaml_event_delete(&e);
@@ -399,7 +399,7 @@ static struct yaml_node *read_document(struct reader *r)
 			r->failed = true;
 		} else if (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT ||
 			   e.type == YAML_MAPPING_START_EVENT || e.type == YAML_ALIAS_EVENT) {
-			yaml_free(root);
+			yaml_tree_free(root);
 			root = read_node(r, &e, 0);
 		}
 		yaml_event_delete(&e);
@@ -467,7 +467,7 @@ struct yaml_node *yaml_load(const char *file, const char *text, size_t len, stru
 	yaml_parser_delete(&r.parser);
 	if (diag_errors(diag) == errors && !diag_full(diag))
 		return root;
-	yaml_free(root);
+	yaml_tree_free(root);
 	return NULL;
 }
 

@@ -43,7 +43,8 @@ struct buf;
 int yaml_read(const char *path, struct buf *out, struct diag *diag);
 /** yaml_load_file - the same from disk; a missing file is an error at file:0. */
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag);
-void yaml_free(struct yaml_node *n);
+/** yaml_tree_free - NULL is fine. (libyaml exports a yaml_free of its own; ours must not shadow it.) */
+void yaml_tree_free(struct yaml_node *n);
 /** yaml_get - the value of a key; NULL: absent, or not a map. */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /** yaml_key_mark - where a key of a map stands; the map's own mark when it is absent. */

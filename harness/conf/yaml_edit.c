@@ -134,13 +134,13 @@ static int place_in_list(struct setting *s, struct yaml_node *list)
 static int place(struct setting *s, struct yaml_node **slot)
 {
 	if (s->rest == s->end) {
-		yaml_free(*slot);
+		yaml_tree_free(*slot);
 		*slot = s->value;
 		s->value = NULL;
 		return 0;
 	}
 	if (yaml_empty(*slot)) {
-		yaml_free(*slot);
+		yaml_tree_free(*slot);
 		*slot = yaml_new(*s->rest == '[' ? NODE_LIST : NODE_MAP, s->mark);
 	}
 	if ((*slot)->type == NODE_MAP)
@@ -201,7 +201,7 @@ int yaml_set(struct yaml_node **root, const char *assignment, struct diag *diag)
 		diag_source(diag, file, assignment, strlen(assignment));
 		shift(s.value, file, (uint32_t)(s.end + 1 - assignment));
 		err = place(&s, root);
-		yaml_free(s.value);
+		yaml_tree_free(s.value);
 	}
 	keep_file(*root, file);
 	return err;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_CONF_TARGET_LOAD_H
+#define WD_CONF_TARGET_LOAD_H
+
+/* What the files that read a target share; nobody else includes it. */
+#include "conf/target.h"
+
+/** struct scope - which ${...} are known at a place of the target file. */
+struct scope {
+	const struct strmap *vars;
+	const char *node;     /* NULL outside of nodes: */
+	int index;
+	bool runtime;         /* in driver: those are left for it */
+	const struct strlist *takes; /* names that `take:` defines */
+	struct diag *diag;
+};
+/** scope_expand - a copy of the tree with every known ${...} replaced; unknown ones are reported. */
+struct yaml_node *scope_expand(const struct scope *s, const struct yaml_node *n, const char *path);
+/** scope_takes - collect the names that take: defines anywhere in the tree. */
+void scope_takes(const struct yaml_node *n, struct strlist *ret);
+
+/** group_expand - "lane-{1..3}" into three names with indexes; a plain name into one. -EINVAL + diag. */
+int group_expand(const char *name, struct mark at, struct strlist *ret, int *ret_first,
+		 struct diag *diag);
+
+extern const struct opt_table node_table;
+/* OPT_CUSTOM parsers; field is the struct driver, struct books */
+int driver_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+void driver_free(void *field);
+int books_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+void books_free(void *field);
+/* goods: from the list in the file or from a CSV next to it */
+void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag);
+void goods_free(struct target *t);
+
+extern const struct opt_value books_help[], driver_help[];
+
+/** digest_target - SHA-256 of the target file and all files it names. Caller frees the hex text. */
+char *digest_target(const struct target *t, const char *text, size_t len);
+
+#endif
