@@ -84,7 +84,7 @@ static char *title_of(const char *path)
 		title = yaml_get(root, "title");
 	text = xstrdup(title && title->type == NODE_SCALAR ? title->text :
 		       root ? "" : "(cannot be read; see worstday validate)");
-	yaml_free(root);
+	yaml_tree_free(root);
 	diag_free(diag);
 	return text;
 }

@@ -62,7 +62,7 @@ bool file_is_target(const char *path)
 	root = yaml_load_file(path, diag);
 	target = root && root->type == NODE_MAP && yaml_get(root, "nodes") &&
 		 !yaml_get(root, "target");
-	yaml_free(root);
+	yaml_tree_free(root);
 	diag_free(diag);
 	return target;
 }
