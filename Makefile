@@ -53,6 +53,7 @@ build: $(O)/worstday $(TILL_DIR)/till
 help:
 	@echo 'make run      install what is missing, build, run a real experiment, end in a verdict'
 	@echo 'make test     install what is missing, build, run all tests (under 10 minutes)'
+	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make bench    the figures of the README, as ratios in one run'
 	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs'
@@ -114,6 +115,17 @@ units: $(UNITS)
 benches: $(BENCHES)
 
 -include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+
+# --- POS software that nobody here wrote ---------------------------------------------------------
+# Root directories from package registries alone; each step says its size and time, may be
+# interrupted and goes on with the next `make targets`. target.yml looks for them in build/rootfs.
+TARGET_PACKAGES := mmdebstrap debian-archive-keyring
+ROOTFS := build/rootfs
+
+.PHONY: targets
+targets:
+	$(Q)$(MAKE) deps PACKAGES='$(TARGET_PACKAGES)'
+	$(Q)targets/make-rootfs tryton targets/tryton/packages $(ROOTFS)
 
 # --- the two commands ----------------------------------------------------------------------------
 run: all

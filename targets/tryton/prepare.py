@@ -148,7 +148,7 @@ def open_lanes(company, accounts):
     storage, = Location.find([('code', '=', 'STO')])
     customer, = Location.find([('code', '=', 'CUS')])
     kind, = SequenceType.find([('name', '=', 'POS')], limit=1)
-    groups = Group.find([('name', 'in', ['POS', 'POS Posting'])])
+    groups = Group.find([('name', 'in', ['POS', 'POS Posting', 'Stock', 'Account'])])
     for lane in ('lane-%d' % (i + 1) for i in range(LANES)):
         sequence = Sequence(name=lane, company=company, sequence_type=kind)
         sequence.save()
