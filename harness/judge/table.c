@@ -38,7 +38,8 @@ static void kinds_fill(void)
 		const struct check_ops *c = check_table[i];
 
 		kinds[i] = (struct conf_kind){ .name = c->name, .summary = c->summary,
-					       .opts = c->opts, .check = c->check, .ops = c };
+					       .opts = c->opts, .check = c->check, .ops = c,
+					       .needs_books = c->needs_books };
 	}
 }
 
