@@ -59,7 +59,8 @@ struct cmd {
 };
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
-extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report;
+extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
+	cmd_init;
 
 #define CLI_OPT_JSON                                                                               \
 	{ .name = "json", .type = CLI_FLAG, .offset = offsetof(struct cli, json),                  \

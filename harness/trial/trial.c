@@ -344,7 +344,7 @@ static void books_failed(struct trial *t, const struct err *e)
 	struct trial_facts *f = &t->out->facts;
 
 	f->books_read = false;
-	snprintf(f->books_why, sizeof(f->books_why), "%s", e->msg);
+	snprintf(f->books_why, sizeof(f->books_why), "%.*s", (int)sizeof(f->books_why) - 1, e->msg);
 	ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1, .object = "books",
 						.did = f->books_why });
 }
