@@ -158,9 +158,9 @@ static const char *find_line(const struct diag *d, struct mark at, size_t *ret_l
 static size_t char_len(const char *p, const char *end)
 {
 	unsigned char c = (unsigned char)*p;
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 
-	if (n > (size_t)(end - p))
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || n > (size_t)(end - p))
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if (((unsigned char)p[i] & 0xc0) != 0x80)

@@ -17,9 +17,9 @@
 
 #include "base/buf.h"
 
-#define SUB_BITS 11				/* 2048 sub-buckets */
-#define SUB_HALF (1 << (SUB_BITS - 1))		/* counters per further doubling */
-#define VALUE_BITS 44				/* up to 2^44 - 1 ns, 4.9 hours */
+#define SUB_BITS 11		       /* 2048 sub-buckets */
+#define SUB_HALF (1 << (SUB_BITS - 1)) /* counters per further doubling */
+#define VALUE_BITS 44		       /* up to 2^44 - 1 ns, 4.9 hours */
 #define VALUE_MAX ((INT64_C(1) << VALUE_BITS) - 1)
 #define COUNTERS ((VALUE_BITS - SUB_BITS + 2) * SUB_HALF)
 

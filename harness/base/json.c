@@ -93,7 +93,11 @@ static inline const char *skip_plain(const char *p, const char *end)
 
 static int hex_digit(char c)
 {
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	char lower = (char)(c | 0x20);
+
+	if (is_digit(c))
+		return c - '0';
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 /* struct check - the state of json_parse. */
@@ -271,7 +275,8 @@ static bool check_behind(struct check *c)
 			return !object || check_key(c);
 		}
 		if (c->p >= c->end || *c->p != (object ? '}' : ']'))
-			return fail(c, c->p, object ? "expected ',' or '}'" : "expected ',' or ']'");
+			return fail(c, c->p,
+				    object ? "expected ',' or '}'" : "expected ',' or ']'");
 		c->p++;
 		c->depth--;
 	}

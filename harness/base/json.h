@@ -14,7 +14,9 @@
 struct buf;
 struct err;
 
-enum json_type { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+};
 
 /** struct json_val - a slice: strings include their quotes, containers their brackets. */
 struct json_val {

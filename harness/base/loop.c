@@ -46,13 +46,13 @@ struct batch {
 };
 
 struct loop {
-	int epfd, timerfd;	/* owned */
-	int64_t timerfd_at;	/* what timerfd is set to; INT64_MAX: not set */
-	struct entry *heap;	/* owned; [1..heap_count] */
+	int epfd, timerfd;  /* owned */
+	int64_t timerfd_at; /* what timerfd is set to; INT64_MAX: not set */
+	struct entry *heap; /* owned; [1..heap_count] */
 	uint32_t heap_count, heap_size;
 	uint64_t order_next;
-	struct batch *batch;	/* innermost run's, on its stack */
-	struct hist *lateness;	/* owned */
+	struct batch *batch;   /* innermost run's, on its stack */
+	struct hist *lateness; /* owned */
 };
 
 /* ---- life ---- */
@@ -188,8 +188,7 @@ static void fire_due(struct loop *l, const bool *stop)
 	uint64_t order_end = l->order_next;
 	int64_t now = clock_now();
 
-	while (!*stop && l->heap_count && l->heap[1].at_ns <= now &&
-	       l->heap[1].order < order_end) {
+	while (!*stop && l->heap_count && l->heap[1].at_ns <= now && l->heap[1].order < order_end) {
 		struct loop_timer *t = l->heap[1].timer;
 		int64_t fired = clock_now();
 

@@ -41,7 +41,10 @@ static inline bool loop_timer_armed(const struct loop_timer *t)
 	return t->slot != 0;
 }
 
-/** loop_fd_set - watch f->fd for `events`; 0 stops watching. Safe inside callbacks, also its own. */
+/**
+ * loop_fd_set - watch f->fd for `events`; 0 stops watching. Safe inside
+ * callbacks, also its own; f may be freed at once. Stop watching before close().
+ */
 int loop_fd_set(struct loop *l, struct loop_fd *f, uint32_t events);
 
 /**

@@ -102,7 +102,8 @@ size_t str_distance(const char *a, const char *b)
 		for (size_t j = 1; j <= nb; j++) {
 			int cb = tolower((unsigned char)b[j - 1]);
 
-			row[j] = min_size(min_size(last[j], row[j - 1]) + 1, last[j - 1] + (ca != cb));
+			row[j] = min_size(min_size(last[j], row[j - 1]) + 1,
+					  last[j - 1] + (ca != cb));
 			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
 			    cb == tolower((unsigned char)a[i - 2]))
 				row[j] = min_size(row[j], before[j - 2] + 1);
@@ -139,8 +140,8 @@ const char *str_nearest(const char *word, const char *const *names, size_t n)
 #define MATCH_HEAP_KIB_MAX 8192
 
 struct regex {
-	pcre2_code *code;               /* owned */
-	pcre2_match_context *effort;    /* owned; read only while matching */
+	pcre2_code *code;	     /* owned */
+	pcre2_match_context *effort; /* owned; read only while matching */
 };
 
 int regex_new(struct regex **ret, const char *pattern, struct err *e)
@@ -148,8 +149,8 @@ int regex_new(struct regex **ret, const char *pattern, struct err *e)
 	struct regex *re;
 	PCRE2_SIZE at;
 	int error;
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &error, &at,
-					 NULL);
+	pcre2_code *code =
+		pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &error, &at, NULL);
 
 	if (!code) {
 		char text[256] = "";

@@ -23,7 +23,7 @@ const char *str_nearest(const char *word, const char *const *names, size_t n);
  */
 struct regex;
 struct err;
-/** regex_new - compile; the caller frees with regex_free. -EINVAL with the offset in the message. */
+/** regex_new - compile; free with regex_free. -EINVAL with the offset in the message. */
 int regex_new(struct regex **ret, const char *pattern, struct err *e);
 void regex_free(struct regex *re);
 /** regex_match - does it match anywhere in s[0..len)? Match effort is bounded. */

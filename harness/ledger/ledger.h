@@ -17,7 +17,7 @@ struct err;
 enum outcome { TOLD_OK, TOLD_REFUSED, TOLD_UNKNOWN, OUTCOMES_COUNT };
 extern const char *const outcome_names[OUTCOMES_COUNT];
 
-/** struct told - one sale as the shopper lived it, across all retries and lanes. Strings borrowed. */
+/** struct told - one sale as the shopper lived it, over all retries and lanes. Strings borrowed. */
 struct told {
 	const char *key, *lane, *receipt, *currency, *tender; /* receipt, currency may be NULL */
 	const char *basket;      /* "SKU*2 SKU*1", sold goods; NULL unknown */
@@ -28,7 +28,7 @@ struct told {
 	int64_t intended_ns;     /* arrival in the shop (queue) */
 	int64_t start_ns;        /* reached the till */
 	int64_t end_ns;          /* was told */
-	int64_t system_ns;       /* sum of the POS's own time over all steps, from intended step starts */
+	int64_t system_ns;       /* the POS's own time, all steps, from intended step starts */
 	int64_t slowest_ns;      /* longest single step */
 	int64_t total;           /* as told by the POS; -1 unknown */
 	int64_t expected;        /* by the price list; -1 unknown */
@@ -60,10 +60,11 @@ struct book {
 	int64_t qty;           /* stock, line */
 };
 
-/** struct bank_rec, paper_rec, drawer_rec - the interfaces; the bank and counter rooms fill them. */
+/** struct bank_rec, paper_rec, drawer_rec - the bank and counter rooms fill them. */
 struct bank_rec {
 	int64_t t_ns;
-	const char *key, *what, *tid, *stan, *rrn, *currency; /* what: authorised, captured, reversed, declined */
+	const char *key, *tid, *stan, *rrn, *currency;
+	const char *what; /* authorised, captured, reversed, declined */
 	int64_t amount;
 };
 struct paper_rec {
@@ -106,7 +107,7 @@ struct event {
 struct ledger;
 /** ledger_open - make the files in dir (which exists). */
 int ledger_open(struct ledger **ret, const char *dir, int64_t epoch_ns, struct err *e);
-/** ledger_close - flush, fsync and report the first write error of the whole life (-ENOSPC, ...). */
+/** ledger_close - flush, fsync; the first write error of the whole life (-ENOSPC, ...). */
 int ledger_close(struct ledger *l, struct err *e);
 /** ledger_event - t_ns 0 means now; seq is assigned. Never fails here: see ledger_close. */
 void ledger_event(struct ledger *l, struct event ev);
@@ -145,7 +146,7 @@ struct sale {
 	const char *key;
 	const struct told *told;   /* NULL: phantom */
 	const struct book *book;   /* first row; NULL: none */
-	uint32_t books;            /* how many rows carry the key (not counting rows there at start) */
+	uint32_t books;            /* how many rows carry the key, not counting those at start */
 	uint32_t tolds;            /* told records with this key (must be 1) */
 };
 struct sales {

@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "ledger/ledger.h"
 
+/* Tables: laid out by hand. */
+/* clang-format off */
 const char *const outcome_names[OUTCOMES_COUNT] = {
 	[TOLD_OK] = "ok",
 	[TOLD_REFUSED] = "refused",
@@ -116,5 +118,7 @@ const struct record records[RECORD_KINDS] = {
 	[RECORD_DRAWER] = ROW("drawer", FILE_DRAWER, struct drawer_rec, drawer_members),
 	[RECORD_EVENT] = ROW("event", FILE_EVENTS, struct event, event_members),
 };
+
+/* clang-format on */
 
 _Static_assert(ARRAY_SIZE(told_members) <= RECORD_MEMBERS_MAX, "raise RECORD_MEMBERS_MAX");

@@ -30,9 +30,12 @@ static const struct {
 	 "    1 | faults:\n"
 	 "      | ^~~~~~\n"},
 	/* multibyte characters before the caret count as one each */
-	{"name: K\xc3\xbc" "che \xe2\x82\xac 50\n", 1, 15, 2,
+	{"name: K\xc3\xbc"
+	 "che \xe2\x82\xac 50\n",
+	 1, 15, 2,
 	 "x.yml:1:15: error: wrong\n"
-	 "    1 | name: K\xc3\xbc" "che \xe2\x82\xac 50\n"
+	 "    1 | name: K\xc3\xbc"
+	 "che \xe2\x82\xac 50\n"
 	 "      |               ^~\n"},
 	/* tabs are repeated, so that the terminal expands both lines alike */
 	{"\tdelay:\t50\n", 1, 9, 0,
@@ -93,7 +96,8 @@ START_TEST(test_long_line)
 	diag_source(d, "x.yml", text, sizeof(text));
 	diag_error(d, at(1, 501, 3), "wrong");
 	diag_render(d, &out);
-	buf_printf(&expected, "x.yml:1:501: error: wrong\n    1 | ...%.160s...\n      |    %60s^~~\n",
+	buf_printf(&expected,
+		   "x.yml:1:501: error: wrong\n    1 | ...%.160s...\n      |    %60s^~~\n",
 		   text + 440, "");
 	ck_assert_str_eq(out.data, expected.data);
 	buf_done(&out);
@@ -121,12 +125,13 @@ START_TEST(test_notes)
 				   "note: did you mean \"c\"?\n"
 				   "y.yml: error: cannot be read\n");
 	diag_render_json(d, &json);
-	ck_assert_str_eq(json.data,
-			 "[{\"file\":\"x.yml\",\"line\":2,\"col\":4,\"message\":\"\\\"2\\\" needs a unit\","
-			 "\"notes\":[{\"file\":\"x.yml\",\"line\":1,\"col\":1,\"message\":\"in the list that"
-			 " starts here\"},{\"file\":null,\"line\":0,\"col\":0,\"message\":\"did you mean "
-			 "\\\"c\\\"?\"}]},{\"file\":\"y.yml\",\"line\":0,\"col\":0,\"message\":\"cannot be "
-			 "read\",\"notes\":[]}]");
+	ck_assert_str_eq(
+		json.data,
+		"[{\"file\":\"x.yml\",\"line\":2,\"col\":4,\"message\":\"\\\"2\\\" needs a unit\","
+		"\"notes\":[{\"file\":\"x.yml\",\"line\":1,\"col\":1,\"message\":\"in the list that"
+		" starts here\"},{\"file\":null,\"line\":0,\"col\":0,\"message\":\"did you mean "
+		"\\\"c\\\"?\"}]},{\"file\":\"y.yml\",\"line\":0,\"col\":0,\"message\":\"cannot be "
+		"read\",\"notes\":[]}]");
 	ck_assert_uint_eq(diag_errors(d), 2);
 	buf_done(&out);
 	buf_done(&json);

@@ -60,8 +60,10 @@ static const struct {
 } pinned[] = {
 	{{UINT64_C(0), "", UINT64_C(0), 0}, UINT64_C(0x32caecc280172976)},
 	{{UINT64_C(20250428), "shopper.basket", UINT64_C(17), 3}, UINT64_C(0x6330bde3ce4827be)},
-	{{UINT64_C(1), "wire.drop", UINT64_C(18446744073709551615), 1000000}, UINT64_C(0x5e66f69cfdf32917)},
-	{{UINT64_C(18446744073709551615), "a name that is longer than one block", UINT64_C(5), 6}, UINT64_C(0x8af2cf99229d8785)},
+	{{UINT64_C(1), "wire.drop", UINT64_C(18446744073709551615), 1000000},
+	 UINT64_C(0x5e66f69cfdf32917)},
+	{{UINT64_C(18446744073709551615), "a name that is longer than one block", UINT64_C(5), 6},
+	 UINT64_C(0x8af2cf99229d8785)},
 };
 
 START_TEST(test_pinned)
@@ -152,8 +154,9 @@ END_TEST
 START_TEST(test_independent)
 {
 	struct draw base = {1, "a", 1, 1}, others[] = {
-		{2, "a", 1, 1}, {1, "b", 1, 1}, {1, "a", 2, 1}, {1, "a", 1, 2}, {1, "aa", 1, 1},
-	};
+						   {2, "a", 1, 1}, {1, "b", 1, 1},  {1, "a", 2, 1},
+						   {1, "a", 1, 2}, {1, "aa", 1, 1},
+					   };
 
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		int bits = __builtin_popcountll(draw_u64(base) ^ draw_u64(others[i]));

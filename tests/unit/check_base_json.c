@@ -26,21 +26,54 @@ static int parse_exact(const char *text, size_t len, struct json_val *v, char **
 	return json_parse(*ret_block, len, v, e);
 }
 
-#define T(s) {s, sizeof(s) - 1}
+#define T(s)                                                                                       \
+	{                                                                                          \
+		s, sizeof(s) - 1                                                                   \
+	}
 static const struct text {
 	const char *at;
 	size_t len;
 } good[] = {
-	T("0"), T("-0"), T("1"), T("-1"), T("1.5"), T("1e5"), T("1E+5"), T("1.25e-10"), T("-0.0"),
-	T("true"), T("false"), T("null"), T("\"\""), T("\"a\""), T("[]"), T("{}"),
-	T(" \t\r\n[ \n] \t"), T("[1,2,3]"), T("[ 1 , 2 ]"), T("[[[]]]"), T("[{},[],\"\"]"),
-	T("{\"a\":1}"), T("{ \"a\" : 1 , \"b\" : [ ] }"), T("{\"\":0}"), T("{\"a\":1,\"a\":2}"),
-	T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\""), T("\"\\ud83d\\ude00\""), T("\"\\ud83d\""),
-	T("\"\\ude00\\ud83d\""), T("\"\\u0000\""), T("\"\x7f\""), T("\"\xc3\xbc\""),
-	T("\"K\xfc" "che\""), /* Latin-1: accepted, see json.c */
-	T("123456789012345678901234567890"), T("1e400"), T("[1e1,0.1]"),
+	T("0"),
+	T("-0"),
+	T("1"),
+	T("-1"),
+	T("1.5"),
+	T("1e5"),
+	T("1E+5"),
+	T("1.25e-10"),
+	T("-0.0"),
+	T("true"),
+	T("false"),
+	T("null"),
+	T("\"\""),
+	T("\"a\""),
+	T("[]"),
+	T("{}"),
+	T(" \t\r\n[ \n] \t"),
+	T("[1,2,3]"),
+	T("[ 1 , 2 ]"),
+	T("[[[]]]"),
+	T("[{},[],\"\"]"),
+	T("{\"a\":1}"),
+	T("{ \"a\" : 1 , \"b\" : [ ] }"),
+	T("{\"\":0}"),
+	T("{\"a\":1,\"a\":2}"),
+	T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\""),
+	T("\"\\ud83d\\ude00\""),
+	T("\"\\ud83d\""),
+	T("\"\\ude00\\ud83d\""),
+	T("\"\\u0000\""),
+	T("\"\x7f\""),
+	T("\"\xc3\xbc\""),
+	T("\"K\xfc"
+	  "che\""), /* Latin-1: accepted, see json.c */
+	T("123456789012345678901234567890"),
+	T("1e400"),
+	T("[1e1,0.1]"),
 	T("\"a string of more than sixteen bytes, with \\\"quotes\\\"\""),
-	T("{\"a\":{\"b\":{\"c\":[{\"d\":null}]}}}"), T("[\"]\",\"}\",\"{\",\"[\",\",\"]"),
+	T("{\"a\":{\"b\":{\"c\":[{\"d\":null}]}}}"),
+	T("[\"]\",\"}\",\"{\",\"[\",\",\"]"),
 };
 
 START_TEST(test_good)
@@ -57,16 +90,82 @@ START_TEST(test_good)
 END_TEST
 
 static const struct text bad[] = {
-	T(""), T(" "), T("x"), T("nul"), T("nulll"), T("truE"), T("True"), T("NaN"), T("Infinity"),
-	T("-"), T("+1"), T("01"), T("-01"), T("1."), T(".5"), T("1.e5"), T("1e"), T("1e+"), T("0x10"),
-	T("1_000"), T("1 2"), T("--1"), T("1-"), T("00"), T("1.2.3"), T("\"") , T("\"a"), T("\"\\\""),
-	T("\"\\x\""), T("\"\\u12\""), T("\"\\u12g4\""), T("\"\\u"), T("\"\\"), T("\"\n\""), T("\"\t\""),
-	T("\"\0\""), T("\"\\\0\""), T("'a'"), T("["), T("]"), T("[1"), T("[1,"), T("[1,]"), T("[,1]"),
-	T("[1 2]"), T("[1}"), T("[,]"), T("[1,,2]"), T("{"), T("}"), T("{\"a\""), T("{\"a\":"),
-	T("{\"a\":1"), T("{\"a\":1,"), T("{\"a\":1,}"), T("{,}"), T("{a:1}"), T("{\"a\" 1}"),
-	T("{\"a\":1]"), T("{1:1}"), T("{\"a\":1 \"b\":2}"), T("{\"a\":,\"b\":1}"), T("{\"a\"}"),
-	T("[] []"), T("{}x"), T("\xef\xbb\xbf[]"), T("[1]\0"), T("\0"), T("[\"a\"\"b\"]"), T("// x\n1"),
-	T("/* x */ 1"), T("[1]]"), T("\xc3\xbc"), T("[\v1]"), T("\"abcdefg\x1f\""), T("{\"a\":\"b}"),
+	T(""),
+	T(" "),
+	T("x"),
+	T("nul"),
+	T("nulll"),
+	T("truE"),
+	T("True"),
+	T("NaN"),
+	T("Infinity"),
+	T("-"),
+	T("+1"),
+	T("01"),
+	T("-01"),
+	T("1."),
+	T(".5"),
+	T("1.e5"),
+	T("1e"),
+	T("1e+"),
+	T("0x10"),
+	T("1_000"),
+	T("1 2"),
+	T("--1"),
+	T("1-"),
+	T("00"),
+	T("1.2.3"),
+	T("\""),
+	T("\"a"),
+	T("\"\\\""),
+	T("\"\\x\""),
+	T("\"\\u12\""),
+	T("\"\\u12g4\""),
+	T("\"\\u"),
+	T("\"\\"),
+	T("\"\n\""),
+	T("\"\t\""),
+	T("\"\0\""),
+	T("\"\\\0\""),
+	T("'a'"),
+	T("["),
+	T("]"),
+	T("[1"),
+	T("[1,"),
+	T("[1,]"),
+	T("[,1]"),
+	T("[1 2]"),
+	T("[1}"),
+	T("[,]"),
+	T("[1,,2]"),
+	T("{"),
+	T("}"),
+	T("{\"a\""),
+	T("{\"a\":"),
+	T("{\"a\":1"),
+	T("{\"a\":1,"),
+	T("{\"a\":1,}"),
+	T("{,}"),
+	T("{a:1}"),
+	T("{\"a\" 1}"),
+	T("{\"a\":1]"),
+	T("{1:1}"),
+	T("{\"a\":1 \"b\":2}"),
+	T("{\"a\":,\"b\":1}"),
+	T("{\"a\"}"),
+	T("[] []"),
+	T("{}x"),
+	T("\xef\xbb\xbf[]"),
+	T("[1]\0"),
+	T("\0"),
+	T("[\"a\"\"b\"]"),
+	T("// x\n1"),
+	T("/* x */ 1"),
+	T("[1]]"),
+	T("\xc3\xbc"),
+	T("[\v1]"),
+	T("\"abcdefg\x1f\""),
+	T("{\"a\":\"b}"),
 };
 
 START_TEST(test_bad)
@@ -86,7 +185,8 @@ END_TEST
 /* Cut anywhere, an object or array is not JSON. */
 START_TEST(test_torn)
 {
-	static const char text[] = "{\"told\":{\"key\":\"S\\u00e9\",\"t\":[1,-2.5e3,true,null],\"x\":\"\"}}";
+	static const char text[] =
+		"{\"told\":{\"key\":\"S\\u00e9\",\"t\":[1,-2.5e3,true,null],\"x\":\"\"}}";
 	struct json_val v;
 	char *block;
 
@@ -135,16 +235,37 @@ static const struct {
 	int result;
 	int64_t value;
 } ints[] = {
-	{"0", 0, 0}, {"-0", 0, 0}, {"12", 0, 12}, {"12.0", 0, 12}, {"1.2e1", 0, 12}, {"-12.000", 0, -12},
-	{"120e-1", 0, 12}, {"1200e-2", 0, 12}, {"0.012e3", 0, 12}, {"1e18", 0, 1000000000000000000},
-	{"9223372036854775807", 0, INT64_MAX}, {"-9223372036854775808", 0, INT64_MIN},
-	{"9223372036854775807.0", 0, INT64_MAX}, {"999999999999999999", 0, 999999999999999999},
-	{"9223372036854775808", -ERANGE, 0}, {"-9223372036854775809", -ERANGE, 0}, {"1e19", -ERANGE, 0},
-	{"1e999999999999", -ERANGE, 0}, {"123456789012345678901234567890", -ERANGE, 0},
-	{"12.5", -EINVAL, 0}, {"1e-1", -EINVAL, 0}, {"1.00000000000000000000000001", -EINVAL, 0},
-	{"1e-999999999999", -EINVAL, 0}, {"0e999999999999", 0, 0}, {"0.000", 0, 0}, {"0e-5", 0, 0},
-	{"\"12\"", -EINVAL, 0}, {"null", -EINVAL, 0}, {"[1]", -EINVAL, 0},
-	{"100000000000000000000000e-22", 0, 10}, {"0.00000000000000000000000012e26", 0, 12},
+	{"0", 0, 0},
+	{"-0", 0, 0},
+	{"12", 0, 12},
+	{"12.0", 0, 12},
+	{"1.2e1", 0, 12},
+	{"-12.000", 0, -12},
+	{"120e-1", 0, 12},
+	{"1200e-2", 0, 12},
+	{"0.012e3", 0, 12},
+	{"1e18", 0, 1000000000000000000},
+	{"9223372036854775807", 0, INT64_MAX},
+	{"-9223372036854775808", 0, INT64_MIN},
+	{"9223372036854775807.0", 0, INT64_MAX},
+	{"999999999999999999", 0, 999999999999999999},
+	{"9223372036854775808", -ERANGE, 0},
+	{"-9223372036854775809", -ERANGE, 0},
+	{"1e19", -ERANGE, 0},
+	{"1e999999999999", -ERANGE, 0},
+	{"123456789012345678901234567890", -ERANGE, 0},
+	{"12.5", -EINVAL, 0},
+	{"1e-1", -EINVAL, 0},
+	{"1.00000000000000000000000001", -EINVAL, 0},
+	{"1e-999999999999", -EINVAL, 0},
+	{"0e999999999999", 0, 0},
+	{"0.000", 0, 0},
+	{"0e-5", 0, 0},
+	{"\"12\"", -EINVAL, 0},
+	{"null", -EINVAL, 0},
+	{"[1]", -EINVAL, 0},
+	{"100000000000000000000000e-22", 0, 10},
+	{"0.00000000000000000000000012e26", 0, 12},
 };
 
 START_TEST(test_int64)
@@ -160,7 +281,8 @@ END_TEST
 START_TEST(test_double)
 {
 	struct json_val v = parsed("-1.5e3"), huge = parsed("1e400"), no = parsed("\"1\"");
-	struct json_val lengthy = parsed("0.3333333333333333333333333333333333333333333333333333333333333333333");
+	struct json_val lengthy =
+		parsed("0.3333333333333333333333333333333333333333333333333333333333333333333");
 	double d;
 
 	ck_assert_int_eq(json_double(&v, &d), 0);
@@ -181,7 +303,8 @@ static const struct {
 	{"\"\\u0041\\u00fc\\u20AC\"", "A\xc3\xbc\xe2\x82\xac"},
 	{"\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80"},
 	{"\"\\ud83dx\"", "\xef\xbf\xbdx"},
-	{"\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A"},
+	{"\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+			       "A"},
 	{"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
 	{"\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
 	{"\"\\u0000\"", "\xef\xbf\xbd"},
@@ -218,7 +341,8 @@ END_TEST
 
 START_TEST(test_walk)
 {
-	struct json_val v = parsed(" { \"a\" : [ 1 , \"x,]}\" , { } , [ [ ] ] ] , \"b\":\"\\\"}\" ,\"c\" : -1e5 } ");
+	struct json_val v = parsed(
+		" { \"a\" : [ 1 , \"x,]}\" , { } , [ [ ] ] ] , \"b\":\"\\\"}\" ,\"c\" : -1e5 } ");
 	struct json_val key, val;
 	struct json_iter it;
 	struct buf seen = {0};
@@ -230,7 +354,8 @@ START_TEST(test_walk)
 		buf_add(&seen, val.at, val.len);
 		buf_addc(&seen, ';');
 	}
-	ck_assert_str_eq(seen.data, "\"a\"=[ 1 , \"x,]}\" , { } , [ [ ] ] ];\"b\"=\"\\\"}\";\"c\"=-1e5;");
+	ck_assert_str_eq(seen.data,
+			 "\"a\"=[ 1 , \"x,]}\" , { } , [ [ ] ] ];\"b\"=\"\\\"}\";\"c\"=-1e5;");
 	ck_assert(!json_next(&it, &key, &val)); /* stays at the end */
 	v = json_get(&v, "a");
 	json_iter_init(&it, &v);
@@ -250,11 +375,18 @@ static const char pointed[] =
 static const struct {
 	const char *pointer, *value; /* NULL: absent */
 } pointers[] = {
-	{"", pointed}, {"/foo", "[\"bar\",\"baz\"]"}, {"/foo/0", "\"bar\""}, {"/", "0"}, {"/a~1b", "1"},
-	{"/c%d", "2"}, {"/e^f", "3"}, {"/g|h", "4"}, {"/i\\j", "5"}, {"/k\"l", "6"}, {"/ ", "7"},
-	{"/m~0n", "8"}, {"/deep/0/x/2", "12"}, {"/01", "9"}, {"/foo/2", NULL}, {"/foo/01", NULL},
-	{"/foo/-", NULL}, {"/foo/0/x", NULL}, {"/nope", NULL}, {"foo", NULL}, {"/foo/", NULL},
-	{"/foo/99999999999999999999", NULL}, {"/foo/1x", NULL}, {"/foo//", NULL},
+	{"", pointed},	       {"/foo", "[\"bar\",\"baz\"]"},
+	{"/foo/0", "\"bar\""}, {"/", "0"},
+	{"/a~1b", "1"},	       {"/c%d", "2"},
+	{"/e^f", "3"},	       {"/g|h", "4"},
+	{"/i\\j", "5"},	       {"/k\"l", "6"},
+	{"/ ", "7"},	       {"/m~0n", "8"},
+	{"/deep/0/x/2", "12"}, {"/01", "9"},
+	{"/foo/2", NULL},      {"/foo/01", NULL},
+	{"/foo/-", NULL},      {"/foo/0/x", NULL},
+	{"/nope", NULL},       {"foo", NULL},
+	{"/foo/", NULL},       {"/foo/99999999999999999999", NULL},
+	{"/foo/1x", NULL},     {"/foo//", NULL},
 };
 
 START_TEST(test_pointer)
@@ -274,7 +406,8 @@ END_TEST
 
 START_TEST(test_get)
 {
-	struct json_val v = parsed("{\"a\":1,\"a\":2,\"t\":true,\"f\":false}"), array = parsed("[1]");
+	struct json_val v = parsed("{\"a\":1,\"a\":2,\"t\":true,\"f\":false}"),
+			array = parsed("[1]");
 	struct json_val a = json_get(&v, "a"), t = json_get(&v, "t"), f = json_get(&v, "f");
 	int64_t n;
 
@@ -294,8 +427,14 @@ static const struct {
 	{"plain", "\"plain\""},
 	{"\"\\/\b\f\n\r\t", "\"\\\"\\\\/\\b\\f\\n\\r\\t\""},
 	{"\x01\x1f\x7f", "\"\\u0001\\u001f\x7f\""},
-	{"K\xc3\xbc" "che \xe2\x82\xac \xf0\x9f\x98\x80", "\"K\xc3\xbc" "che \xe2\x82\xac \xf0\x9f\x98\x80\""},
-	{"K\xfc" "che", "\"K\xef\xbf\xbd" "che\""},
+	{"K\xc3\xbc"
+	 "che \xe2\x82\xac \xf0\x9f\x98\x80",
+	 "\"K\xc3\xbc"
+	 "che \xe2\x82\xac \xf0\x9f\x98\x80\""},
+	{"K\xfc"
+	 "che",
+	 "\"K\xef\xbf\xbd"
+	 "che\""},
 	{"\xc3", "\"\xef\xbf\xbd\""},
 	{"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""},		      /* overlong */
 	{"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
@@ -350,7 +489,7 @@ static void write_sample(struct json_out *o)
 	json_arr(o, "list");
 	json_u64(o, NULL, UINT64_MAX);
 	json_f64(o, NULL, 0.1);
-	json_f64(o, NULL, NAN);
+	json_f64(o, NULL, (double)NAN);
 	json_bool(o, NULL, true);
 	json_null(o, NULL);
 	json_obj(o, NULL);
@@ -367,16 +506,18 @@ START_TEST(test_out)
 	struct json_val v;
 
 	write_sample(&o);
-	ck_assert_str_eq(b.data, "{\"s\":\"x\\\"y\",\"n\":\"ab\",\"none\":null,\"i\":-9223372036854775808,"
-				 "\"list\":[18446744073709551615,0.1,null,true,null,{}],\"raw\":[1,2]}");
+	ck_assert_str_eq(b.data,
+			 "{\"s\":\"x\\\"y\",\"n\":\"ab\",\"none\":null,\"i\":-9223372036854775808,"
+			 "\"list\":[18446744073709551615,0.1,null,true,null,{}],\"raw\":[1,2]}");
 	ck_assert_int_eq(json_parse(b.data, b.len, &v, NULL), 0);
 	buf_reset(&b);
 	o.pretty = true;
 	write_sample(&o);
-	ck_assert_str_eq(b.data, "{\n  \"s\": \"x\\\"y\",\n  \"n\": \"ab\",\n  \"none\": null,\n"
-				 "  \"i\": -9223372036854775808,\n  \"list\": [\n"
-				 "    18446744073709551615,\n    0.1,\n    null,\n    true,\n    null,\n"
-				 "    {}\n  ],\n  \"raw\": [1,2]\n}");
+	ck_assert_str_eq(b.data,
+			 "{\n  \"s\": \"x\\\"y\",\n  \"n\": \"ab\",\n  \"none\": null,\n"
+			 "  \"i\": -9223372036854775808,\n  \"list\": [\n"
+			 "    18446744073709551615,\n    0.1,\n    null,\n    true,\n    null,\n"
+			 "    {}\n  ],\n  \"raw\": [1,2]\n}");
 	buf_done(&b);
 }
 END_TEST

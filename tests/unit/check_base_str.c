@@ -41,7 +41,10 @@ static const struct {
 	{"?", "", false},
 	{"ab", "a", false},
 	{"a**b", "aXb", true},
-	{"*\xc3\xbc*", "K\xc3\xbc" "che", true},
+	{"*\xc3\xbc*",
+	 "K\xc3\xbc"
+	 "che",
+	 true},
 };
 
 START_TEST(test_glob)
@@ -71,9 +74,9 @@ static const struct {
 	const char *a, *b;
 	size_t distance;
 } distances[] = {
-	{"", "", 0},	      {"", "abc", 3},	    {"abc", "", 3},	{"kitten", "sitting", 3},
-	{"delay", "dealy", 1}, {"ca", "abc", 3},     {"DELAY", "delay", 0}, {"patience", "patiance", 1},
-	{"abcd", "badc", 2},  {"a", "b", 1},
+	{"", "", 0},	       {"", "abc", 3},	 {"abc", "", 3},	{"kitten", "sitting", 3},
+	{"delay", "dealy", 1}, {"ca", "abc", 3}, {"DELAY", "delay", 0}, {"patience", "patiance", 1},
+	{"abcd", "badc", 2},   {"a", "b", 1},
 };
 
 START_TEST(test_distance)

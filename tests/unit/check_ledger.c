@@ -98,17 +98,35 @@ static struct ledgers load(void)
 /* ---- lines ---- */
 
 static const struct told full_told = {
-	.key = "S42", .lane = "lane-1", .receipt = "1-17", .currency = "EUR", .tender = "card",
-	.basket = "4006381333931*2 7*1", .kind = "refund", .error = "line 1\n\"line\" 2",
-	.slowest = "pay", .shopper = 42, .intended_ns = 1, .start_ns = 2, .end_ns = INT64_MAX,
-	.system_ns = 4, .slowest_ns = 5, .total = 1295, .expected = 1296, .attempts = 3,
-	.outcome = TOLD_REFUSED, .acknowledged = true, .offline = true, .train_missed = true,
+	.key = "S42",
+	.lane = "lane-1",
+	.receipt = "1-17",
+	.currency = "EUR",
+	.tender = "card",
+	.basket = "4006381333931*2 7*1",
+	.kind = "refund",
+	.error = "line 1\n\"line\" 2",
+	.slowest = "pay",
+	.shopper = 42,
+	.intended_ns = 1,
+	.start_ns = 2,
+	.end_ns = INT64_MAX,
+	.system_ns = 4,
+	.slowest_ns = 5,
+	.total = 1295,
+	.expected = 1296,
+	.attempts = 3,
+	.outcome = TOLD_REFUSED,
+	.acknowledged = true,
+	.offline = true,
+	.train_missed = true,
 	.warm = true,
 };
 
 static void check_told(const struct told *a, const struct told *b)
 {
-	ck_assert(str_eq(a->key, b->key) && str_eq(a->lane, b->lane) && str_eq(a->receipt, b->receipt));
+	ck_assert(str_eq(a->key, b->key) && str_eq(a->lane, b->lane) &&
+		  str_eq(a->receipt, b->receipt));
 	ck_assert(str_eq(a->currency, b->currency) && str_eq(a->tender, b->tender));
 	ck_assert(str_eq(a->basket, b->basket) && str_eq(a->kind, b->kind));
 	ck_assert(str_eq(a->error, b->error) && str_eq(a->slowest, b->slowest));
@@ -140,7 +158,8 @@ START_TEST(test_told)
 	ck_assert_str_eq(
 		text,
 		"{\"told\":{\"key\":\"S42\",\"lane\":\"lane-1\",\"intended_ns\":1,\"start_ns\":2,"
-		"\"end_ns\":9223372036854775807,\"outcome\":\"refused\",\"receipt\":\"1-17\",\"total\":1295,"
+		"\"end_ns\":9223372036854775807,\"outcome\":\"refused\",\"receipt\":\"1-17\","
+		"\"total\":1295,"
 		"\"currency\":\"EUR\",\"tender\":\"card\",\"basket\":\"4006381333931*2 7*1\","
 		"\"kind\":\"refund\",\"error\":\"line 1\\n\\\"line\\\" 2\",\"slowest\":\"pay\","
 		"\"shopper\":42,\"system_ns\":4,\"slowest_ns\":5,\"expected\":1296,\"attempts\":3,"
@@ -159,9 +178,9 @@ END_TEST
 START_TEST(test_other_records)
 {
 	struct left left = {7, 100, 200, "lane-2", "patience", true};
-	struct book book = {BOOK_STOCK, true, "S1", "EUR", "1-1", "A", "lane-1", "final", "cash",
-			    "SKU7", "12:00", INT64_MIN, 17, 0};
-	struct bank_rec bank = {9, "S1", "captured", "T1", "000001", "R1", "EUR", -5};
+	struct book book = {BOOK_STOCK, true,	"S1",	"EUR",	 "1-1",	    "A", "lane-1",
+			    "final",	"cash", "SKU7", "12:00", INT64_MIN, 17,	 0};
+	struct bank_rec bank = {.t_ns = 9, .key = "S1", .what = "captured", .stan = "000001", .amount = -5};
 	struct paper_rec paper = {10, "printer", "S1", "1-1", "Ref S1", INT64_MIN, true};
 	struct drawer_rec drawer = {11, "drawer", "S1", "cash-in", 500};
 	struct ledger *l = open_ledger();
@@ -210,9 +229,14 @@ START_TEST(test_events)
 	struct ledgers all;
 	char *text;
 
-	ledger_event(l, (struct event){.t_ns = 5, .kind = EV_FIRED, .fault = 1, .hit = 7,
-				       .node = "store", .process = "store/0/0",
-				       .object = "store.db-wal", .did = "ENOSPC on pwrite64 (4096)"});
+	ledger_event(l, (struct event){.t_ns = 5,
+				       .kind = EV_FIRED,
+				       .fault = 1,
+				       .hit = 7,
+				       .node = "store",
+				       .process = "store/0/0",
+				       .object = "store.db-wal",
+				       .did = "ENOSPC on pwrite64 (4096)"});
 	ledger_event(l, (struct event){.kind = EV_PHASE, .fault = -1, .object = "open"});
 	ledger_event(l, (struct event){.t_ns = 6, .kind = EV_ARMED, .fault = 0});
 	close_ledger(l);
@@ -297,10 +321,10 @@ static const struct {
 	{"6304000000000000000", "630400*********0000"},
 	{"5500005555555559,5555555555554444", "550000******5559,555555******4444"},
 	{";4111111111111111=25121010000000001?", ";411111******1111=25121010000000001?"},
-	{"4111111111111112", "4111111111111112"},	      /* Luhn fails */
+	{"4111111111111112", "4111111111111112"},		/* Luhn fails */
 	{"41111111111111111111111", "41111111111111111111111"}, /* too long */
-	{"411111111111", "411111111111"},		      /* too short */
-	{"1745832394123456789", "1745832394123456789"},	      /* a time in ns */
+	{"411111111111", "411111111111"},			/* too short */
+	{"1745832394123456789", "1745832394123456789"},		/* a time in ns */
 	{"2025-04-28 12:34:56", "2025-04-28 12:34:56"},
 	{"", ""},
 	{"4111111111111111 4111111111111111", "411111******1111 411111******1111"},
@@ -340,8 +364,9 @@ END_TEST
 
 /* ---- bad files ---- */
 
-static const char good_line[] = "{\"told\":{\"key\":\"S1\",\"intended_ns\":1,\"start_ns\":2,\"end_ns\":3,"
-				"\"outcome\":\"ok\"}}\n";
+static const char good_line[] =
+	"{\"told\":{\"key\":\"S1\",\"intended_ns\":1,\"start_ns\":2,\"end_ns\":3,"
+	"\"outcome\":\"ok\"}}\n";
 
 static void write_others(void)
 {
@@ -360,7 +385,8 @@ static const struct {
 	{"{\"told\":{\"key\":7}}", "told.ndjson:2: \"key\" is not a string"},
 	{"{\"told\":{\"total\":\"7\"}}", "told.ndjson:2: \"total\" is not an integer"},
 	{"{\"told\":{\"total\":12.5}}", "told.ndjson:2: \"total\" is not an integer"},
-	{"{\"told\":{\"total\":99999999999999999999}}", "told.ndjson:2: \"total\" is not an integer"},
+	{"{\"told\":{\"total\":99999999999999999999}}",
+	 "told.ndjson:2: \"total\" is not an integer"},
 	{"{\"told\":{\"offline\":1}}", "told.ndjson:2: \"offline\" is not true or false"},
 	{"{\"told\":{\"outcome\":\"maybe\"}}", "told.ndjson:2: \"outcome\" has an unknown value"},
 	{"{\"told\":{\"outcome\":0}}", "told.ndjson:2: \"outcome\" is not a string"},
@@ -385,10 +411,12 @@ END_TEST
 START_TEST(test_tolerated)
 {
 	static const char text[] =
-		"{\"v\":2,\"told\":{\"new\":{\"x\":[1]},\"outcome\":\"unknown\",\"end_ns\":3.0,\"start_ns\":2,"
+		"{\"v\":2,\"told\":{\"new\":{\"x\":[1]},\"outcome\":\"unknown\",\"end_ns\":3.0,"
+		"\"start_ns\":2,"
 		"\"intended_ns\":1,\"receipt\":null,\"k\\u0065y\":1,\"key\":\"S\\u00fc\"}}\n"
 		"\n"
-		"{\"told\":{\"key\":\"S2\",\"intended_ns\":1,\"start_ns\":2,\"end_ns\":3,\"outcome\":\"ok\"}}";
+		"{\"told\":{\"key\":\"S2\",\"intended_ns\":1,\"start_ns\":2,\"end_ns\":3,"
+		"\"outcome\":\"ok\"}}";
 	struct ledgers all;
 
 	write_others();
@@ -521,8 +549,8 @@ static bool may_mount(void)
 
 START_TEST(test_join)
 {
-	struct told told[] = {{.key = "A"}, {.key = "B"}, {.key = ""}, {.key = "B", .total = 2},
-			      {.key = NULL}};
+	struct told told[] = {
+		{.key = "A"}, {.key = "B"}, {.key = ""}, {.key = "B", .total = 2}, {.key = NULL}};
 	struct book book[] = {
 		{.what = BOOK_SALE, .key = "P"},
 		{.what = BOOK_SALE, .key = "A", .total = 1},
@@ -578,7 +606,8 @@ START_TEST(test_join_random)
 	static struct book book[2 * KEYS];
 	static char keys[KEYS][8];
 	static unsigned tolds[KEYS], books[KEYS];
-	struct ledgers l = {.told = told, .told_count = 2 * KEYS, .book = book, .book_count = 2 * KEYS};
+	struct ledgers l = {
+		.told = told, .told_count = 2 * KEYS, .book = book, .book_count = 2 * KEYS};
 	struct sales s;
 
 	for (unsigned i = 0; i < KEYS; i++)
