@@ -22,7 +22,8 @@
 
 const char *const runtime_vars[] = {
 	"key",	  "sku",    "qty",     "price",	  "tender",  "amount",	"lane",	 "seed",
-	"total",  "lines",  "of",      "receipt", "shopper", "attempt", "currency", NULL
+	"total",  "lines",  "of",      "receipt", "shopper", "attempt", "currency",
+	"item",	  "items",  "op",      "index",	  NULL
 };
 
 /* ---- lookup ---- */

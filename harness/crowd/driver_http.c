@@ -85,7 +85,7 @@ struct http {
 	struct hlane *lane;           /* owned */
 	struct curl_slist *connect_to; /* owned: node names → addresses */
 	struct buf scratch;
-	char number[24], error[200];
+	char number[24], error[320];
 };
 
 static void run_next(struct run *run);
@@ -162,6 +162,8 @@ static struct var var_get(void *arg, int slot)
 		return var_number(h, a->attempt, false);
 	case V_ITEMS:
 		return var_items(h, a);
+	case V_ITEM:
+		return var_number(h, a->item, a->item <= 0);
 	default:
 		return var_session(run->lane, slot);
 	}

@@ -365,6 +365,7 @@ static void write_request(struct proc *p, int64_t id, const struct ask *a)
 	if (a->sku) {
 		json_str(&o, "sku", a->sku);
 		json_i64(&o, "qty", a->qty);
+		json_i64(&o, "item", a->item);
 		if (a->price >= 0)
 			json_i64(&o, "price", a->price);
 	}

@@ -25,7 +25,7 @@ static const char *const http_vars[SLOTS_BUILTIN] = {
 	[V_SKU] = "sku",	   [V_QTY] = "qty",	      [V_PRICE] = "price",
 	[V_TENDER] = "tender",	   [V_AMOUNT] = "amount",     [V_TOTAL] = "total",
 	[V_RECEIPT] = "receipt",   [V_CURRENCY] = "currency", [V_ATTEMPT] = "attempt",
-	[V_ITEMS] = "items",
+	[V_ITEMS] = "items",	   [V_ITEM] = "item",
 };
 
 static const struct {

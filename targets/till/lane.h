@@ -67,7 +67,16 @@ void basket_clear(struct basket *b);
 /* lane_sale.c */
 /** lane_begin - an empty basket under this key, or what it was sold as: look at ret->receipt. */
 int lane_begin(struct lane *l, const char *key, struct booked *ret);
-int lane_add(struct lane *l, const char *key, const char *sku, int64_t qty, struct booked *ret,
+/**
+ * struct scan - an article on its way into a basket. line: its place, from 1;
+ * scanning a line again replaces it and all behind it, and line 1 begins the
+ * basket, so that a scan can be repeated when its answer was lost. 0: append.
+ */
+struct scan {
+	const char *sku;
+	int64_t qty, line;
+};
+int lane_add(struct lane *l, const char *key, const struct scan *in, struct booked *ret,
 	     char *why);
 int lane_total(struct lane *l, const char *key, struct booked *ret);
 /** lane_recall - a sale this lane has forgotten: in its queue, or in the books. 200 or 404. */
@@ -85,7 +94,8 @@ int lane_override(struct lane *l, const char *key, int64_t price, struct booked 
 
 /* lane_undo.c */
 int lane_void(struct lane *l, const char *key, char *why);
-int lane_refund(struct lane *l, const char *key, struct booked *ret, char *why);
+/** lane_refund - money back for the sale `of`, once, under the refund's own key. */
+int lane_refund(struct lane *l, const char *key, const char *of, struct booked *ret, char *why);
 int lane_reprint(struct lane *l, const char *key, struct booked *ret);
 
 /* lane_suspend.c */

@@ -3,6 +3,7 @@
 #include "lane.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct reply trouble(int status, const char *why)
@@ -49,14 +50,14 @@ static struct reply post_begin(void *arg, const struct request *rq)
 
 static struct reply post_line(void *arg, const struct request *rq)
 {
-	const char *sku = body_text(rq, "sku");
+	struct scan in = {body_text(rq, "sku"), body_int(rq, "qty", 1), body_int(rq, "line", 0)};
 	char why[WHY_MAX] = "";
 	struct booked b;
 	int status;
 
-	if (!sku)
-		return reply_error(400, "sku, please");
-	status = lane_add(arg, rq->arg[0], sku, body_int(rq, "qty", 1), &b, why);
+	if (!in.sku || !good_key(rq->arg[0]))
+		return reply_error(400, "key and sku, please");
+	status = lane_add(arg, rq->arg[0], &in, &b, why);
 	return answer(status, rq->arg[0], &b, why);
 }
 
@@ -105,11 +106,15 @@ static struct reply post_void(void *arg, const struct request *rq)
 
 static struct reply post_refund(void *arg, const struct request *rq)
 {
-	char why[WHY_MAX] = "";
+	const char *of = rq->arg[0], *key = body_text(rq, "key");
+	char why[WHY_MAX] = "", own_key[KEY_MAX];
 	struct booked b = {0};
-	int status = lane_refund(arg, rq->arg[0], &b, why);
 
-	return answer(status, rq->arg[0], &b, why);
+	if (!key && snprintf(own_key, sizeof(own_key), "%.80s.refund", of))
+		key = own_key;
+	if (!good_key(key))
+		return reply_error(400, "key: letters, digits and . _ : -");
+	return answer(lane_refund(arg, key, of, &b, why), key, &b, why);
 }
 
 static struct reply post_suspend(void *arg, const struct request *rq)

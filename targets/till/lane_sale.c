@@ -36,35 +36,42 @@ int lane_begin(struct lane *l, const char *key, struct booked *ret)
 	return 201;
 }
 
-static int add_line(struct lane *l, struct basket *b, const char *sku, int64_t qty, char *why)
+static int no(char *why, const char *text, int status)
 {
-	int64_t price = lane_price(l, sku);
+	snprintf(why, WHY_MAX, "%s", text);
+	return status;
+}
+
+static int add_line(struct lane *l, struct basket *b, const struct scan *in, char *why)
+{
+	int64_t price = lane_price(l, in->sku);
 
 	if (b->state == BASKET_PAID)
 		return 200;
-	if (b->state != BASKET_OPEN) {
-		snprintf(why, WHY_MAX, "this basket is not open");
-		return 409;
-	}
-	if (price < 0 || qty < 1 || qty > 9999) {
-		snprintf(why, WHY_MAX, price < 0 ? "unknown article" : "quantity out of range");
-		return 409;
-	}
-	if (sale_add(&b->sale, sku, qty, price))
-		return 200;
-	snprintf(why, WHY_MAX, "basket is full");
-	return 409;
+	if (b->state != BASKET_OPEN)
+		return no(why, "this basket is not open", 409);
+	if (in->line > (int64_t)b->sale.count + 1)
+		return no(why, "the lines before this one are not here", 404);
+	if (price < 0 || in->qty < 1 || in->qty > 9999)
+		return no(why, price < 0 ? "unknown article" : "quantity out of range", 409);
+	if (in->line > 0)
+		b->sale.count = (size_t)in->line - 1;
+	if (!sale_add(&b->sale, in->sku, in->qty, price))
+		return no(why, "basket is full", 409);
+	return 200;
 }
 
-int lane_add(struct lane *l, const char *key, const char *sku, int64_t qty, struct booked *ret,
-	     char *why)
+int lane_add(struct lane *l, const char *key, const struct scan *in, struct booked *ret, char *why)
 {
-	struct basket *b = basket_claim(l, key);
+	struct basket *b;
 	int status;
 
+	if (in->line == 1 && lane_begin(l, key, ret) > 201)
+		return 503;
+	b = basket_claim(l, key);
 	if (!b)
 		return 404;
-	status = add_line(l, b, sku, qty, why);
+	status = add_line(l, b, in, why);
 	describe(b, ret);
 	basket_release(l, b);
 	return status;

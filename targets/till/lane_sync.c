@@ -145,13 +145,15 @@ static int64_t round_of_work(struct lane *l, bool *ret_reported)
 	}
 	if (!l->prices_count && lane_prices_fetch(l))
 		return PROBE_MS;
+	if (!*ret_reported)
+		report_length(l);
+	*ret_reported = true;
 	if (!drain(l, &brought)) {
 		lane_set_online(l, false);
 		return PROBE_MS;
 	}
-	if (brought || !*ret_reported)
+	if (brought)
 		report_length(l);
-	*ret_reported = true;
 	tell_waiters(l);
 	return IDLE_MS;
 }

@@ -45,9 +45,9 @@ int lane_void(struct lane *l, const char *key, char *why)
 	return status;
 }
 
-int lane_refund(struct lane *l, const char *key, struct booked *ret, char *why)
+int lane_refund(struct lane *l, const char *key, const char *of, struct booked *ret, char *why)
 {
-	json_t *body = json_pack("{s:s,s:s}", "key", key, "lane", l->o->name);
+	json_t *body = json_pack("{s:s,s:s,s:s}", "key", key, "of", of, "lane", l->o->name);
 	struct answer a;
 	int status;
 
@@ -57,7 +57,7 @@ int lane_refund(struct lane *l, const char *key, struct booked *ret, char *why)
 	if (status <= 201 && !booked_decode(ret, a.body))
 		status = 503;
 	answer_done(&a);
-	say("%s refund key=%s status=%d", l->o->name, key, status);
+	say("%s refund key=%s of=%s status=%d", l->o->name, key, of, status);
 	return status;
 }
 

@@ -38,9 +38,9 @@ int store_find(struct store *st, const char *key, struct booked *ret);
 /* store_undo.c */
 /** store_void - take a sale back; one not (yet) here can then never be booked. */
 int store_void(struct store *st, const char *key, const char *lane, char *why);
-/** store_refund - money back for a paid sale, with a receipt of its own. */
-int store_refund(struct store *st, const char *key, const char *lane, struct booked *ret,
-		 char *why);
+/** store_refund - money back for the sale `of`: a record with a key and a receipt of its own. */
+int store_refund(struct store *st, const char *key, const char *of, const char *lane,
+		 struct booked *ret, char *why);
 
 /* store_number.c */
 /** store_next_number - the next of a series, in the caller's transaction; negative errno. */

@@ -100,15 +100,16 @@ static struct reply post_void(void *arg, const struct request *rq)
 
 static struct reply post_refund(void *arg, const struct request *rq)
 {
-	const char *key = body_text(rq, "key"), *lane = body_text(rq, "lane");
+	const char *key = body_text(rq, "key"), *of = body_text(rq, "of");
+	const char *lane = body_text(rq, "lane");
 	char why[WHY_MAX] = "";
 	struct booked b;
 	int status;
 
-	if (!key || !lane)
-		return reply_error(400, "key and lane, please");
-	status = store_refund(arg, key, lane, &b, why);
-	say("store refund key=%s status=%d receipt=%s", key, status, b.receipt);
+	if (!key || !of || !lane)
+		return reply_error(400, "key, of and lane, please");
+	status = store_refund(arg, key, of, lane, &b, why);
+	say("store refund key=%s of=%s status=%d receipt=%s", key, of, status, b.receipt);
 	return status > 201 ? trouble(status, why) : with_booked(status, &b);
 }
 

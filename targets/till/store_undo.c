@@ -2,7 +2,9 @@
 /*
  * Taking a sale back. A void undoes today's sale and keeps its number. A void
  * for a key that is not in the books leaves a tombstone: the request that
- * would have booked it may still be on its way. A refund is a new receipt.
+ * would have booked it may still be on its way. A refund is another day's
+ * business: a record with a key, a number and a Z report of its own, once per
+ * sale; what comes back is not sold again, so the stock stays as it is.
  */
 #include "store.h"
 
@@ -34,17 +36,22 @@ static int find_sale(struct db *db, const char *key, struct found *ret)
 	return 1;
 }
 
-/* Goods back on the shelf, money back to the shopper, the sale's new state. */
-static int give_back(struct db *db, const struct found *f, const char *key, const char *lane,
-		     const char *state)
+static int pay_back(struct db *db, int64_t sale_id, const struct found *f, const char *key,
+		    const char *lane, const char *kind)
 {
-	int rc = db_run(db, "UPDATE sales SET state = ? WHERE id = ?", "ti", state, f->id);
+	return db_run(db,
+		      "INSERT INTO payments(sale, key, lane, tender, amount, kind, at)"
+		      " VALUES(?, ?, ?, ?, ?, ?, ?)", "itttiti", sale_id, key, lane, f->tender,
+		      -f->total, kind, wall_ms());
+}
+
+/* Goods back on the shelf, money back to the shopper, the number stays. */
+static int undo(struct db *db, const struct found *f, const char *key, const char *lane)
+{
+	int rc = db_run(db, "UPDATE sales SET state = 'void' WHERE id = ?", "i", f->id);
 
 	if (!rc)
-		rc = db_run(db,
-			    "INSERT INTO payments(sale, key, lane, tender, amount, kind, at)"
-			    " VALUES(?, ?, ?, ?, ?, ?, ?)", "itttiti", f->id, key, lane,
-			    f->tender, -f->total, state, wall_ms());
+		rc = pay_back(db, f->id, f, key, lane, "void");
 	if (!rc)
 		rc = db_run(db,
 			    "UPDATE stock SET qty = qty +"
@@ -71,7 +78,9 @@ static int void_in_transaction(struct db *db, const char *key, const char *lane,
 			return 200;
 		if (strcmp(f.state, "paid"))
 			return refused(why, f.state);
-		rc = give_back(db, &f, key, lane, "void");
+		if (db_number(db, 0, "SELECT 1 FROM sales WHERE refund_of = ?", "t", key))
+			return refused(why, "refunded");
+		rc = undo(db, &f, key, lane);
 		return rc ? rc : 201;
 	}
 	rc = db_run(db, "INSERT OR IGNORE INTO tombstones VALUES(?, ?, ?)", "tti", key, lane,
@@ -95,60 +104,71 @@ int store_void(struct store *st, const char *key, const char *lane, char *why)
 	return rc ? 500 : status;
 }
 
-static int refund_again(struct db *db, const char *key, struct booked *ret)
+static int refund_again(struct db *db, const char *key, const char *of, struct booked *ret,
+			char *why)
 {
 	sqlite3_stmt *s = db_query(
-		db, "SELECT receipt FROM receipts WHERE key = ? AND kind = 'refund'", "t", key);
+		db, "SELECT key, receipt, total FROM sales WHERE refund_of = ?", "t", of);
 	int rc = db_row(s);
 
 	if (rc != 1)
-		return rc < 0 ? rc : -EIO;
-	copy_text(ret->receipt, sizeof(ret->receipt), db_text(s, 0));
+		return rc;
+	copy_text(ret->receipt, sizeof(ret->receipt), db_text(s, 1));
+	ret->total = -sqlite3_column_int64(s, 2);
+	rc = strcmp(db_text(s, 0), key) ? refused(why, "already refunded") : 200;
 	db_done(s);
-	return 200;
+	return rc;
 }
 
-static int refund_now(struct db *db, const struct found *f, const char *key, const char *lane,
-		      struct booked *ret)
+static int refund_now(struct db *db, const struct found *f, const char *key, const char *of,
+		      const char *lane, struct booked *ret)
 {
 	int64_t number = store_next_number(db, lane);
-	int rc = number < 0 ? (int)number : give_back(db, f, key, lane, "refunded");
+	int rc;
 
-	if (rc)
-		return rc;
+	if (number < 0)
+		return (int)number;
 	snprintf(ret->receipt, sizeof(ret->receipt), "%s-%lld", lane, (long long)number);
-	rc = store_note_receipt(db, lane, number, ret->receipt, key, "refund");
+	ret->total = f->total;
+	rc = db_run(db,
+		    "INSERT INTO sales(key, idem, lane, series, number, receipt, total, tender,"
+		    " currency, state, offline, manual, review, created, booked, refund_of)"
+		    " VALUES(?1, ?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, 'refund', 0, 0, 0, ?8, ?8, ?9)",
+		    "ttitittit", key, lane, number, ret->receipt, -f->total, f->tender, CURRENCY,
+		    wall_ms(), of);
+	if (!rc)
+		rc = pay_back(db, sqlite3_last_insert_rowid(db->sql), f, key, lane, "refund");
+	if (!rc)
+		rc = store_note_receipt(db, lane, number, ret->receipt, key, "refund");
 	return rc ? rc : 201;
 }
 
-static int refund_in_transaction(struct db *db, const char *key, const char *lane,
+static int refund_in_transaction(struct db *db, const char *key, const char *of, const char *lane,
 				 struct booked *ret, char *why)
 {
 	struct found f;
-	int rc = find_sale(db, key, &f);
+	int rc = find_sale(db, of, &f);
 
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
 		return refused(why, "not in the books");
-	ret->total = f.total;
-	copy_text(ret->state, sizeof(ret->state), "refunded");
-	if (!strcmp(f.state, "refunded"))
-		return refund_again(db, key, ret);
 	if (strcmp(f.state, "paid"))
 		return refused(why, f.state);
-	return refund_now(db, &f, key, lane, ret);
+	copy_text(ret->state, sizeof(ret->state), "refund");
+	rc = refund_again(db, key, of, ret, why);
+	return rc ? rc : refund_now(db, &f, key, of, lane, ret);
 }
 
-int store_refund(struct store *st, const char *key, const char *lane, struct booked *ret,
-		 char *why)
+int store_refund(struct store *st, const char *key, const char *of, const char *lane,
+		 struct booked *ret, char *why)
 {
 	int status, rc;
 
 	memset(ret, 0, sizeof(*ret));
 	db_lock(&st->db);
 	rc = db_begin(&st->db);
-	status = rc ? rc : refund_in_transaction(&st->db, key, lane, ret, why);
+	status = rc ? rc : refund_in_transaction(&st->db, key, of, lane, ret, why);
 	rc = db_end(&st->db, status < 0 ? status : 0);
 	db_unlock(&st->db);
 	if (rc)
