@@ -162,38 +162,25 @@ static int row_order(const void *a, const void *b)
 	return x->book < y->book ? -1 : x->book > y->book;
 }
 
-void rows_index(struct rows *r, const struct ledgers *l, enum book_what what)
+void row_refs_fill(struct row_refs *r, const struct ledgers *l, enum book_what what, bool start)
 {
-	*r = (struct rows){ .at = xcalloc(l->book_count + 1, sizeof(*r->at)) };
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->book_count; i++)
+		n += l->book[i].what == (int)what && l->book[i].start == start;
+	*r = (struct row_refs){ .at = xcalloc(n + 1, sizeof(*r->at)) };
 	for (size_t i = 0; i < l->book_count; i++) {
 		const struct book *b = &l->book[i];
 
-		if (b->what == (int)what && !b->start && b->key && *b->key)
+		if (b->what == (int)what && b->start == start && b->key && *b->key)
 			r->at[r->count++] = (struct row_ref){ key_hash(b->key), b };
 	}
 	qsort(r->at, r->count, sizeof(*r->at), row_order);
 }
 
-void rows_build(struct rows *r, const struct judge_in *in)
+const struct book *row_refs_next(const struct row_refs *r, const char *key, size_t *at)
 {
-	bool needed = false;
-
-	*r = (struct rows){ 0 };
-	for (size_t i = 0; i < in->sales->count && !needed; i++)
-		needed = in->sales->at[i].books > 1;
-	if (needed)
-		rows_index(r, in->ledgers, BOOK_SALE);
-}
-
-void rows_done(struct rows *r)
-{
-	free(r->at);
-	*r = (struct rows){ 0 };
-}
-
-const struct book *rows_next(const struct rows *r, const char *key, size_t *at)
-{
-	uint64_t hash = key_hash(key);
+	uint64_t hash = r->count ? key_hash(key) : 0;
 	size_t lo = 0, hi = r->count;
 
 	if (*at == SIZE_MAX) {
@@ -216,8 +203,33 @@ const struct book *rows_next(const struct rows *r, const char *key, size_t *at)
 	return NULL;
 }
 
-void rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret)
+void rows_build(struct rows *r, const struct judge_in *in)
 {
+	bool needed = false;
+
+	*r = (struct rows){ 0 };
+	for (size_t i = 0; i < in->sales->count && !needed; i++)
+		needed = in->sales->at[i].books > 1;
+	if (needed)
+		row_refs_fill(&r->end, in->ledgers, BOOK_SALE, false);
+	row_refs_fill(&r->start, in->ledgers, BOOK_SALE, true);
+}
+
+void rows_done(struct rows *r)
+{
+	free(r->end.at);
+	free(r->start.at);
+	*r = (struct rows){ 0 };
+}
+
+static void subtract(uint32_t *from, uint32_t n)
+{
+	*from = *from > n ? *from - n : 0;
+}
+
+uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret)
+{
+	struct tally_rows old = { 0 };
 	const struct book *b;
 	size_t at = SIZE_MAX;
 
@@ -225,8 +237,15 @@ void rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *r
 	if (s->books == 1 && s->book)
 		tally_row(s->book, ret);
 	else if (s->books > 1)
-		while ((b = rows_next(r, s->key, &at)))
+		while ((b = row_refs_next(&r->end, s->key, &at)))
 			tally_row(b, ret);
+	at = SIZE_MAX;
+	while (s->books && r->start.count && (b = row_refs_next(&r->start, s->key, &at)))
+		tally_row(b, &old);
+	subtract(&ret->sales, old.sales);
+	subtract(&ret->voids, old.voids);
+	subtract(&ret->refunds, old.refunds);
+	return ret->sales + ret->voids + ret->refunds;
 }
 
 size_t books_unkeyed(const struct ledgers *l)

@@ -36,28 +36,37 @@ static inline bool told_refused(const struct told *t)
 	return !told_acked(t) && t->outcome == TOLD_REFUSED;
 }
 
-/** struct rows - sale rows of the books by key, for keys with several; built once per check. */
-struct rows {
+/** struct row_refs - rows of the books in the order of their keys' hashes. */
+struct row_refs {
 	struct row_ref {
 		uint64_t hash;
 		const struct book *book;
 	} *at; /* owned; sorted by hash, then order in the file */
 	size_t count;
 };
+/** row_refs_fill - the keyed rows of one sort, of the start or of the end. */
+void row_refs_fill(struct row_refs *r, const struct ledgers *l, enum book_what what, bool start);
+/** row_refs_next - the rows of a key one by one; *at starts as SIZE_MAX; NULL at the end. */
+const struct book *row_refs_next(const struct row_refs *r, const char *key, size_t *at);
+
+/**
+ * struct rows - sale rows by key: those of the end, for keys with several, and
+ * those of the start, which are read again at the end and do not count there.
+ */
+struct rows {
+	struct row_refs end, start;
+};
 void rows_build(struct rows *r, const struct judge_in *in);
 void rows_done(struct rows *r);
-/** rows_index - the same of any sort of row (not those of the start), whether needed or not. */
-void rows_index(struct rows *r, const struct ledgers *l, enum book_what what);
-/** rows_next - the rows of a key one by one; *at starts as SIZE_MAX; NULL at the end. */
-const struct book *rows_next(const struct rows *r, const char *key, size_t *at);
 
-/** struct tally_rows - the rows of one key, by meaning. */
+/** struct tally_rows - the new rows of one key, by meaning. */
 struct tally_rows {
 	uint32_t sales, voids, refunds;
 	const struct book *sale;       /* first of each; NULL: none */
 	const struct book *refund;
 };
-void rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
+/** rows_tally - returns how many new rows there are. */
+uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
 
 /** sale_ambiguous - told twice under one key: nothing can be said; noted in j (see check_finish). */
 bool sale_ambiguous(const struct sale *s, struct judgement *j);

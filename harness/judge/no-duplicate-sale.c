@@ -25,12 +25,9 @@ static void judge_one(const struct rows *idx, const struct sale *s, struct judge
 	struct tally_rows r;
 	const char *outcome;
 
-	if (!s->books || sale_ambiguous(s, ret))
+	if (!s->books || sale_ambiguous(s, ret) || !rows_tally(idx, s, &r))
 		return;
 	ret->judged++;
-	if (s->books == 1)
-		return;
-	rows_tally(idx, s, &r);
 	outcome = !s->told ? "nobody was told of it" :
 		  told_acked(s->told) ? "the shopper was told \"paid\" once" :
 		  s->told->outcome == TOLD_REFUSED ? "the shopper was refused" :

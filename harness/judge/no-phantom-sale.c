@@ -46,10 +46,8 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 
 	if ((!s->books && !refused && !voided) || sale_ambiguous(s, ret))
 		return;
-	ret->judged++;
-	if (!s->books)
-		return;
-	rows_tally(idx, s, &r);
+	if (rows_tally(idx, s, &r) || refused || voided)
+		ret->judged++;
 	if (!s->told)
 		phantom(in, s, &r, ret);
 	else if (refused && r.sales)

@@ -105,7 +105,8 @@ static void basket_sold(struct shelf *s, const char *basket, bool maybe)
 
 struct work {
 	const struct judge_in *in;
-	struct rows sales, lines; /* lines: empty when the books have none */
+	struct rows sales;
+	struct row_refs lines; /* empty when the books have none */
 	struct shelf shelf;
 	size_t offline, no_basket;
 	const char *no_basket_key;
@@ -117,7 +118,7 @@ static bool lines_sold(struct work *w, const char *key, bool maybe)
 	size_t at = SIZE_MAX;
 	bool any = false;
 
-	while ((b = rows_next(&w->lines, key, &at))) {
+	while ((b = row_refs_next(&w->lines, key, &at))) {
 		int64_t qty = b->qty == INT64_MIN ? 1 : b->qty;
 
 		any = true;
@@ -199,11 +200,11 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 		return;
 	}
 	rows_build(&w.sales, in);
-	rows_index(&w.lines, in->ledgers, BOOK_LINE);
+	row_refs_fill(&w.lines, in->ledgers, BOOK_LINE, false);
 	shelf_fill(&w.shelf, in->ledgers);
 	judge_stock(&w, ret);
 	free(w.shelf.at);
-	rows_done(&w.lines);
+	free(w.lines.at);
 	rows_done(&w.sales);
 }
 
