@@ -80,6 +80,14 @@ $(B)/flags: FORCE
 	@mkdir -p $(B); echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
 FORCE:
 
+# The commit goes into one object, rebuilt when it changes.
+$(B)/commit: FORCE
+	@mkdir -p $(B); c=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown); \
+	[ -z "$$(git status --porcelain -uno 2>/dev/null)" ] || c=$$c+; \
+	echo "$$c" | cmp -s - $@ || echo "$$c" > $@
+$(B)/harness/explore/version.o: $(B)/commit
+$(B)/harness/explore/version.o: private CFLAGS_ALL += -DWD_COMMIT='"$(shell cat $(B)/commit 2>/dev/null)"'
+
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  CC    $<')
@@ -160,6 +168,9 @@ fuzz: deps
 		mkdir -p tests/fuzz/corpus/$${n#fuzz_} $(O)/fuzz/found-$$n; \
 		$(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=5 -verbosity=0 \
 			-print_final_stats=1 $(O)/fuzz/found-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
+
+tidy:
+	tests/tidy
 
 analyze: deps
 	@command -v clang-tidy >/dev/null && command -v cppcheck >/dev/null || \

@@ -23,15 +23,15 @@
 struct cli {
 	bool until_fail, dry_run, json, quiet, force;
 	int64_t seeds, jobs;
-	int64_t seed;         /* -1: as in the file */
-	const char *junit;    /* NULL: none */
+	int64_t seed;	   /* -1: as in the file */
+	const char *junit; /* NULL: none */
 	const char *out;
-	int keep;             /* enum store_keep */
-	struct strlist sets;  /* owned */
-	const char *program;  /* as it was called */
-	char *const *words;   /* what is left after the options; borrowed */
+	int keep;	     /* enum store_keep */
+	struct strlist sets; /* owned */
+	const char *program; /* as it was called */
+	char *const *words;  /* what is left after the options; borrowed */
 	size_t words_count;
-	int argc;             /* the whole command line, for the manifest; borrowed */
+	int argc; /* the whole command line, for the manifest; borrowed */
 	char *const *argv;
 };
 
@@ -39,13 +39,13 @@ enum cli_type { CLI_FLAG, CLI_INT, CLI_STRING, CLI_LIST, CLI_CHOICE };
 
 /** struct cli_opt - one row; a table ends with name NULL. */
 struct cli_opt {
-	const char *name;  /* without the dashes */
-	char letter;       /* short form, or 0 */
+	const char *name; /* without the dashes */
+	char letter;	  /* short form, or 0 */
 	enum cli_type type;
-	size_t offset;     /* in struct cli */
-	const char *arg;   /* what --help calls the value; NULL for flags */
-	const char *def;   /* default as text; NULL: unset (-1 for numbers) */
-	int64_t min, max;  /* CLI_INT */
+	size_t offset;		    /* in struct cli */
+	const char *arg;	    /* what --help calls the value; NULL for flags */
+	const char *def;	    /* default as text; NULL: unset (-1 for numbers) */
+	int64_t min, max;	    /* CLI_INT */
 	const char *const *choices; /* CLI_CHOICE: ends with NULL */
 	const char *help;
 };
@@ -60,12 +60,17 @@ struct cmd {
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
 extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
-	cmd_init;
+    cmd_init;
 
 #define CLI_OPT_JSON                                                                               \
-	{ .name = "json", .type = CLI_FLAG, .offset = offsetof(struct cli, json),                  \
-	  .help = "print JSON instead of text" }
-#define CLI_OPT_END { .name = NULL }
+	{                                                                                          \
+		.name = "json", .type = CLI_FLAG, .offset = offsetof(struct cli, json),            \
+		.help = "print JSON instead of text"                                               \
+	}
+#define CLI_OPT_END                                                                                \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
 
 /**
  * cli_parse - fill ret from the words after the verb. Returns -1 to go on, or

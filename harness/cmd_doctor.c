@@ -12,7 +12,7 @@
 
 #define PROBES_MAX 128
 
-static const struct cli_opt options[] = { CLI_OPT_JSON, CLI_OPT_END };
+static const struct cli_opt options[] = {CLI_OPT_JSON, CLI_OPT_END};
 
 static size_t fault_probes(struct probe *ret, size_t max)
 {
@@ -29,8 +29,8 @@ static size_t fault_probes(struct probe *ret, size_t max)
 
 static void print_json(const struct probe *p, size_t n)
 {
-	struct buf b = { 0 };
-	struct json_out o = { .buf = &b, .pretty = true };
+	struct buf b = {0};
+	struct json_out o = {.buf = &b, .pretty = true};
 	size_t i;
 
 	json_arr(&o, NULL);
@@ -76,12 +76,13 @@ static int doctor(const struct cli *c)
 }
 
 const struct cmd cmd_doctor = {
-	.name = "doctor",
-	.args = "[OPTION]...",
-	.summary = "what this host can do, and the remedy for what it cannot",
-	.about = "Tries each thing that the stage and the faults need, in a process of its own. Exit 0\n"
-		 "when all of it works, 3 when something does not.",
-	.opts = options,
-	.words_max = 0,
-	.run = doctor,
+    .name = "doctor",
+    .args = "[OPTION]...",
+    .summary = "what this host can do, and the remedy for what it cannot",
+    .about =
+	"Tries each thing that the stage and the faults need, in a process of its own. Exit 0\n"
+	"when all of it works, 3 when something does not.",
+    .opts = options,
+    .words_max = 0,
+    .run = doctor,
 };

@@ -30,7 +30,7 @@ struct operations {
 static void add(struct operations *o, const char *what, char *name, struct buf *details)
 {
 	o->at = xrealloc(o->at, (o->count + 1) * sizeof(*o->at));
-	o->at[o->count++] = (struct operation){ what, name, buf_steal(details) };
+	o->at[o->count++] = (struct operation){what, name, buf_steal(details)};
 }
 
 static void done(struct operations *o)
@@ -55,7 +55,7 @@ static void add_words(struct buf *b, const struct strlist *l)
 static void service(struct operations *o, const struct node *n, const struct service *s)
 {
 	const struct ready *r = &s->ready;
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	add_words(&b, &s->run);
 	if (r->http)
@@ -71,7 +71,7 @@ static void service(struct operations *o, const struct node *n, const struct ser
 
 static void stage(struct operations *o, const struct target *t)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	size_t i, k;
 
 	for (i = 0; i < t->prepare_count; i++) {
@@ -94,7 +94,7 @@ static void stage(struct operations *o, const struct target *t)
 static void shoppers(struct operations *o, const struct experiment *x, const struct target *t)
 {
 	const struct strlist *lanes = x->shoppers.lanes.count ? &x->shoppers.lanes : &t->lanes;
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	buf_printf(&b, "%lld at lanes ", (long long)x->shoppers.count);
 	add_words(&b, lanes);
@@ -109,7 +109,7 @@ static void faults(struct operations *o, const struct experiment *x)
 
 	for (i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
-		struct buf b = { 0 }, when = { 0 };
+		struct buf b = {0}, when = {0};
 
 		if (ops->describe)
 			ops->describe(x->faults[i].opts, &b);
@@ -127,7 +127,7 @@ static void checks(struct operations *o, const struct experiment *x)
 
 	for (i = 0; i < x->checks_count; i++) {
 		const struct check_ops *ops = x->checks[i].kind->ops;
-		struct buf b = { 0 };
+		struct buf b = {0};
 
 		buf_adds(&b, ops->summary);
 		add(o, "check", xstrdup(ops->name), &b);
@@ -141,7 +141,7 @@ static void probes(struct operations *o, const struct experiment *x)
 	for (i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		char why[512] = "";
-		struct buf b = { 0 };
+		struct buf b = {0};
 
 		if (!ops->probe || ops->probe(why, sizeof(why)) >= 0)
 			buf_adds(&b, "works here");
@@ -185,7 +185,7 @@ static void entry(const struct cli *c, const struct plan_entry *e, struct json_o
 {
 	const struct experiment *x = e->experiment;
 	int64_t seeds = c->seeds ? c->seeds : 1;
-	struct operations o = { 0 };
+	struct operations o = {0};
 
 	stage(&o, e->target);
 	shoppers(&o, x, e->target);
@@ -210,8 +210,8 @@ static void entry(const struct cli *c, const struct plan_entry *e, struct json_o
 
 int dry_run(const struct cli *c, struct plan *p)
 {
-	struct buf b = { 0 };
-	struct json_out out = { .buf = &b, .pretty = true };
+	struct buf b = {0};
+	struct json_out out = {.buf = &b, .pretty = true};
 	size_t i;
 
 	json_arr(&out, NULL);

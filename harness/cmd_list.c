@@ -19,7 +19,7 @@
 #define TARGETS "targets"
 #define EXPERIMENTS "experiments"
 
-static const struct cli_opt options[] = { CLI_OPT_JSON, CLI_OPT_END };
+static const struct cli_opt options[] = {CLI_OPT_JSON, CLI_OPT_END};
 
 struct item {
 	const char *name, *summary, *example;
@@ -34,7 +34,7 @@ struct items {
 static struct item *items_add(struct items *l)
 {
 	l->at = xrealloc(l->at, (l->count + 1) * sizeof(*l->at));
-	l->at[l->count] = (struct item){ 0 };
+	l->at[l->count] = (struct item){0};
 	return &l->at[l->count++];
 }
 
@@ -56,8 +56,8 @@ static void faults_get(struct items *l)
 	for (i = 0; i < fault_table_count; i++) {
 		const struct fault_ops *f = fault_table[i];
 
-		*items_add(l) = (struct item){ .name = f->name, .summary = f->summary,
-					       .example = f->example, .opts = f->opts };
+		*items_add(l) = (struct item){
+		    .name = f->name, .summary = f->summary, .example = f->example, .opts = f->opts};
 	}
 }
 
@@ -68,8 +68,8 @@ static void checks_get(struct items *l)
 	for (i = 0; i < check_table_count; i++) {
 		const struct check_ops *c = check_table[i];
 
-		*items_add(l) = (struct item){ .name = c->name, .summary = c->summary,
-					       .example = c->example, .opts = c->opts };
+		*items_add(l) = (struct item){
+		    .name = c->name, .summary = c->summary, .example = c->example, .opts = c->opts};
 	}
 }
 
@@ -82,8 +82,9 @@ static char *title_of(const char *path)
 
 	if (root && root->type == NODE_MAP)
 		title = yaml_get(root, "title");
-	text = xstrdup(title && title->type == NODE_SCALAR ? title->text :
-		       root ? "" : "(cannot be read; see worstday validate)");
+	text = xstrdup(title && title->type == NODE_SCALAR ? title->text
+		       : root				   ? ""
+			      : "(cannot be read; see worstday validate)");
 	yaml_tree_free(root);
 	diag_free(diag);
 	return text;
@@ -114,7 +115,7 @@ static void targets_get(struct items *l)
 
 static void experiments_get(struct items *l)
 {
-	struct files f = { 0 };
+	struct files f = {0};
 	size_t i;
 
 	files_find(&f, EXPERIMENTS, NULL);
@@ -132,21 +133,21 @@ struct kind {
 	void (*get)(struct items *l);
 };
 static const struct kind kinds[] = {
-	{ "faults", faults_get },
-	{ "checks", checks_get },
-	{ "targets", targets_get },
-	{ "experiments", experiments_get },
+    {"faults", faults_get},
+    {"checks", checks_get},
+    {"targets", targets_get},
+    {"experiments", experiments_get},
 };
 
 static void print_json(const struct items *l, const char *only)
 {
-	struct buf b = { 0 };
-	struct json_out o = { .buf = &b, .pretty = true };
+	struct buf b = {0};
+	struct json_out o = {.buf = &b, .pretty = true};
 	size_t i;
 
 	json_arr(&o, NULL);
 	for (i = 0; i < l->count; i++) {
-		struct buf help = { 0 };
+		struct buf help = {0};
 
 		if (only && !str_eq(only, l->at[i].name))
 			continue;
@@ -176,7 +177,7 @@ static void print_all(const struct items *l)
 
 static void print_one(const struct item *i, bool fault)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	printf("%s: %s\n", i->name, i->summary);
 	if (i->opts.rows && i->opts.rows->type != OPT_END_) {
@@ -245,7 +246,7 @@ static int print(const struct cli *c, const struct kind *k, const struct items *
 static int list(const struct cli *c)
 {
 	const char *names[ARRAY_SIZE(kinds)], *near;
-	struct items l = { 0 };
+	struct items l = {0};
 	size_t i;
 	int r;
 
@@ -266,13 +267,13 @@ static int list(const struct cli *c)
 }
 
 const struct cmd cmd_list = {
-	.name = "list",
-	.args = "faults|checks|targets|experiments [NAME]",
-	.summary = "what there is, and the options of each",
-	.about = "Lists faults and checks with their options, and the targets and experiments below\n"
-		 "the current folder. With NAME: that one in full.",
-	.opts = options,
-	.words_min = 1,
-	.words_max = 2,
-	.run = list,
+    .name = "list",
+    .args = "faults|checks|targets|experiments [NAME]",
+    .summary = "what there is, and the options of each",
+    .about = "Lists faults and checks with their options, and the targets and experiments below\n"
+	     "the current folder. With NAME: that one in full.",
+    .opts = options,
+    .words_min = 1,
+    .words_max = 2,
+    .run = list,
 };

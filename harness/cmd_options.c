@@ -215,8 +215,8 @@ static int option_found(const struct cmd *cmd, int value, char **argv, struct cl
 static int words_check(const struct cmd *cmd, const struct cli *c)
 {
 	if (c->words_count < cmd->words_min)
-		return cli_usage(cmd, "what to %s is missing: worstday %s %s", cmd->name,
-				 cmd->name, cmd->args);
+		return cli_usage(cmd, "what to %s is missing: worstday %s %s", cmd->name, cmd->name,
+				 cmd->args);
 	if (c->words_count > cmd->words_max)
 		return cli_usage(cmd, "\"%s\" is one word too many", c->words[cmd->words_max]);
 	return -1;
@@ -224,7 +224,7 @@ static int words_check(const struct cmd *cmd, const struct cli *c)
 
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret)
 {
-	struct option longs[OPTS_MAX + 2] = { 0 };
+	struct option longs[OPTS_MAX + 2] = {0};
 	char shorts[2 * OPTS_MAX + 2];
 	int value, r;
 
@@ -248,7 +248,7 @@ void cli_done(struct cli *c)
 	for (i = 0; i < c->sets.count; i++)
 		free(c->sets.at[i]);
 	free(c->sets.at);
-	c->sets = (struct strlist){ 0 };
+	c->sets = (struct strlist){0};
 }
 
 struct conf_catalog cmd_catalog(void)

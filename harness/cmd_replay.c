@@ -21,19 +21,30 @@
 #include "report/summary.h"
 
 static const struct cli_opt options[] = {
-	{ .name = "force", .letter = 'f', .type = CLI_FLAG, .offset = offsetof(struct cli, force),
-	  .help = "also when the target has changed since" },
-	{ .name = "out", .letter = 'o', .type = CLI_STRING, .offset = offsetof(struct cli, out),
-	  .arg = "DIR", .def = "results", .help = "where results go" },
-	{ .name = "quiet", .letter = 'q', .type = CLI_FLAG, .offset = offsetof(struct cli, quiet),
-	  .help = "only the comparison" },
-	CLI_OPT_JSON,
-	CLI_OPT_END,
+    {.name = "force",
+     .letter = 'f',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, force),
+     .help = "also when the target has changed since"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_STRING,
+     .offset = offsetof(struct cli, out),
+     .arg = "DIR",
+     .def = "results",
+     .help = "where results go"},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, quiet),
+     .help = "only the comparison"},
+    CLI_OPT_JSON,
+    CLI_OPT_END,
 };
 
 struct replay {
 	const struct cli *c;
-	char *then;            /* the old results directory, resolved: `latest` moves on */
+	char *then; /* the old results directory, resolved: `latest` moves on */
 	struct manifest m;
 	struct plan plan;
 	struct suite suite;
@@ -49,8 +60,8 @@ static int on_report(void *arg, const struct trial_in *in, const struct trial_ou
 		     const char *dir, const char *final_dir, struct err *e)
 {
 	const struct replay *r = arg;
-	struct report_in ri = { .in = in, .out = out, .dir = dir, .final_dir = final_dir,
-				.program = r->c->program };
+	struct report_in ri = {
+	    .in = in, .out = out, .dir = dir, .final_dir = final_dir, .program = r->c->program};
 
 	return report_write(&ri, e);
 }
@@ -61,7 +72,7 @@ static int load(struct replay *r)
 	cleanup_free char *path = xasprintf("%s/resolved.yml", r->then);
 	struct conf_catalog cat = cmd_catalog();
 	struct diag *diag = diag_new();
-	struct buf words = { 0 };
+	struct buf words = {0};
 	int err = plan_add(&r->plan, path, &cat, &r->c->sets, diag);
 
 	if (err < 0) {
@@ -93,10 +104,15 @@ static int same_target(const struct replay *r)
 
 static int launch(struct replay *r, struct err *e)
 {
-	struct suite_opts o = { .plan = &r->plan, .seed = r->m.seed, .seeds = 1, .jobs = 1,
-				.out = r->c->out, .keep = KEEP_ALL, .argc = r->c->argc,
-				.argv = r->c->argv,
-				.hooks = { .arg = r, .report = on_report } };
+	struct suite_opts o = {.plan = &r->plan,
+			       .seed = r->m.seed,
+			       .seeds = 1,
+			       .jobs = 1,
+			       .out = r->c->out,
+			       .keep = KEEP_ALL,
+			       .argc = r->c->argc,
+			       .argv = r->c->argv,
+			       .hooks = {.arg = r, .report = on_report}};
 
 	plan_probe(&r->plan);
 	return suite_run(&o, &r->suite, e);
@@ -112,11 +128,10 @@ static void tell_text(const struct replay_diff *d, const char *lines, const char
 	printf("results: %s\n", now->dir);
 }
 
-static void tell_json(const struct replay_diff *d, const char *was,
-		      const struct suite_result *now)
+static void tell_json(const struct replay_diff *d, const char *was, const struct suite_result *now)
 {
-	struct buf b = { 0 };
-	struct json_out o = { .buf = &b, .pretty = true };
+	struct buf b = {0};
+	struct json_out o = {.buf = &b, .pretty = true};
 
 	json_obj(&o, NULL);
 	json_str(&o, "verdict", verdict_names[now->verdict]);
@@ -134,9 +149,9 @@ static void tell_json(const struct replay_diff *d, const char *was,
 static int compare(const struct replay *r, struct err *e)
 {
 	const struct suite_result *now = &r->suite.at[0];
-	struct replay_diff d = { 0 };
-	struct summary was = { 0 };
-	struct buf lines = { 0 };
+	struct replay_diff d = {0};
+	struct summary was = {0};
+	struct buf lines = {0};
 	int err = summary_read(&was, r->then, e);
 
 	if (err == 0 && now->dir[0])
@@ -156,15 +171,17 @@ static int compare(const struct replay *r, struct err *e)
 
 static int replay_run(struct replay *r)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (manifest_read(&r->m, r->then, &e) < 0)
 		return complain(&e, EXIT_BAD_FILE);
 	if (load(r) < 0 || same_target(r) < 0)
 		return EXIT_BAD_FILE;
 	if (!str_eq(r->m.version, WD_VERSION) || !str_eq(r->m.commit, version_commit()))
-		fprintf(stderr, "worstday replay: note: that trial was run by %s (%s), this is %s "
-				"(%s)\n", r->m.version, r->m.commit, WD_VERSION, version_commit());
+		fprintf(stderr,
+			"worstday replay: note: that trial was run by %s (%s), this is %s "
+			"(%s)\n",
+			r->m.version, r->m.commit, WD_VERSION, version_commit());
 	if (launch(r, &e) < 0)
 		return complain(&e, EXIT_BROKEN);
 	if (r->suite.count && compare(r, &e) < 0)
@@ -176,9 +193,10 @@ static int replay_run(struct replay *r)
 
 static int replay(const struct cli *c)
 {
-	struct replay r = { .c = c, .then = realpath(c->words[0], NULL) };
+	struct replay r = {.c = c, .then = realpath(c->words[0], NULL)};
 	int code;
 
+	suite_hold_signals();
 	if (!r.then) {
 		fprintf(stderr, "worstday replay: %s: %s\n", c->words[0], strerror(errno));
 		return EXIT_BAD_FILE;
@@ -192,14 +210,14 @@ static int replay(const struct cli *c)
 }
 
 const struct cmd cmd_replay = {
-	.name = "replay",
-	.args = "[OPTION]... DIR",
-	.summary = "run a trial again from its results directory and compare",
-	.about = "Runs DIR/resolved.yml with its seed, after making sure that the target is the same.\n"
-		 "The same object and hit get the same decision; scheduling is not replayed, so a\n"
-		 "difference in what was reached is shown, not an error. Exits with the new verdict.",
-	.opts = options,
-	.words_min = 1,
-	.words_max = 1,
-	.run = replay,
+    .name = "replay",
+    .args = "[OPTION]... DIR",
+    .summary = "run a trial again from its results directory and compare",
+    .about = "Runs DIR/resolved.yml with its seed, after making sure that the target is the same.\n"
+	     "The same object and hit get the same decision; scheduling is not replayed, so a\n"
+	     "difference in what was reached is shown, not an error. Exits with the new verdict.",
+    .opts = options,
+    .words_min = 1,
+    .words_max = 1,
+    .run = replay,
 };

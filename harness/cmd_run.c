@@ -18,33 +18,70 @@
 #include "report/terminal.h"
 
 static const struct cli_opt options[] = {
-	{ .name = "seed", .letter = 's', .type = CLI_INT, .offset = offsetof(struct cli, seed),
-	  .arg = "N", .min = 0, .max = INT64_MAX / 2,
-	  .help = "first seed, in place of the file's (a file without one has 1)" },
-	{ .name = "seeds", .letter = 'n', .type = CLI_INT, .offset = offsetof(struct cli, seeds),
-	  .arg = "N", .min = 1, .max = 1000000,
-	  .help = "trials per experiment, with seeds SEED, SEED+1, ... (default 1)" },
-	{ .name = "until-fail", .type = CLI_FLAG, .offset = offsetof(struct cli, until_fail),
-	  .help = "go on with the next seed until a trial fails; --seeds limits it" },
-	{ .name = "jobs", .letter = 'j', .type = CLI_INT, .offset = offsetof(struct cli, jobs),
-	  .arg = "N", .def = "1", .min = 1, .max = SUITE_JOBS_MAX,
-	  .help = "trials at the same time" },
-	{ .name = "set", .type = CLI_LIST, .offset = offsetof(struct cli, sets),
-	  .arg = "PATH=VALUE",
-	  .help = "change a value of the file, e.g. shoppers.count=50; repeatable" },
-	{ .name = "out", .letter = 'o', .type = CLI_STRING, .offset = offsetof(struct cli, out),
-	  .arg = "DIR", .def = "results", .help = "where results go" },
-	{ .name = "junit", .type = CLI_STRING, .offset = offsetof(struct cli, junit),
-	  .arg = "FILE", .help = "one JUnit file for all trials" },
-	{ .name = "keep", .type = CLI_CHOICE, .offset = offsetof(struct cli, keep),
-	  .arg = "all|failed|none", .def = "all", .choices = store_keep_names,
-	  .help = "of which trials to keep logs and ledgers" },
-	{ .name = "dry-run", .type = CLI_FLAG, .offset = offsetof(struct cli, dry_run),
-	  .help = "show what would be done, and do nothing" },
-	{ .name = "quiet", .letter = 'q', .type = CLI_FLAG, .offset = offsetof(struct cli, quiet),
-	  .help = "no progress, no report: the exit code says it" },
-	CLI_OPT_JSON,
-	CLI_OPT_END,
+    {.name = "seed",
+     .letter = 's',
+     .type = CLI_INT,
+     .offset = offsetof(struct cli, seed),
+     .arg = "N",
+     .min = 0,
+     .max = INT64_MAX / 2,
+     .help = "first seed, in place of the file's (a file without one has 1)"},
+    {.name = "seeds",
+     .letter = 'n',
+     .type = CLI_INT,
+     .offset = offsetof(struct cli, seeds),
+     .arg = "N",
+     .min = 1,
+     .max = 1000000,
+     .help = "trials per experiment, with seeds SEED, SEED+1, ... (default 1)"},
+    {.name = "until-fail",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, until_fail),
+     .help = "go on with the next seed until a trial fails; --seeds limits it"},
+    {.name = "jobs",
+     .letter = 'j',
+     .type = CLI_INT,
+     .offset = offsetof(struct cli, jobs),
+     .arg = "N",
+     .def = "1",
+     .min = 1,
+     .max = SUITE_JOBS_MAX,
+     .help = "trials at the same time"},
+    {.name = "set",
+     .type = CLI_LIST,
+     .offset = offsetof(struct cli, sets),
+     .arg = "PATH=VALUE",
+     .help = "change a value of the file, e.g. shoppers.count=50; repeatable"},
+    {.name = "out",
+     .letter = 'o',
+     .type = CLI_STRING,
+     .offset = offsetof(struct cli, out),
+     .arg = "DIR",
+     .def = "results",
+     .help = "where results go"},
+    {.name = "junit",
+     .type = CLI_STRING,
+     .offset = offsetof(struct cli, junit),
+     .arg = "FILE",
+     .help = "one JUnit file for all trials"},
+    {.name = "keep",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct cli, keep),
+     .arg = "all|failed|none",
+     .def = "all",
+     .choices = store_keep_names,
+     .help = "of which trials to keep logs and ledgers"},
+    {.name = "dry-run",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, dry_run),
+     .help = "show what would be done, and do nothing"},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, quiet),
+     .help = "no progress, no report: the exit code says it"},
+    CLI_OPT_JSON,
+    CLI_OPT_END,
 };
 
 struct run_view {
@@ -58,8 +95,12 @@ static int on_report(void *arg, const struct trial_in *in, const struct trial_ou
 		     const char *dir, const char *final_dir, struct err *e)
 {
 	const struct run_view *v = arg;
-	struct report_in r = { .in = in, .out = out, .dir = dir, .final_dir = final_dir,
-			       .program = v->c->program, .sets = &v->c->sets };
+	struct report_in r = {.in = in,
+			      .out = out,
+			      .dir = dir,
+			      .final_dir = final_dir,
+			      .program = v->c->program,
+			      .sets = &v->c->sets};
 
 	return report_write(&r, e);
 }
@@ -87,7 +128,7 @@ static void on_tick(void *arg, struct trial_live *live, size_t n, int64_t done, 
 /* What could be read of the files that were wrong, and what is wrong with them. */
 static int bad_files(const struct cli *c, const struct diag *diag)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	if (c->json) {
 		diag_render_json(diag, &b);
@@ -102,8 +143,8 @@ static int bad_files(const struct cli *c, const struct diag *diag)
 
 static int junit_write(const char *path, const struct suite *s, const struct plan *p)
 {
-	struct buf b = { 0 };
-	struct err e = { 0 };
+	struct buf b = {0};
+	struct err e = {0};
 	int r;
 
 	junit_suite(s, p, &b);
@@ -116,7 +157,7 @@ static int junit_write(const char *path, const struct suite *s, const struct pla
 
 static void show_one(const struct suite_result *r, bool colour)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (r->dir[0] && report_show(r->dir, stdout, colour, &e) == 0)
 		return;
@@ -126,14 +167,14 @@ static void show_one(const struct suite_result *r, bool colour)
 static void show(const struct cli *c, const struct suite *s, const struct plan *p)
 {
 	bool colour = cmd_colour(STDOUT_FILENO);
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	if (c->json) {
 		terminal_suite_json(s, p, &b);
 		fputs(b.data, stdout);
 	} else if (s->count == 1 && !c->quiet) {
 		show_one(&s->at[0], colour);
-	} else if (!c->quiet) {
+	} else if (!c->quiet && s->count) {
 		terminal_suite(s, p, stdout, colour);
 	}
 	buf_done(&b);
@@ -146,8 +187,8 @@ static void complain(const struct cli *c, const struct suite *s)
 
 	for (i = 0; c->quiet && i < s->count; i++) {
 		if (s->at[i].verdict == BROKEN || s->at[i].verdict == UNSUPPORTED)
-			fprintf(stderr, "worstday run: %s: %s\n",
-				verdict_names[s->at[i].verdict], s->at[i].why);
+			fprintf(stderr, "worstday run: %s: %s\n", verdict_names[s->at[i].verdict],
+				s->at[i].why);
 	}
 }
 
@@ -156,6 +197,8 @@ static int finish(const struct cli *c, const struct suite *s, const struct plan 
 	int r = 0;
 
 	show(c, s, p);
+	if (s->count == 0)
+		fprintf(stderr, "worstday run: interrupted before a trial had ended\n");
 	complain(c, s);
 	if (c->junit)
 		r = junit_write(c->junit, s, p);
@@ -166,21 +209,27 @@ static int finish(const struct cli *c, const struct suite *s, const struct plan 
 
 static int launch(const struct cli *c, struct plan *p)
 {
-	struct run_view v = { .c = c, .plan = p };
-	struct suite_opts o = { .plan = p, .seed = c->seed, .seeds = c->seeds,
-				.until_fail = c->until_fail, .jobs = c->jobs, .out = c->out,
-				.keep = c->keep, .argc = c->argc, .argv = c->argv };
-	struct suite s = { 0 };
-	struct err e = { 0 };
+	struct run_view v = {.c = c, .plan = p};
+	struct suite_opts o = {.plan = p,
+			       .seed = c->seed,
+			       .seeds = c->seeds,
+			       .until_fail = c->until_fail,
+			       .jobs = c->jobs,
+			       .out = c->out,
+			       .keep = c->keep,
+			       .argc = c->argc,
+			       .argv = c->argv};
+	struct suite s = {0};
+	struct err e = {0};
 	int r;
 
 	if (!o.seeds)
 		o.seeds = c->until_fail ? INT64_MAX / 2 / (int64_t)p->count : 1;
 	v.many = o.seeds > 1 || p->count > 1;
-	v.live = (struct live_view){ .out = stderr, .terminal = isatty(STDERR_FILENO),
-				     .colour = cmd_colour(STDERR_FILENO) };
-	o.hooks = (struct suite_hooks){ .arg = &v, .report = on_report, .ended = on_ended,
-					.tick = on_tick };
+	v.live = (struct live_view){
+	    .out = stderr, .terminal = isatty(STDERR_FILENO), .colour = cmd_colour(STDERR_FILENO)};
+	o.hooks = (struct suite_hooks){
+	    .arg = &v, .report = on_report, .ended = on_ended, .tick = on_tick};
 	plan_probe(p);
 	r = suite_run(&o, &s, &e);
 	live_clear(&v.live);
@@ -196,9 +245,11 @@ static int run(const struct cli *c)
 {
 	struct conf_catalog cat = cmd_catalog();
 	struct diag *diag = diag_new();
-	struct plan p = { 0 };
-	int r = plan_load(&p, c->words, c->words_count, &cat, &c->sets, diag);
+	struct plan p = {0};
+	int r;
 
+	suite_hold_signals();
+	r = plan_load(&p, c->words, c->words_count, &cat, &c->sets, diag);
 	if (r < 0)
 		r = bad_files(c, diag);
 	else if (c->dry_run)
@@ -211,14 +262,14 @@ static int run(const struct cli *c)
 }
 
 const struct cmd cmd_run = {
-	.name = "run",
-	.args = "[OPTION]... FILE|DIR...",
-	.summary = "run experiments and judge them",
-	.about = "Reads every experiment first; nothing is launched while one is wrong. Each trial\n"
-		 "leaves DIR/<experiment>/<utc>-<seed>/ with its evidence; several end in a table.\n"
-		 "Ctrl-C heals, judges and reports what there is; a second one stops at once.",
-	.opts = options,
-	.words_min = 1,
-	.words_max = SIZE_MAX,
-	.run = run,
+    .name = "run",
+    .args = "[OPTION]... FILE|DIR...",
+    .summary = "run experiments and judge them",
+    .about = "Reads every experiment first; nothing is launched while one is wrong. Each trial\n"
+	     "leaves DIR/<experiment>/<utc>-<seed>/ with its evidence; several end in a table.\n"
+	     "Ctrl-C heals, judges and reports what there is; a second one stops at once.",
+    .opts = options,
+    .words_min = 1,
+    .words_max = SIZE_MAX,
+    .run = run,
 };

@@ -10,12 +10,18 @@
 #include "explore/plan.h"
 
 static const struct cli_opt options[] = {
-	{ .name = "set", .type = CLI_LIST, .offset = offsetof(struct cli, sets),
-	  .arg = "PATH=VALUE", .help = "change a value of each experiment first; repeatable" },
-	{ .name = "quiet", .letter = 'q', .type = CLI_FLAG, .offset = offsetof(struct cli, quiet),
-	  .help = "say nothing about files that are right" },
-	CLI_OPT_JSON,
-	CLI_OPT_END,
+    {.name = "set",
+     .type = CLI_LIST,
+     .offset = offsetof(struct cli, sets),
+     .arg = "PATH=VALUE",
+     .help = "change a value of each experiment first; repeatable"},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct cli, quiet),
+     .help = "say nothing about files that are right"},
+    CLI_OPT_JSON,
+    CLI_OPT_END,
 };
 
 struct validation {
@@ -27,7 +33,7 @@ struct validation {
 
 static void tell(struct validation *v, const char *path, const struct diag *diag)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	v->files++;
 	v->bad += diag_errors(diag) > 0;
@@ -47,10 +53,10 @@ static void tell(struct validation *v, const char *path, const struct diag *diag
 static void validate_file(struct validation *v, const char *path)
 {
 	struct diag *diag = diag_new();
-	struct plan p = { 0 };
+	struct plan p = {0};
 
 	if (file_is_target(path))
-		target_free(target_load(path, (struct mark){ 0 }, diag));
+		target_free(target_load(path, (struct mark){0}, diag));
 	else
 		plan_add(&p, path, &v->cat, &v->c->sets, diag);
 	tell(v, path, diag);
@@ -61,14 +67,14 @@ static void validate_file(struct validation *v, const char *path)
 static void validate_path(struct validation *v, const char *path)
 {
 	struct diag *diag = diag_new();
-	struct files f = { 0 };
-	struct err e = { 0 };
+	struct files f = {0};
+	struct err e = {0};
 	size_t i;
 
 	if (files_find(&f, path, &e) < 0)
-		diag_error(diag, (struct mark){ .file = path }, "%s", strerror(e.code));
+		diag_error(diag, (struct mark){.file = path}, "%s", strerror(e.code));
 	else if (f.count == 0)
-		diag_error(diag, (struct mark){ .file = path }, "no .yml files in here");
+		diag_error(diag, (struct mark){.file = path}, "no .yml files in here");
 	if (diag_errors(diag))
 		tell(v, path, diag);
 	for (i = 0; i < f.count; i++)
@@ -79,7 +85,7 @@ static void validate_path(struct validation *v, const char *path)
 
 static int validate(const struct cli *c)
 {
-	struct validation v = { .c = c, .cat = cmd_catalog() };
+	struct validation v = {.c = c, .cat = cmd_catalog()};
 	size_t i;
 
 	for (i = 0; i < c->words_count; i++)
@@ -91,14 +97,14 @@ static int validate(const struct cli *c)
 }
 
 const struct cmd cmd_validate = {
-	.name = "validate",
-	.args = "[OPTION]... FILE|DIR...",
-	.summary = "check experiment and target files",
-	.about = "Reads the files as run would, targets and faults included, and launches nothing.\n"
-		 "Errors name file, line and column; at most 20 a file. Exit 65 when there are any.\n"
-		 "--json prints an array with one array of errors for each file that has some.",
-	.opts = options,
-	.words_min = 1,
-	.words_max = SIZE_MAX,
-	.run = validate,
+    .name = "validate",
+    .args = "[OPTION]... FILE|DIR...",
+    .summary = "check experiment and target files",
+    .about = "Reads the files as run would, targets and faults included, and launches nothing.\n"
+	     "Errors name file, line and column; at most 20 a file. Exit 65 when there are any.\n"
+	     "--json prints an array with one array of errors for each file that has some.",
+    .opts = options,
+    .words_min = 1,
+    .words_max = SIZE_MAX,
+    .run = validate,
 };

@@ -12,10 +12,10 @@
 #include "cmd.h"
 #include "explore/version.h"
 #include "faults/fault.h"
+#include "judge/judge.h"
 
 const struct cmd *const cmd_table[] = {
-	&cmd_run, &cmd_validate, &cmd_list, &cmd_doctor, &cmd_replay, &cmd_report,
-	&cmd_init,
+    &cmd_run, &cmd_validate, &cmd_list, &cmd_doctor, &cmd_replay, &cmd_report, &cmd_init,
 };
 const size_t cmd_table_count = ARRAY_SIZE(cmd_table);
 
@@ -61,11 +61,11 @@ static const struct cmd *verb_find(const char *word)
 
 static int verb_run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct cli c = { .program = argv[0], .argc = argc, .argv = argv };
-	struct err e = { 0 };
+	struct cli c = {.program = argv[0], .argc = argc, .argv = argv};
+	struct err e = {0};
 	int r;
 
-	if (fault_table_check(&e) < 0) {
+	if (fault_table_check(&e) < 0 || check_table_check(&e) < 0) {
 		fprintf(stderr, "worstday: %s\n", e.msg);
 		return EXIT_BROKEN;
 	}

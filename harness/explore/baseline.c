@@ -25,8 +25,8 @@
 /* What does not change the good day. */
 static bool is_load(const char *key)
 {
-	static const char *const others[] = { "title", "faults", "expect", "seed", "baseline",
-					      "target" };
+	static const char *const others[] = {"title", "faults",	  "expect",
+					     "seed",  "baseline", "target"};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
@@ -38,7 +38,7 @@ static bool is_load(const char *key)
 
 char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	char build[17];
 	uint64_t hash;
 	size_t i;
@@ -81,8 +81,8 @@ int baseline_save(const char *out, const char *key, const struct baseline *b, st
 	cleanup_free char *temp = xasprintf("%s.%ld", key, (long)getpid());
 	cleanup_free char *from = xasprintf("%s/%s", dir, temp);
 	cleanup_free char *to = xasprintf("%s/%s.json", dir, key);
-	struct buf text = { 0 };
-	struct json_out o = { .buf = &text };
+	struct buf text = {0};
+	struct json_out o = {.buf = &text};
 	int r = store_make(dir, e);
 
 	json_obj(&o, NULL);

@@ -11,8 +11,8 @@ struct err;
 
 /** struct baseline - what a good day of the same file and seed was like. */
 struct baseline {
-	double rate;     /* sales told ok per wall second; < 0: unknown */
-	int64_t p95_ns;  /* checkout */
+	double rate;	/* sales told ok per wall second; < 0: unknown */
+	int64_t p95_ns; /* checkout */
 };
 /**
  * baseline_key - names the good day: target digest, load (the experiment

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explore/manifest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <dirent.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -61,8 +61,8 @@ static void json_files(struct json_out *o, const char *dir, const char *below)
 	int i, n = scandir(path, &list, NULL, alphasort);
 
 	for (i = 0; i < n; i++) {
-		cleanup_free char *name = xasprintf("%s%s%s", below, *below ? "/" : "",
-						    list[i]->d_name);
+		cleanup_free char *name =
+		    xasprintf("%s%s%s", below, *below ? "/" : "", list[i]->d_name);
 		cleanup_free char *full = xasprintf("%s/%s", dir, name);
 		bool dots = str_eq(list[i]->d_name, ".") || str_eq(list[i]->d_name, "..");
 		struct stat st;
@@ -90,8 +90,8 @@ static void json_command(struct json_out *o, const struct manifest_in *in)
 
 int manifest_write(const char *dir, const struct manifest_in *in, struct err *e)
 {
-	struct buf b = { 0 };
-	struct json_out o = { .buf = &b, .pretty = true };
+	struct buf b = {0};
+	struct json_out o = {.buf = &b, .pretty = true};
 	int r;
 
 	json_obj(&o, NULL);
@@ -155,7 +155,7 @@ void manifest_done(struct manifest *m)
 	free(m->digest);
 	free(m->version);
 	free(m->commit);
-	*m = (struct manifest){ 0 };
+	*m = (struct manifest){0};
 }
 
 /*
@@ -179,7 +179,7 @@ static int resolve(struct experiment *x, const struct target *t, int64_t seed, s
 int inputs_write(const char *dir, struct experiment *x, const struct target *t, int64_t seed,
 		 struct err *e)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	int r = resolve(x, t, seed, e);
 
 	if (r == 0)

@@ -11,7 +11,7 @@ struct target;
 /** struct manifest - what is needed to judge whether a trial can be repeated. Strings owned. */
 struct manifest {
 	char *experiment, *source; /* name; path as it was given */
-	char *target, *digest;     /* the target file's path, and its digest then */
+	char *target, *digest;	   /* the target file's path, and its digest then */
 	char *version, *commit;
 	int64_t seed;
 };

@@ -33,7 +33,7 @@ void files_done(struct files *f)
 	for (i = 0; i < f->count; i++)
 		free(f->at[i]);
 	free(f->at);
-	*f = (struct files){ 0 };
+	*f = (struct files){0};
 }
 
 static const char *base_name(const char *path)
@@ -60,8 +60,8 @@ bool file_is_target(const char *path)
 		return true;
 	diag = diag_new();
 	root = yaml_load_file(path, diag);
-	target = root && root->type == NODE_MAP && yaml_get(root, "nodes") &&
-		 !yaml_get(root, "target");
+	target =
+	    root && root->type == NODE_MAP && yaml_get(root, "nodes") && !yaml_get(root, "target");
 	yaml_tree_free(root);
 	diag_free(diag);
 	return target;
@@ -139,7 +139,8 @@ int files_find(struct files *ret, const char *path, struct err *e)
 	}
 }
 
-/* A target named by path is meant relative to the experiment's folder; by name it is one for all. */
+/* A target named by path is meant relative to the experiment's folder; by name it is one for all.
+ */
 static char *target_asked(const struct experiment *x)
 {
 	const char *slash = strrchr(x->path, '/');
@@ -205,13 +206,13 @@ int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
 		return -EINVAL;
 	}
 	p->at = xrealloc(p->at, (p->count + 1) * sizeof(*p->at));
-	p->at[p->count++] = (struct plan_entry){ .experiment = x, .target = t };
+	p->at[p->count++] = (struct plan_entry){.experiment = x, .target = t};
 	return 0;
 }
 
 static struct mark whole_file(const char *path)
 {
-	return (struct mark){ .file = path };
+	return (struct mark){.file = path};
 }
 
 static void plan_add_files(struct plan *p, const struct files *f, bool alone,
@@ -236,13 +237,14 @@ int plan_load(struct plan *ret, char *const *paths, size_t count, const struct c
 	size_t i;
 
 	for (i = 0; i < count && !diag_full(diag); i++) {
-		struct files f = { 0 };
-		struct err e = { 0 };
+		struct files f = {0};
+		struct err e = {0};
 
 		if (files_find(&f, paths[i], &e) < 0)
 			diag_error(diag, whole_file(paths[i]), "%s", strerror(e.code));
 		else if (f.count == 0)
-			diag_error(diag, whole_file(paths[i]), "no experiment files (.yml) in here");
+			diag_error(diag, whole_file(paths[i]),
+				   "no experiment files (.yml) in here");
 		plan_add_files(ret, &f, f.count == 1, cat, sets, diag);
 		files_done(&f);
 	}
@@ -252,7 +254,7 @@ int plan_load(struct plan *ret, char *const *paths, size_t count, const struct c
 static void entry_probe(struct plan_entry *entry)
 {
 	const struct experiment *x = entry->experiment;
-	struct buf why = { 0 };
+	struct buf why = {0};
 	size_t i;
 
 	for (i = 0; i < x->faults_count; i++) {
@@ -290,5 +292,5 @@ void plan_done(struct plan *p)
 	free(p->at);
 	free(p->targets);
 	free(p->targets_asked);
-	*p = (struct plan){ 0 };
+	*p = (struct plan){0};
 }

@@ -16,15 +16,15 @@ struct err;
 
 struct plan_entry {
 	struct experiment *experiment; /* owned */
-	struct target *target;         /* owned by the plan: shared between entries */
-	char *unsupported;             /* owned: why this host cannot do it, and the remedy; NULL */
+	struct target *target;	       /* owned by the plan: shared between entries */
+	char *unsupported;	       /* owned: why this host cannot do it, and the remedy; NULL */
 };
 
 struct plan {
 	struct plan_entry *at;
 	size_t count;
 	struct target **targets; /* owned */
-	char **targets_asked;    /* parallel: as the experiments named them */
+	char **targets_asked;	 /* parallel: as the experiments named them */
 	size_t targets_count;
 };
 
@@ -42,7 +42,8 @@ void files_done(struct files *f);
 /** file_is_target - named target.yml, or with `nodes:` and no `target:` at its top level. */
 bool file_is_target(const char *path);
 
-/** plan_load - all experiments below `paths`. Errors go into diag; 0, or -EINVAL when there were any. */
+/** plan_load - all experiments below `paths`. Errors go into diag; 0, or -EINVAL when there were
+ * any. */
 int plan_load(struct plan *ret, char *const *paths, size_t count, const struct conf_catalog *cat,
 	      const struct strlist *sets, struct diag *diag);
 /** plan_add - one experiment file and its target. */

@@ -45,7 +45,7 @@ static int by_decision(const void *a, const void *b)
 
 static struct decisions decisions_of(const struct ledgers *l)
 {
-	struct decisions d = { .at = xcalloc(l->event_count + 1, sizeof(*d.at)) };
+	struct decisions d = {.at = xcalloc(l->event_count + 1, sizeof(*d.at))};
 	size_t i;
 
 	for (i = 0; i < l->event_count; i++) {
@@ -72,7 +72,7 @@ static void line(struct buf *out, size_t n, const char *what, const struct event
 
 static void changed(struct buf *out, size_t n, const struct event *a, const struct event *b)
 {
-	struct buf did = { 0 };
+	struct buf did = {0};
 
 	buf_printf(&did, "%s, now %s", a->did ? a->did : "-", b->did ? b->did : "-");
 	line(out, n, "then ", a, did.data);
@@ -85,8 +85,9 @@ static void walk(const struct decisions *a, const struct decisions *b, struct re
 	size_t i = 0, k = 0, lines = 0;
 
 	while (i < a->count || k < b->count) {
-		int order = i == a->count ? 1 : k == b->count ? -1 :
-			    decision_order(a->at[i], b->at[k]);
+		int order = i == a->count   ? 1
+			    : k == b->count ? -1
+					    : decision_order(a->at[i], b->at[k]);
 
 		if (order < 0) {
 			ret->only_then++;
@@ -112,7 +113,7 @@ static void walk(const struct decisions *a, const struct decisions *b, struct re
 int replay_compare(const char *then_dir, const char *now_dir, struct replay_diff *ret,
 		   struct buf *out, struct err *e)
 {
-	struct ledgers then = { 0 }, now = { 0 };
+	struct ledgers then = {0}, now = {0};
 	struct decisions a, b;
 	int r = ledgers_load(&then, then_dir, e);
 

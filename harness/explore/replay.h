@@ -7,7 +7,8 @@
 struct buf;
 struct err;
 
-/** struct replay_diff - decisions of two trials of the same seed, matched by fault, object and hit. */
+/** struct replay_diff - decisions of two trials of the same seed, matched by fault, object and hit.
+ */
 struct replay_diff {
 	size_t same, changed, only_then, only_now;
 };

@@ -26,7 +26,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-const char *const store_keep_names[] = { "all", "failed", "none", NULL };
+const char *const store_keep_names[] = {"all", "failed", "none", NULL};
 
 int store_make(const char *dir, struct err *e)
 {
@@ -72,7 +72,7 @@ char *store_read(const char *dir, const char *name, size_t *ret_len, struct err 
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, name);
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct buf b = { 0 };
+	struct buf b = {0};
 	char chunk[16384];
 	ssize_t n;
 
@@ -245,7 +245,7 @@ void store_done(struct store *s)
 	free(s->temp);
 	free(s->stem);
 	free(s->final);
-	*s = (struct store){ 0 };
+	*s = (struct store){0};
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -266,9 +266,14 @@ int store_remove(const char *dir)
 
 static bool is_small(const char *name)
 {
-	static const char *const names[] = { ".",          "..",        "experiment.yml",
-					     "resolved.yml", "manifest.json", "verdict.json",
-					     "junit.xml",  "repro.sh" };
+	static const char *const names[] = {".",
+					    "..",
+					    "experiment.yml",
+					    "resolved.yml",
+					    "manifest.json",
+					    "verdict.json",
+					    "junit.xml",
+					    "repro.sh"};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {

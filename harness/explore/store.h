@@ -44,7 +44,8 @@ void store_done(struct store *s);
 int store_write(const char *dir, const char *name, const void *data, size_t len, struct err *e);
 /** store_read - a whole file; NULL with err when it cannot be read. Caller frees. */
 char *store_read(const char *dir, const char *name, size_t *ret_len, struct err *e);
-/** store_prune - of a published trial keep only what is small: verdict, manifest, how to repeat it. */
+/** store_prune - of a published trial keep only what is small: verdict, manifest, how to repeat it.
+ */
 void store_prune(const char *dir);
 /** store_remove - a directory and everything below; symlinks are not followed. */
 int store_remove(const char *dir);

@@ -39,8 +39,8 @@
 #include "stage/stage.h"
 
 #define TICK_NS (200 * NS_PER_MS)
-#define STOP_NOW_NS (1 * NS_PER_S)   /* second Ctrl-C: then the workers are killed */
-#define LEAVE_MS 5000                /* an idle worker may take this long to go */
+#define STOP_NOW_NS (1 * NS_PER_S) /* second Ctrl-C: then the workers are killed */
+#define LEAVE_MS 5000		   /* an idle worker may take this long to go */
 
 struct parent;
 
@@ -48,7 +48,7 @@ struct parent;
 struct place {
 	struct loop_fd watch; /* first: callbacks cast */
 	struct parent *parent;
-	pid_t pid;            /* 0: nobody */
+	pid_t pid; /* 0: nobody */
 	int fd;
 	bool busy;
 	struct job job;
@@ -63,10 +63,10 @@ struct parent {
 	struct loop_timer tick, stop_now;
 	struct place place[SUITE_JOBS_MAX];
 	struct trial_live *live; /* shared with the workers */
-	int64_t next, total;     /* numbers of trials; total INT64_MAX: until one fails */
-	bool enough;             /* start no more */
-	bool stop;               /* leave the loop */
-	struct err broken;       /* nothing can be started any more */
+	int64_t next, total;	 /* numbers of trials; total INT64_MAX: until one fails */
+	bool enough;		 /* start no more */
+	bool stop;		 /* leave the loop */
+	struct err broken;	 /* nothing can be started any more */
 };
 
 static void results_add(struct parent *p, const struct suite_result *r)
@@ -86,7 +86,7 @@ static struct job job_numbered(const struct parent *p, int64_t number)
 {
 	const struct suite_opts *o = p->o;
 	int64_t count = (int64_t)o->plan->count;
-	struct job j = { .number = number };
+	struct job j = {.number = number};
 	int64_t nth;
 
 	j.experiment = o->until_fail ? number % count : number / o->seeds;
@@ -137,7 +137,7 @@ static int place_fork(struct place *pl, struct err *e)
 	setpgid(pl->pid, pl->pid); /* both do: whoever comes first */
 	close(pair[1]);
 	pl->fd = pair[0];
-	pl->watch = (struct loop_fd){ .fd = pl->fd, .ready = on_socket };
+	pl->watch = (struct loop_fd){.fd = pl->fd, .ready = on_socket};
 	return loop_fd_set(p->loop, &pl->watch, EPOLLIN);
 }
 
@@ -145,7 +145,7 @@ static int place_fork(struct place *pl, struct err *e)
 static int place_reap(struct place *pl, int ms)
 {
 	cleanup_close int pidfd = pidfd_open(pl->pid, 0);
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
 	int status = 0;
 
 	loop_fd_set(pl->parent->loop, &pl->watch, 0);
@@ -189,10 +189,13 @@ static int crash_publish(struct parent *p, const struct job *j, const char *temp
 			 struct suite_result *r, struct err *e)
 {
 	const struct plan_entry *entry = &p->o->plan->at[j->experiment];
-	struct trial_in in = { .experiment = entry->experiment, .target = entry->target,
-			       .seed = j->seed, .faults = true, .baseline_rate = -1 };
-	struct trial_out out = { .verdict = { .verdict = BROKEN, .blame = "harness" } };
-	struct store s = { 0 };
+	struct trial_in in = {.experiment = entry->experiment,
+			      .target = entry->target,
+			      .seed = j->seed,
+			      .faults = true,
+			      .baseline_rate = -1};
+	struct trial_out out = {.verdict = {.verdict = BROKEN, .blame = "harness"}};
+	struct store s = {0};
 	int err = store_begin(&s, p->o->out, entry->experiment->name, j->seed, j->number, e);
 
 	snprintf(out.verdict.why, sizeof(out.verdict.why), "%s", r->why);
@@ -215,13 +218,13 @@ static int crash_publish(struct parent *p, const struct job *j, const char *temp
 
 static void crashed(struct parent *p, const struct job *j, pid_t pid, int status)
 {
-	struct suite_result r = { .number = j->number, .experiment = j->experiment,
-				  .seed = j->seed, .verdict = BROKEN };
+	struct suite_result r = {
+	    .number = j->number, .experiment = j->experiment, .seed = j->seed, .verdict = BROKEN};
 	const char *name = p->o->plan->at[j->experiment].experiment->name;
 	cleanup_free char *parent = xasprintf("%s/%s", p->o->out, name);
 	cleanup_free char *temp = leftover_find(parent, pid);
 	cleanup_free char *words = crash_words(status);
-	struct err e = { 0 };
+	struct err e = {0};
 
 	snprintf(r.why, sizeof(r.why), "%s", words);
 	if (temp && p->ret->signal == 0 && crash_publish(p, j, temp, &r, &e) == 0)
@@ -238,8 +241,10 @@ static void crashed(struct parent *p, const struct job *j, pid_t pid, int status
 static bool refused(struct parent *p, const struct job *j)
 {
 	const struct plan_entry *entry = &p->o->plan->at[j->experiment];
-	struct suite_result r = { .number = j->number, .experiment = j->experiment,
-				  .seed = j->seed, .verdict = UNSUPPORTED };
+	struct suite_result r = {.number = j->number,
+				 .experiment = j->experiment,
+				 .seed = j->seed,
+				 .verdict = UNSUPPORTED};
 
 	if (!entry->unsupported)
 		return false;
@@ -362,14 +367,28 @@ static void on_tick(struct loop_timer *t, int64_t now)
 
 /* ---- start and end ---- */
 
-static int signals_take(struct parent *p, struct err *e)
+static sigset_t stop_signals(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	return set;
+}
+
+void suite_hold_signals(void)
+{
+	sigset_t set = stop_signals();
+
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int signals_take(struct parent *p, struct err *e)
+{
+	sigset_t set = stop_signals();
+
+	suite_hold_signals();
 	p->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	p->signals.ready = on_signal;
 	if (p->signals.fd < 0)
@@ -446,8 +465,10 @@ int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e)
 	p->ret = ret;
 	p->total = (int64_t)o->plan->count * o->seeds;
 	r = parent_open(p, e);
-	if (r == 0)
+	if (r == 0) {
 		loop_timer_at(p->loop, &p->tick, clock_now());
+		on_signal(&p->signals, EPOLLIN); /* one that came while files were read */
+	}
 	for (i = 0; r == 0 && i < o->jobs && !p->stop; i++)
 		place_feed(&p->place[i]);
 	if (r == 0 && anyone_busy(p)) {

@@ -20,14 +20,14 @@ struct err;
 
 /** struct suite_result - how one trial ended; sent by the worker as it is. */
 struct suite_result {
-	int64_t number;         /* of the trial in the suite, from 0 */
-	int64_t experiment;     /* index in the plan */
+	int64_t number;	    /* of the trial in the suite, from 0 */
+	int64_t experiment; /* index in the plan */
 	int64_t seed;
-	int64_t verdict;        /* enum verdict */
+	int64_t verdict; /* enum verdict */
 	int64_t wall_ns, own_ns;
 	bool interrupted, baseline; /* baseline: it already failed on the good day */
 	char why[512];
-	char dir[1024];         /* results directory; empty when there is none */
+	char dir[1024]; /* results directory; empty when there is none */
 };
 
 struct suite_hooks {
@@ -43,13 +43,13 @@ struct suite_hooks {
 
 struct suite_opts {
 	const struct plan *plan;
-	int64_t seed;           /* < 0: each experiment's own, else 1 */
-	int64_t seeds;          /* per experiment, >= 1; base, base+1, … */
-	bool until_fail;        /* go on with further seeds until one is not "holds" */
+	int64_t seed;	 /* < 0: each experiment's own, else 1 */
+	int64_t seeds;	 /* per experiment, >= 1; base, base+1, … */
+	bool until_fail; /* go on with further seeds until one is not "holds" */
 	int64_t jobs;
-	const char *out;        /* results folder */
-	int keep;               /* enum store_keep */
-	int argc;               /* for the manifest */
+	const char *out; /* results folder */
+	int keep;	 /* enum store_keep */
+	int argc;	 /* for the manifest */
 	char *const *argv;
 	struct suite_hooks hooks;
 };
@@ -58,9 +58,11 @@ struct suite_opts {
 struct suite {
 	struct suite_result *at;
 	size_t count;
-	int signal;             /* SIGINT, SIGTERM: stopped by it; 0 */
+	int signal; /* SIGINT, SIGTERM: stopped by it; 0 */
 };
 
+/** suite_hold_signals - from now on SIGINT and SIGTERM wait for suite_run. Call before loading. */
+void suite_hold_signals(void);
 /** suite_run - run it. Negative only when nothing could be started. */
 int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e);
 void suite_done(struct suite *s);

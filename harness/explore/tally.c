@@ -14,7 +14,7 @@ int64_t tally_judged(const struct tally *t)
 
 struct tally suite_tally(const struct suite *s, int64_t x)
 {
-	struct tally t = { 0 };
+	struct tally t = {0};
 	size_t i;
 
 	for (i = 0; i < s->count; i++) {
@@ -40,5 +40,5 @@ enum verdict suite_verdict(const struct suite *s)
 void suite_done(struct suite *s)
 {
 	free(s->at);
-	*s = (struct suite){ 0 };
+	*s = (struct suite){0};
 }

@@ -18,7 +18,7 @@ const char *version_commit(void)
 /* Size and time of the file stand for its content: a rebuilt program gets new caches. */
 const char *version_build(char ret[static 17])
 {
-	struct stat st = { 0 };
+	struct stat st = {0};
 	char text[96];
 
 	stat("/proc/self/exe", &st);

@@ -52,7 +52,7 @@ struct running {
 	struct store store;
 	struct suite_result *r;
 	struct baseline good;
-	char *key;  /* owned: the good day's name */
+	char *key; /* owned: the good day's name */
 };
 
 int64_t suite_base_seed(const struct suite_opts *o, const struct experiment *x)
@@ -70,7 +70,7 @@ static void on_signal(int signo)
 
 /* Words into a field; what is too long is cut. */
 static void words(char *to, size_t size, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 static void words(char *to, size_t size, const char *fmt, ...)
 {
 	va_list ap;
@@ -106,7 +106,7 @@ static void live_begin(struct worker *w, const struct experiment *x, bool baseli
 
 static void run_in(struct running *run, struct trial_in *in, struct trial_out *out)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	live_begin(run->w, in->experiment, !in->faults);
 	if (trial_run(in, out, &e) < 0) {
@@ -121,9 +121,11 @@ static int publish(struct running *run, const struct trial_in *in, const struct 
 		   struct err *e)
 {
 	const struct suite_opts *o = run->w->o;
-	struct manifest_in m = { .experiment = run->entry->experiment,
-				 .target = run->entry->target, .seed = run->job->seed,
-				 .argc = o->argc, .argv = o->argv };
+	struct manifest_in m = {.experiment = run->entry->experiment,
+				.target = run->entry->target,
+				.seed = run->job->seed,
+				.argc = o->argc,
+				.argv = o->argv};
 	int r;
 
 	do {
@@ -186,20 +188,24 @@ static int good_blame(struct running *run, struct trial_in *in, struct trial_out
 static int good_day(struct running *run, struct err *e)
 {
 	struct experiment x = *run->entry->experiment; /* expect: is about the bad day */
-	struct trial_out out = { 0 };
+	struct trial_out out = {0};
 	cleanup_free char *dir = xasprintf("%s/baseline", run->store.temp);
-	struct trial_in in = { .experiment = &x, .target = run->entry->target,
-			       .seed = good_seed(run), .dir = dir, .slot = run->w->slot,
-			       .live = run->w->live, .interrupted = &interrupted,
-			       .baseline_rate = -1 };
+	struct trial_in in = {.experiment = &x,
+			      .target = run->entry->target,
+			      .seed = good_seed(run),
+			      .dir = dir,
+			      .slot = run->w->slot,
+			      .live = run->w->live,
+			      .interrupted = &interrupted,
+			      .baseline_rate = -1};
 	int r = store_make(dir, e);
 
-	x.expect = (struct expect){ 0 };
+	x.expect = (struct expect){0};
 	if (r < 0)
 		return r;
 	run_in(run, &in, &out);
 	r = good_report(run, &in, &out, e);
-	run->good = (struct baseline){ .rate = out.rate, .p95_ns = out.p95_ns };
+	run->good = (struct baseline){.rate = out.rate, .p95_ns = out.p95_ns};
 	if (r == 0 && out.verdict.verdict == HOLDS && !out.interrupted)
 		r = baseline_save(run->w->o->out, run->key, &run->good, e);
 	if (r == 0 && good_enough(&out)) {
@@ -214,12 +220,17 @@ static int good_day(struct running *run, struct err *e)
 
 static int bad_day(struct running *run, struct err *e)
 {
-	struct trial_out out = { 0 };
-	struct trial_in in = { .experiment = run->entry->experiment, .target = run->entry->target,
-			       .seed = run->job->seed, .faults = true, .dir = run->store.temp,
-			       .slot = run->w->slot, .live = run->w->live,
-			       .interrupted = &interrupted, .baseline_rate = run->good.rate,
-			       .baseline_p95_ns = run->good.p95_ns };
+	struct trial_out out = {0};
+	struct trial_in in = {.experiment = run->entry->experiment,
+			      .target = run->entry->target,
+			      .seed = run->job->seed,
+			      .faults = true,
+			      .dir = run->store.temp,
+			      .slot = run->w->slot,
+			      .live = run->w->live,
+			      .interrupted = &interrupted,
+			      .baseline_rate = run->good.rate,
+			      .baseline_p95_ns = run->good.p95_ns};
 	int r;
 
 	run_in(run, &in, &out);
@@ -233,7 +244,7 @@ static bool good_wanted(struct running *run)
 {
 	const struct experiment *x = run->entry->experiment;
 
-	run->good = (struct baseline){ .rate = -1 };
+	run->good = (struct baseline){.rate = -1};
 	if (x->baseline == BASELINE_NEVER || x->faults_count == 0)
 		return false;
 	run->key = baseline_key(x, run->entry->target, good_seed(run));
@@ -243,8 +254,8 @@ static bool good_wanted(struct running *run)
 static int trial_do(struct running *run, struct err *e)
 {
 	struct experiment *x = run->entry->experiment;
-	int r = store_begin(&run->store, run->w->o->out, x->name, run->job->seed,
-			    run->job->number, e);
+	int r =
+	    store_begin(&run->store, run->w->o->out, x->name, run->job->seed, run->job->number, e);
 
 	if (r < 0)
 		return r;
@@ -259,13 +270,13 @@ static int trial_do(struct running *run, struct err *e)
 
 static void job_do(struct worker *w, const struct job *job, struct suite_result *r)
 {
-	struct running run = { .w = w, .job = job, .r = r,
-			       .entry = &w->o->plan->at[job->experiment] };
-	struct err e = { 0 };
+	struct running run = {
+	    .w = w, .job = job, .r = r, .entry = &w->o->plan->at[job->experiment]};
+	struct err e = {0};
 	cleanup_free char *temp = NULL;
 
-	*r = (struct suite_result){ .number = job->number, .experiment = job->experiment,
-				    .seed = job->seed };
+	*r = (struct suite_result){
+	    .number = job->number, .experiment = job->experiment, .seed = job->seed};
 	if (!w->slot) {
 		answer(r, w->no_slot, w->why);
 		return;
@@ -292,8 +303,8 @@ static void no_slot(struct worker *w, const struct err *e)
 		if (probes[i].ok)
 			continue;
 		w->no_slot = UNSUPPORTED;
-		words(w->why, sizeof(w->why), "%s: %s; remedy: %s", probes[i].name,
-			 probes[i].why, probes[i].remedy);
+		words(w->why, sizeof(w->why), "%s: %s; remedy: %s", probes[i].name, probes[i].why,
+		      probes[i].remedy);
 		break;
 	}
 	free(probes);
@@ -302,8 +313,8 @@ static void no_slot(struct worker *w, const struct err *e)
 static void stage_enter(struct worker *w)
 {
 	cleanup_free char *cache = xasprintf("%s/.cache", w->o->out);
-	struct slot_opts so = { .cache = cache, .keep_net = true };
-	struct err e = { 0 };
+	struct slot_opts so = {.cache = cache, .keep_net = true};
+	struct err e = {0};
 
 	if (store_make(cache, &e) < 0 || slot_new(&w->slot, &so, &e) < 0)
 		no_slot(w, &e);
@@ -312,7 +323,7 @@ static void stage_enter(struct worker *w)
 
 static void signals_set(void)
 {
-	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction act = {.sa_handler = on_signal};
 	sigset_t none;
 
 	sigaction(SIGINT, &act, NULL);
@@ -323,7 +334,7 @@ static void signals_set(void)
 
 _Noreturn void worker_main(const struct suite_opts *o, int fd, struct trial_live *live)
 {
-	struct worker w = { .o = o, .live = live };
+	struct worker w = {.o = o, .live = live};
 	struct suite_result r;
 	struct job job;
 	ssize_t n;

@@ -37,7 +37,7 @@ struct chart {
 	const struct summary *s;
 	const struct series *sr;
 	struct buf *out;
-	double span_ns;               /* along the axis */
+	double span_ns;		       /* along the axis */
 	const char *strip[STRIPS_MAX]; /* services that had news; borrowed */
 	size_t strips;
 	double bottom;
@@ -90,8 +90,8 @@ static void number(char *to, size_t size, double v, const char *unit)
 
 static const char *fault_name(const struct chart *c, int fault)
 {
-	return fault >= 0 && (size_t)fault < c->s->faults_count ? c->s->faults[fault].name :
-								  "fault";
+	return fault >= 0 && (size_t)fault < c->s->faults_count ? c->s->faults[fault].name
+								: "fault";
 }
 
 static void bands(struct chart *c)
@@ -104,9 +104,11 @@ static void bands(struct chart *c)
 		double x = x_of(c, b->from_ns), w = x_of(c, b->to_ns) - x;
 		const char *name = fault_name(c, b->fault);
 
-		buf_printf(c->out,
-			   "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" class=\"band\">"
-			   "<title>", x, TOP - 8, w < 1.5 ? 1.5 : w, c->bottom - TOP + 8);
+		buf_printf(
+		    c->out,
+		    "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" class=\"band\">"
+		    "<title>",
+		    x, TOP - 8, w < 1.5 ? 1.5 : w, c->bottom - TOP + 8);
 		html_text(c->out, name);
 		buf_printf(c->out, " from %.2f s to %.2f s</title></rect>\n",
 			   (double)b->from_ns / 1e9, (double)b->to_ns / 1e9);
@@ -181,8 +183,8 @@ static void legend(struct chart *c, double top, const char *title, const char *c
 		text(c, x, top - 10, "tick", names[i - 1]);
 		x -= 14;
 		buf_printf(c->out,
-			   "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" class=\"%s\"/>\n", x,
-			   top - 18, classes[i - 1]);
+			   "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" class=\"%s\"/>\n",
+			   x, top - 18, classes[i - 1]);
 		x -= 10;
 	}
 }
@@ -207,8 +209,8 @@ static double bar(struct chart *c, size_t i, double y, double height, int64_t n,
 
 static void sales(struct chart *c, double top)
 {
-	static const char *const names[] = { "told ok", "refused", "unknown", "walked out" };
-	static const char *const classes[] = { "ok", "refused", "unknown", "left" };
+	static const char *const names[] = {"told ok", "refused", "unknown", "walked out"};
+	static const char *const classes[] = {"ok", "refused", "unknown", "left"};
 	double max = 1, unit;
 	char title[96];
 	size_t i;
@@ -225,7 +227,7 @@ static void sales(struct chart *c, double top)
 	unit = PANEL / max;
 	for (i = 0; i < c->sr->windows; i++) {
 		const struct window *w = &c->sr->window[i];
-		const int64_t n[] = { w->ok, w->refused, w->unknown, w->left };
+		const int64_t n[] = {w->ok, w->refused, w->unknown, w->left};
 		double y = top + PANEL;
 		size_t k;
 
@@ -241,9 +243,9 @@ static int64_t window_field(const struct window *w, size_t offset)
 	return *(const int64_t *)(const void *)((const char *)w + offset);
 }
 
-static const size_t time_fields[] = { offsetof(struct window, checkout_p50),
-				      offsetof(struct window, checkout_p95),
-				      offsetof(struct window, queue_p95) };
+static const size_t time_fields[] = {offsetof(struct window, checkout_p50),
+				     offsetof(struct window, checkout_p95),
+				     offsetof(struct window, queue_p95)};
 
 static double times_max(const struct chart *c)
 {
@@ -284,10 +286,10 @@ static void curve(struct chart *c, double top, double max, size_t field, const c
 
 static void times(struct chart *c, double top)
 {
-	static const char *const names[] = { "at the till, median", "at the till, p95",
-					     "in the queue, p95" };
-	static const char *const boxes[] = { "box50", "box95", "boxq" };
-	static const char *const classes[] = { "line p50", "line p95", "line queue" };
+	static const char *const names[] = {"at the till, median", "at the till, p95",
+					    "in the queue, p95"};
+	static const char *const boxes[] = {"box50", "box95", "boxq"};
+	static const char *const classes[] = {"line p50", "line p95", "line queue"};
 	double max = times_max(c);
 	size_t k;
 
@@ -329,7 +331,9 @@ static void service_mark(struct chart *c, const struct mark_at *m, double y)
 	double x = x_of(c, m->t_ns);
 
 	buf_printf(c->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" class=\"%s\"><title>", x, y,
-		   gone ? "gone" : m->kind == EV_READY ? "ready" : "started");
+		   gone			 ? "gone"
+		   : m->kind == EV_READY ? "ready"
+					 : "started");
 	buf_printf(c->out, "%s at %.3f s", event_names[m->kind], (double)m->t_ns / 1e9);
 	if (m->did)
 		buf_adds(c->out, ": ");
@@ -339,7 +343,7 @@ static void service_mark(struct chart *c, const struct mark_at *m, double y)
 
 static void services(struct chart *c, double top)
 {
-	static const char *const names[] = { "gone", "started", "ready" };
+	static const char *const names[] = {"gone", "started", "ready"};
 	size_t i, k;
 
 	legend(c, top, "Services", names, names, ARRAY_SIZE(names));
@@ -358,14 +362,16 @@ static void services(struct chart *c, double top)
 
 void chart_page(const struct summary *s, const struct series *sr, struct buf *out)
 {
-	struct chart c = { .s = s, .sr = sr, .out = out };
+	struct chart c = {.s = s, .sr = sr, .out = out};
 	double first = TOP + 24, second = first + PANEL + GAP, third = second + PANEL + GAP;
 
 	c.span_ns = (double)sr->windows * (double)sr->width_ns;
 	strips_find(&c);
 	c.bottom = c.strips ? third + STRIP * (double)c.strips : second + PANEL;
-	buf_printf(out, "<svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"Sales, times and "
-		   "services over time, with faults shaded\">\n", WIDTH, c.bottom + 44);
+	buf_printf(out,
+		   "<svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"Sales, times and "
+		   "services over time, with faults shaded\">\n",
+		   WIDTH, c.bottom + 44);
 	axis(&c);
 	bands(&c);
 	sales(&c, first);
@@ -374,7 +380,7 @@ void chart_page(const struct summary *s, const struct series *sr, struct buf *ou
 		services(&c, third);
 	fired(&c);
 	text(&c, WIDTH - RIGHT, c.bottom + 41, "tick end faint",
-	     pace_of(&c) > 1 ? "seconds since opening; shop minutes below" :
-			       "seconds since opening");
+	     pace_of(&c) > 1 ? "seconds since opening; shop minutes below"
+			     : "seconds since opening");
 	buf_adds(out, "</svg>\n");
 }

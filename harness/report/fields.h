@@ -14,14 +14,19 @@ struct json_val;
 enum field_type {
 	FIELD_STRING, /* char *, owned; NULL is null */
 	FIELD_TEXT,   /* char [size] */
-	FIELD_I64, FIELD_F64, FIELD_BOOL,
+	FIELD_I64,
+	FIELD_F64,
+	FIELD_BOOL,
 };
 struct field {
 	const char *name;
 	enum field_type type;
 	size_t offset, size;
 };
-#define FIELD(t, s, f) { #f, FIELD_##t, offsetof(struct s, f), sizeof(((struct s *)0)->f) }
+#define FIELD(t, s, f)                                                                             \
+	{                                                                                          \
+#f, FIELD_##t, offsetof(struct s, f), sizeof(((struct s *)0)->f)                   \
+	}
 
 /** fields_write - members of the object that is open in o. */
 void fields_write(struct json_out *o, const struct field *f, size_t n, const void *from);

@@ -113,8 +113,8 @@ static bool checks_say_it(const struct summary *s)
 static void testsuite(struct buf *b, const struct summary *s, struct counts *total)
 {
 	cleanup_free char *name = xasprintf("%s seed %lld", s->experiment, (long long)s->seed);
-	struct counts n = { 0 };
-	struct buf cases = { 0 };
+	struct counts n = {0};
+	struct buf cases = {0};
 	size_t i;
 
 	for (i = 0; i < s->checks_count; i++)
@@ -136,17 +136,18 @@ static void testsuite(struct buf *b, const struct summary *s, struct counts *tot
 
 static void document(struct buf *out, const struct counts *n, const struct buf *suites)
 {
-	buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"worstday\" "
-		   "tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\">\n", n->tests,
-		   n->failures, n->errors, n->skipped);
+	buf_printf(out,
+		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"worstday\" "
+		   "tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\">\n",
+		   n->tests, n->failures, n->errors, n->skipped);
 	buf_adds(out, suites->data ? suites->data : "");
 	buf_adds(out, "</testsuites>\n");
 }
 
 void junit_trial(const struct summary *s, struct buf *out)
 {
-	struct counts n = { 0 };
-	struct buf suites = { 0 };
+	struct counts n = {0};
+	struct buf suites = {0};
 
 	testsuite(&suites, s, &n);
 	document(out, &n, &suites);
@@ -169,12 +170,12 @@ static void bare(struct summary *s, const struct suite_result *r, const struct p
 
 void junit_suite(const struct suite *s, const struct plan *p, struct buf *out)
 {
-	struct counts n = { 0 };
-	struct buf suites = { 0 };
+	struct counts n = {0};
+	struct buf suites = {0};
 	size_t i;
 
 	for (i = 0; i < s->count; i++) {
-		struct summary sum = { 0 };
+		struct summary sum = {0};
 
 		if (!s->at[i].dir[0] || summary_read(&sum, s->at[i].dir, NULL) < 0)
 			bare(&sum, &s->at[i], p);

@@ -62,7 +62,7 @@ static void put_line(struct live_view *v, const struct buf *b)
 
 static void suite_line(struct live_view *v, int64_t done, int64_t total)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	if (total <= 1)
 		return;
@@ -101,7 +101,7 @@ void live_show(struct live_view *v, const struct trial_live *live, size_t n, int
 	v->lines = 0;
 	suite_line(v, done, total);
 	for (i = 0; i < n; i++) {
-		struct buf b = { 0 };
+		struct buf b = {0};
 
 		if (is_idle(&live[i]))
 			continue;

@@ -33,7 +33,7 @@ static int write_buf(const char *dir, const char *name, struct buf *b, struct er
 
 static int write_verdict(const char *dir, const struct summary *s, struct err *e)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	summary_json(s, &b);
 	return write_buf(dir, "verdict.json", &b, e);
@@ -41,7 +41,7 @@ static int write_verdict(const char *dir, const struct summary *s, struct err *e
 
 static int write_junit(const char *dir, const struct summary *s, struct err *e)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	junit_trial(s, &b);
 	return write_buf(dir, "junit.xml", &b, e);
@@ -52,7 +52,7 @@ static int write_series(const char *dir, const struct summary *s, const struct l
 			struct err *e)
 {
 	struct series *sr = series_new(l, s);
-	struct buf b = { 0 };
+	struct buf b = {0};
 	int r;
 
 	series_json(sr, s, &b);
@@ -90,7 +90,7 @@ static int write_hgrm(const char *dir, const struct ledgers *l, struct err *e)
 static int write_repro(const char *dir, const struct summary *s, struct err *e)
 {
 	cleanup_free char *path = xasprintf("%s/repro.sh", dir);
-	struct buf b = { 0 };
+	struct buf b = {0};
 	int r;
 
 	buf_printf(&b,
@@ -129,7 +129,7 @@ int report_write(const struct report_in *r, struct err *e)
 
 int report_show(const char *dir, FILE *out, bool colour, struct err *e)
 {
-	struct summary s = { 0 };
+	struct summary s = {0};
 	int r = summary_read(&s, dir, e);
 
 	if (r == 0)
@@ -149,8 +149,8 @@ static char *ledgers_dir(const char *dir)
 int report_from_dir(const char *dir, FILE *out, bool colour, struct err *e)
 {
 	cleanup_free char *ledgers = ledgers_dir(dir);
-	struct summary s = { 0 };
-	struct ledgers l = { 0 };
+	struct summary s = {0};
+	struct ledgers l = {0};
 	int r = summary_read(&s, dir, e);
 
 	if (r == 0)

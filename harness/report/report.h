@@ -9,9 +9,9 @@
 struct report_in {
 	const struct trial_in *in;
 	const struct trial_out *out;
-	const char *dir;        /* where to write */
-	const char *final_dir;  /* where it will be found, for commands that reproduce */
-	const char *program;    /* how to call us; NULL: "worstday" */
+	const char *dir;	    /* where to write */
+	const char *final_dir;	    /* where it will be found, for commands that reproduce */
+	const char *program;	    /* how to call us; NULL: "worstday" */
 	const struct strlist *sets; /* --set as given, for commands that reproduce; NULL: none */
 };
 /** report_write - verdict.json junit.xml report.html aggregates.json latency.hgrm repro.sh. */

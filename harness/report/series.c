@@ -17,8 +17,8 @@ struct sample {
 
 static int64_t width_for(int64_t span_ns)
 {
-	static const int64_t steps_ms[] = { 50,    100,   250,    500,    1000,   2000,   5000,
-					    10000, 30000, 60000, 300000, 600000, 1800000 };
+	static const int64_t steps_ms[] = {50,	  100,	 250,	500,	1000,	2000,	5000,
+					   10000, 30000, 60000, 300000, 600000, 1800000};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(steps_ms); i++) {
@@ -145,7 +145,7 @@ static void band_event(struct series *sr, const struct event *ev, int64_t t_ns)
 	if (b)
 		b->to_ns = t_ns;
 	else if (ev->kind == EV_ARMED && sr->bands < SERIES_BANDS_MAX)
-		sr->band[sr->bands++] = (struct band){ ev->fault, t_ns, -1 };
+		sr->band[sr->bands++] = (struct band){ev->fault, t_ns, -1};
 }
 
 static void mark_event(struct series *sr, const struct event *ev, int64_t t_ns)
@@ -154,9 +154,8 @@ static void mark_event(struct series *sr, const struct event *ev, int64_t t_ns)
 		sr->marks_cut++;
 		return;
 	}
-	sr->mark[sr->marks++] = (struct mark_at){ .kind = ev->kind, .fault = ev->fault,
-						  .t_ns = t_ns, .what = ev->object,
-						  .did = ev->did };
+	sr->mark[sr->marks++] = (struct mark_at){
+	    .kind = ev->kind, .fault = ev->fault, .t_ns = t_ns, .what = ev->object, .did = ev->did};
 }
 
 static void events(struct series *sr, const struct ledgers *l, int64_t open)
@@ -218,7 +217,7 @@ static void json_window(struct json_out *o, const struct series *sr, size_t i)
 
 void series_json(const struct series *sr, const struct summary *s, struct buf *out)
 {
-	struct json_out o = { .buf = out, .pretty = true };
+	struct json_out o = {.buf = out, .pretty = true};
 	size_t i;
 
 	json_obj(&o, NULL);

@@ -42,7 +42,7 @@ static void build_checks(struct summary *s, const struct experiment *x,
 
 	s->checks = xcalloc(x->checks_count + 1, sizeof(*s->checks));
 	for (i = 0; i < x->checks_count; i++) {
-		struct judgement none = { .verdict = INCONCLUSIVE, .why = "not judged" };
+		struct judgement none = {.verdict = INCONCLUSIVE, .why = "not judged"};
 		bool judged = v->checks && i < v->checks_count;
 
 		build_check(&s->checks[i], &x->checks[i], judged ? &v->checks[i] : &none);
@@ -58,7 +58,7 @@ static void build_faults(struct summary *s, const struct experiment *x,
 	s->faults = xcalloc(x->faults_count + 1, sizeof(*s->faults));
 	for (i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
-		struct buf words = { 0 };
+		struct buf words = {0};
 
 		s->faults[i].name = xstrdup(ops->name);
 		if (ops->describe)
@@ -141,11 +141,14 @@ static void build_ledgers(struct sum_ledgers *c, const struct trial_out *out)
 /* The story of the first violation that names a sale. */
 static void build_story(struct summary *s, const struct report_in *r)
 {
-	struct judge_in in = { .ledgers = &r->out->ledgers, .sales = &r->out->sales,
-			       .experiment = r->in->experiment, .target = r->in->target,
-			       .facts = &r->out->facts, .dir = r->dir };
+	struct judge_in in = {.ledgers = &r->out->ledgers,
+			      .sales = &r->out->sales,
+			      .experiment = r->in->experiment,
+			      .target = r->in->target,
+			      .facts = &r->out->facts,
+			      .dir = r->dir};
 	const struct sum_check *c = summary_violated(s);
-	struct buf words = { 0 };
+	struct buf words = {0};
 	size_t i;
 
 	for (i = 0; c && i < c->witnesses && !s->story_key; i++)
@@ -159,7 +162,7 @@ static void build_story(struct summary *s, const struct report_in *r)
 static void build_commands(struct summary *s, const struct report_in *r)
 {
 	const char *program = r->program ? r->program : "worstday";
-	struct buf b = { 0 };
+	struct buf b = {0};
 	size_t i;
 
 	words_shell(&b, program);
@@ -196,11 +199,16 @@ void summary_build(struct summary *ret, const struct report_in *r)
 {
 	const struct trial_verdict *v = &r->out->verdict;
 
-	*ret = (struct summary){ .seed = r->in->seed, .good_day = !r->in->faults,
-				 .facts = r->out->facts, .rate = r->out->rate,
-				 .p95_ns = r->out->p95_ns, .wall_ns = r->out->wall_ns,
-				 .own_ns = r->out->own_ns, .interrupted = r->out->interrupted,
-				 .expected = v->expected, .exit = verdict_exit(v->verdict) };
+	*ret = (struct summary){.seed = r->in->seed,
+				.good_day = !r->in->faults,
+				.facts = r->out->facts,
+				.rate = r->out->rate,
+				.p95_ns = r->out->p95_ns,
+				.wall_ns = r->out->wall_ns,
+				.own_ns = r->out->own_ns,
+				.interrupted = r->out->interrupted,
+				.expected = v->expected,
+				.exit = verdict_exit(v->verdict)};
 	ret->verdict = xstrdup(verdict_names[v->verdict]);
 	ret->blame = dup_or_null(v->blame);
 	ret->why = dup_or_null(v->why);

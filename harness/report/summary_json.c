@@ -14,41 +14,52 @@
 
 #define S(t, f) FIELD(t, summary, f)
 static const struct field top_fields[] = {
-	S(STRING, verdict), S(I64, exit), S(STRING, why), S(STRING, blame), S(STRING, expect_note),
-	S(BOOL, expected), S(BOOL, interrupted), S(BOOL, good_day), S(STRING, experiment),
-	S(STRING, title), S(STRING, source), S(I64, seed), S(STRING, target), S(STRING, digest),
-	S(STRING, currency), S(I64, pace_milli), S(I64, wall_ns), S(I64, own_ns), S(F64, rate),
-	S(I64, p95_ns), S(STRING, reproduce), S(STRING, replay), S(STRING, dir),
-	S(STRING, story_key), S(STRING, story),
+    S(STRING, verdict),	    S(I64, exit),      S(STRING, why),	     S(STRING, blame),
+    S(STRING, expect_note), S(BOOL, expected), S(BOOL, interrupted), S(BOOL, good_day),
+    S(STRING, experiment),  S(STRING, title),  S(STRING, source),    S(I64, seed),
+    S(STRING, target),	    S(STRING, digest), S(STRING, currency),  S(I64, pace_milli),
+    S(STRING, reproduce),   S(STRING, replay), S(STRING, dir),	     S(STRING, story_key),
+    S(STRING, story),
+};
+/* Of the summary, but facts to a reader. */
+static const struct field time_fields[] = {
+    S(I64, wall_ns),
+    S(I64, own_ns),
+    S(F64, rate),
+    S(I64, p95_ns),
 };
 #define C(t, f) FIELD(t, sum_check, f)
 static const struct field check_fields[] = {
-	C(STRING, name), C(STRING, verdict), C(STRING, figure), C(STRING, limit), C(STRING, why),
-	C(I64, judged), C(I64, violations),
+    C(STRING, name), C(STRING, verdict), C(STRING, figure),  C(STRING, limit),
+    C(STRING, why),  C(I64, judged),	 C(I64, violations),
 };
 static const struct field witness_fields[] = {
-	FIELD(STRING, sum_witness, key), FIELD(STRING, sum_witness, what),
+    FIELD(STRING, sum_witness, key),
+    FIELD(STRING, sum_witness, what),
 };
 #define F(t, f) FIELD(t, sum_fault, f)
 static const struct field fault_fields[] = {
-	F(STRING, name), F(STRING, describe), F(STRING, when), F(I64, armed), F(I64, fired),
-	F(I64, skipped),
+    F(STRING, name), F(STRING, describe), F(STRING, when),
+    F(I64, armed),   F(I64, fired),	  F(I64, skipped),
 };
 static const struct field phase_fields[] = {
-	FIELD(STRING, sum_phase, name), FIELD(I64, sum_phase, t_ns),
+    FIELD(STRING, sum_phase, name),
+    FIELD(I64, sum_phase, t_ns),
 };
 #define T(t, f) FIELD(t, trial_facts, f)
 static const struct field fact_fields[] = {
-	T(I64, open_ns), T(I64, close_ns), T(I64, heal_ns), T(I64, settled_ns), T(I64, late_p99_ns),
-	T(I64, timer_p99_ns), T(F64, steal), T(F64, pressure), T(BOOL, books_read),
-	T(TEXT, books_why), T(BOOL, has_start_books), T(BOOL, faults_off), T(F64, baseline_rate),
-	T(I64, baseline_p95_ns), T(I64, baseline_system_p50_ns), T(I64, human_mean_ns),
+    T(I64, open_ns),	   T(I64, close_ns),	     T(I64, heal_ns),
+    T(I64, settled_ns),	   T(I64, late_p99_ns),	     T(I64, timer_p99_ns),
+    T(F64, steal),	   T(F64, pressure),	     T(BOOL, books_read),
+    T(TEXT, books_why),	   T(BOOL, has_start_books), T(BOOL, faults_off),
+    T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
+    T(I64, human_mean_ns),
 };
 #define L(f) FIELD(I64, sum_ledgers, f)
 static const struct field ledger_fields[] = {
-	L(told), L(ok), L(refused), L(unknown), L(acknowledged), L(left), L(missed_trains),
-	L(books), L(matched), L(missing), L(duplicated), L(phantom), L(unkeyed), L(bank), L(paper),
-	L(drawer),
+    L(told),	      L(ok),	L(refused), L(unknown), L(acknowledged), L(left),
+    L(missed_trains), L(books), L(matched), L(missing), L(duplicated),	 L(phantom),
+    L(unkeyed),	      L(bank),	L(paper),   L(drawer),
 };
 #define ROWS(a) a, ARRAY_SIZE(a)
 
@@ -84,7 +95,7 @@ static void write_list(struct json_out *o, const char *name, const struct field 
 
 void summary_json(const struct summary *s, struct buf *out)
 {
-	struct json_out o = { .buf = out, .pretty = true };
+	struct json_out o = {.buf = out, .pretty = true};
 	size_t i;
 
 	json_obj(&o, NULL);
@@ -98,6 +109,7 @@ void summary_json(const struct summary *s, struct buf *out)
 	write_list(&o, "phases", ROWS(phase_fields), s->phases, sizeof(*s->phases),
 		   s->phases_count);
 	json_obj(&o, "facts");
+	fields_write(&o, ROWS(time_fields), s);
 	fields_write(&o, ROWS(fact_fields), &s->facts);
 	json_obj_end(&o);
 	json_obj(&o, "ledgers");
@@ -141,9 +153,9 @@ static void read_witnesses(struct summary *s, const struct json_val *root)
 		return;
 	json_iter_init(&it, &list);
 	while (json_next(&it, &key, &v) && i < s->checks_count) {
-		s->checks[i].witness = read_list(&v, "witnesses", ROWS(witness_fields),
-						 sizeof(*s->checks[i].witness),
-						 &s->checks[i].witnesses);
+		s->checks[i].witness =
+		    read_list(&v, "witnesses", ROWS(witness_fields), sizeof(*s->checks[i].witness),
+			      &s->checks[i].witnesses);
 		i++;
 	}
 }
@@ -160,7 +172,7 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 	r = json_parse(text, len, &root, e);
 	if (r < 0)
 		return err_wrap(e, "%s/verdict.json", dir);
-	*ret = (struct summary){ 0 };
+	*ret = (struct summary){0};
 	fields_read(&root, ROWS(top_fields), ret);
 	ret->checks = read_list(&root, "checks", ROWS(check_fields), sizeof(*ret->checks),
 				&ret->checks_count);
@@ -170,6 +182,7 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 	ret->phases = read_list(&root, "phases", ROWS(phase_fields), sizeof(*ret->phases),
 				&ret->phases_count);
 	facts = json_get(&root, "facts");
+	fields_read(&facts, ROWS(time_fields), ret);
 	fields_read(&facts, ROWS(fact_fields), &ret->facts);
 	ledgers = json_get(&root, "ledgers");
 	fields_read(&ledgers, ROWS(ledger_fields), &ret->ledgers);
@@ -200,5 +213,5 @@ void summary_done(struct summary *s)
 	free(s->faults);
 	free(s->phases);
 	fields_free(ROWS(top_fields), s);
-	*s = (struct summary){ 0 };
+	*s = (struct summary){0};
 }

@@ -50,7 +50,7 @@ static int widest(const struct summary *s)
 
 static void headline(const struct summary *s, FILE *out, bool colour)
 {
-	struct buf wall = { 0 };
+	struct buf wall = {0};
 
 	words_ns(&wall, s->wall_ns);
 	put_verdict(out, s->verdict, 0, colour);
@@ -69,9 +69,11 @@ static void shoppers(const struct summary *s, FILE *out)
 {
 	const struct sum_ledgers *l = &s->ledgers;
 
-	fprintf(out, "  sales told ok %lld, refused %lld, unknown %lld; walked out %lld; in the "
-		     "books %lld\n", (long long)l->ok, (long long)l->refused,
-		(long long)l->unknown, (long long)l->left, (long long)l->books);
+	fprintf(out,
+		"  sales told ok %lld, refused %lld, unknown %lld; walked out %lld; in the "
+		"books %lld\n",
+		(long long)l->ok, (long long)l->refused, (long long)l->unknown, (long long)l->left,
+		(long long)l->books);
 }
 
 static void checks(const struct summary *s, FILE *out, bool colour)
@@ -163,7 +165,7 @@ static void estimate(struct buf *b, const struct tally *t)
 
 static void others(struct buf *b, const struct tally *t)
 {
-	static const enum verdict rest[] = { INCONCLUSIVE, UNSUPPORTED, BROKEN };
+	static const enum verdict rest[] = {INCONCLUSIVE, UNSUPPORTED, BROKEN};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(rest); i++) {
@@ -204,7 +206,7 @@ static size_t reasons(const struct suite *s, int64_t x, struct reason *ret)
 		if (k == REASONS_MAX)
 			continue;
 		if (k == n)
-			ret[n++] = (struct reason){ r->why, r->verdict, 0 };
+			ret[n++] = (struct reason){r->why, r->verdict, 0};
 		ret[k].count++;
 	}
 	return n;
@@ -227,7 +229,7 @@ static void suite_row(const struct suite *s, const struct plan *p, int64_t x, in
 	const struct suite_result *bad = first_violated(s, x);
 	struct tally t = suite_tally(s, x);
 	struct reason why[REASONS_MAX];
-	struct buf words = { 0 };
+	struct buf words = {0};
 	size_t i, n = reasons(s, x, why);
 
 	if (t.trials == 0)
@@ -249,7 +251,7 @@ static void suite_row(const struct suite *s, const struct plan *p, int64_t x, in
 void terminal_suite(const struct suite *s, const struct plan *p, FILE *out, bool colour)
 {
 	struct tally all = suite_tally(s, -1);
-	struct buf words = { 0 };
+	struct buf words = {0};
 	int width = 10;
 	size_t i;
 
@@ -294,7 +296,7 @@ static void json_result(struct json_out *o, const struct suite_result *r, const 
 
 void terminal_suite_json(const struct suite *s, const struct plan *p, struct buf *out)
 {
-	struct json_out o = { .buf = out, .pretty = true };
+	struct json_out o = {.buf = out, .pretty = true};
 	struct tally t = suite_tally(s, -1);
 	size_t i;
 

@@ -25,7 +25,7 @@ struct live_view {
 	FILE *out;
 	bool terminal, colour;
 	int64_t started_ns, next_ns; /* next plain line */
-	int lines;                   /* drawn and to be drawn over */
+	int lines;		     /* drawn and to be drawn over */
 };
 void live_show(struct live_view *v, const struct trial_live *live, size_t n, int64_t done,
 	       int64_t total);
