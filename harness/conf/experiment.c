@@ -150,15 +150,16 @@ static void read_item(const struct kinds *k, const struct yaml_node *n, const ch
 	when_init(&it->when);
 	it->min_hits = 1;
 	it->mark = n->mark;
+	if (find_item(k, n, path, &f, diag) == 0) {
+		it->kind = f.kind;
+		it->mark = f.mark;
+		it->opts = xcalloc(1, f.kind->opts.size ? f.kind->opts.size : 1);
+		if (opt_apply(f.kind->opts, f.options, f.mark, path, it->opts, diag) == 0 &&
+		    f.kind->check)
+			f.kind->check(it->opts, f.mark, diag);
+	}
 	if (k->triggers)
 		read_trigger(n, path, it, diag);
-	if (find_item(k, n, path, &f, diag) < 0)
-		return;
-	it->kind = f.kind;
-	it->mark = f.mark;
-	it->opts = xcalloc(1, f.kind->opts.size ? f.kind->opts.size : 1);
-	if (opt_apply(f.kind->opts, f.options, f.mark, path, it->opts, diag) == 0 && f.kind->check)
-		f.kind->check(it->opts, f.mark, diag);
 }
 
 static void read_items(const struct kinds *k, const struct yaml_node *n, struct conf_item **ret,
@@ -334,8 +335,7 @@ static void read_experiment(const struct load *l)
 	struct kinds checks = { "check", "checks", l->cat->checks, l->cat->checks_count, false };
 	const struct yaml_node *target = yaml_get(x->tree, "target");
 
-	opt_apply(experiment_table, x->tree, (struct mark){ .file = x->path, .line = 1, .col = 1 }, "",
-		  x, l->diag);
+	opt_apply(experiment_table, x->tree, (struct mark){ 0 }, "", x, l->diag);
 	x->target_mark = target ? target->mark : x->tree->mark;
 	x->expect.given = yaml_get(x->tree, "expect") != NULL;
 	x->expect.mark = yaml_key_mark(x->tree, "expect");

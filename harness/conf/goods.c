@@ -40,11 +40,6 @@ static void read_list(struct target *t, const struct yaml_node *n, struct diag *
 
 /* ---- CSV ---- */
 
-static void csv_error(struct mark at, const char *field, const char *why, struct diag *diag)
-{
-	diag_error(diag, at, "%s: %s", field, why);
-}
-
 /* csv_line - "sku,price[,weight]". */
 static void csv_line(struct target *t, char *line, struct mark at, struct diag *diag)
 {
@@ -62,14 +57,24 @@ static void csv_line(struct target *t, char *line, struct mark at, struct diag *
 	g->sku = xstrdup(fields[0]);
 	g->weight = 1;
 	if (n > 1 && fields[1][0] && opt_value(&good_rows[1], fields[1], &g->price, why, sizeof(why)) < 0)
-		csv_error(at, "price", why, diag);
+		diag_error(diag, at, "price: %s", why);
 	if (n > 2 && opt_value(&good_rows[2], fields[2], &g->weight, why, sizeof(why)) < 0)
-		csv_error(at, "weight", why, diag);
+		diag_error(diag, at, "weight: %s", why);
 }
 
-static void read_csv(struct target *t, const char *path, struct diag *diag)
+/* shown_path - as the reader would write it: next to the target file as it was named. */
+static char *shown_path(const struct target *t, const char *name)
 {
-	struct mark at = { .file = path, .line = 0, .col = 1 };
+	const char *slash = strrchr(t->path, '/');
+
+	if (name[0] == '/' || !slash)
+		return xstrdup(name);
+	return xasprintf("%.*s/%s", (int)(slash - t->path), t->path, name);
+}
+
+static void read_csv(struct target *t, const char *path, const char *shown, struct diag *diag)
+{
+	struct mark at = { .file = shown, .line = 0, .col = 1 };
 	struct buf text = { 0 };
 	char *rest, *line;
 
@@ -77,7 +82,7 @@ static void read_csv(struct target *t, const char *path, struct diag *diag)
 		buf_done(&text);
 		return;
 	}
-	diag_source(diag, path, text.data ? text.data : "", text.len);
+	diag_source(diag, shown, text.data ? text.data : "", text.len);
 	rest = text.data;
 	while (!diag_full(diag) && (line = strsep(&rest, "\n")) != NULL) {
 		at.line++;
@@ -108,9 +113,12 @@ void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag)
 	if (n->type == NODE_LIST) {
 		read_list(t, n, diag);
 	} else if (n->type == NODE_SCALAR && n->len) {
+		cleanup_free char *shown = NULL;
+
 		t->goods_file = n->text[0] == '/' ? xstrdup(n->text) :
 						    xasprintf("%s/%s", t->folder, n->text);
-		read_csv(t, t->goods_file, diag);
+		shown = shown_path(t, n->text);
+		read_csv(t, t->goods_file, shown, diag);
 	} else {
 		diag_error(diag, n->mark, "goods: expected a list of {sku, price}, or the name of a CSV file");
 	}

@@ -416,7 +416,7 @@ static int parse_regex(const char *text, char **ret, char *why, size_t why_len)
 	pattern = slashes ? xstrndup(text + 1, len - 2) : xstrdup(text);
 	if (!*pattern || regex_new(&re, pattern, &e) < 0) {
 		free(pattern);
-		return complain(why, why_len, QUOTED " is not a regular expression: %s", text,
+		return complain(why, why_len, "not a regular expression: %s",
 				e.code ? e.msg : "it is empty");
 	}
 	regex_free(re);

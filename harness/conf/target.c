@@ -287,8 +287,7 @@ static void read_sections(struct load *l)
 	struct target *t = l->t;
 	struct yaml_node *copy = expand_sections(l);
 
-	opt_apply(target_table, copy, (struct mark){ .file = t->path, .line = 1, .col = 1 }, "", t,
-		  l->diag);
+	opt_apply(target_table, copy, (struct mark){ 0 }, "", t, l->diag);
 	t->prepare = t->prepare_list.at;
 	t->prepare_count = t->prepare_list.count;
 	if (t->goods_node)
@@ -357,9 +356,13 @@ static void host_path(struct load *l, const char *path, struct mark at, const ch
 {
 	cleanup_free char *full = path[0] == '/' ? xstrdup(path) :
 						   xasprintf("%s/%s", l->t->folder, path);
+	int folder = (int)folder_len(l->t->path, strlen(l->t->path));
 
-	if (access(full, F_OK) < 0)
-		diag_error(l->diag, at, "%s: %s: %s", what, full, strerror(errno));
+	if (access(full, F_OK) == 0)
+		return;
+	diag_error(l->diag, at, "%s: \"%s\": %s%s%.*s", what, path, strerror(errno),
+		   path[0] == '/' || !folder ? "" : ", seen from ", path[0] == '/' ? 0 : folder,
+		   l->t->path);
 }
 
 static void check_paths(struct load *l, const struct node *n)
@@ -424,6 +427,24 @@ static void check_node(struct load *l, const struct node *n)
 	}
 }
 
+/* check_nodes - of a group, only the first node that has errors shows them. */
+static void check_nodes(struct load *l)
+{
+	const struct target *t = l->t;
+	struct mark bad = { 0 };
+
+	for (size_t i = 0; i < t->nodes_count; i++) {
+		struct mark at = t->nodes[i].mark;
+		size_t errors = diag_errors(l->diag);
+
+		if (at.line == bad.line && at.col == bad.col)
+			continue;
+		check_node(l, &t->nodes[i]);
+		if (diag_errors(l->diag) > errors)
+			bad = at;
+	}
+}
+
 static void check_names(struct load *l)
 {
 	struct target *t = l->t;
@@ -452,8 +473,7 @@ static void check_whole(struct load *l)
 	if (strlen(t->currency) != 3 || strspn(t->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		diag_error(l->diag, yaml_get(l->tree, "currency")->mark,
 			   "currency: \"%s\" is not a code like EUR", t->currency);
-	for (size_t i = 0; i < t->nodes_count; i++)
-		check_node(l, &t->nodes[i]);
+	check_nodes(l);
 	check_names(l);
 	need_node(l, t->books.node, yaml_key_mark(l->tree, "books"), "books.node");
 	if (t->driver.at && !strstr(t->driver.at, "${"))

@@ -244,8 +244,10 @@ static int read_on(struct reading *r, const char *text)
 		names[i] = events[i].name;
 		if (!word || strcmp(word, events[i].name) != 0)
 			continue;
+		if (events[i].read(r, p) < 0)
+			return -EINVAL;
 		r->w->on = events[i].on;
-		return events[i].read(r, p);
+		return 0;
 	}
 	opt_suggest(word ? word : "", names, ARRAY_SIZE(events), hint, sizeof(hint));
 	return complain(r, "on",

@@ -214,11 +214,23 @@ static const struct rewording rewordings[] = {
 	{ "did not find expected node content", "expected a value here" },
 };
 
-static const char *reword(const char *theirs)
+/* What libyaml was doing, as the thing that it was in. */
+static const struct rewording contexts[] = {
+	{ "while parsing a flow mapping", "in the map in { }" },
+	{ "while parsing a flow sequence", "in the list in [ ]" },
+	{ "while parsing a block mapping", "in the map" },
+	{ "while parsing a block collection", "in the list" },
+	{ "while scanning a quoted scalar", "in the quoted text" },
+	{ "while scanning a simple key", "in the key" },
+	{ "while scanning a block scalar", "in the text" },
+	{ "while scanning a plain scalar", "in the text" },
+};
+
+static const char *reword(const struct rewording *table, size_t count, const char *theirs)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rewordings); i++)
-		if (theirs && strcmp(theirs, rewordings[i].theirs) == 0)
-			return rewordings[i].ours;
+	for (size_t i = 0; i < count; i++)
+		if (theirs && strcmp(theirs, table[i].theirs) == 0)
+			return table[i].ours;
 	return theirs ? theirs : "cannot be read as YAML";
 }
 
@@ -233,12 +245,14 @@ static void scanner_error(struct reader *r)
 		diag_error(r->diag, at, "a tab is used for indentation; write spaces");
 		return;
 	}
-	diag_error(r->diag, at, "%s", reword(p->problem));
+	diag_error(r->diag, at, "%s",
+		   reword(rewordings, ARRAY_SIZE(rewordings), p->problem));
 	if (variable_in_line(r, p->problem_mark.line))
 		diag_note(r->diag, (struct mark){ 0 },
 			  "between { } and [ ] a ${variable} must stand in quotes: \"${variable}\"");
 	if (p->context && p->context_mark.line != p->problem_mark.line)
-		diag_note(r->diag, mark_from(r, p->context_mark), "%s that starts here", p->context);
+		diag_note(r->diag, mark_from(r, p->context_mark), "%s that starts here",
+			  reword(contexts, ARRAY_SIZE(contexts), p->context));
 }
 
 static void parser_failed(struct reader *r)
@@ -413,6 +427,20 @@ static struct yaml_node *read_document(struct reader *r)
 
 /* ---- the text before libyaml sees it ---- */
 
+/* utf8_len - bytes of the character at p, 0 when it is none (overlong forms, surrogates: libyaml). */
+static size_t utf8_len(const char *p, size_t left)
+{
+	unsigned char c = (unsigned char)*p;
+	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
 /* odd_at - length of a character at p that would upset line counting or a terminal, else 0. */
 static size_t odd_at(const char *p, size_t left)
 {
@@ -437,11 +465,15 @@ static bool text_clean(struct reader *r)
 			   "the file is larger than %d MiB", YAML_SIZE_MAX >> 20);
 		return false;
 	}
-	for (size_t i = 0; i < r->len; i++) {
-		if (!odd_at(r->text + i, r->len - i))
+	for (size_t i = 0, n; i < r->len; i += n) {
+		bool odd = odd_at(r->text + i, r->len - i) != 0;
+
+		n = utf8_len(r->text + i, r->len - i);
+		if (n && !odd)
 			continue;
 		diag_error(r->diag, mark_at(r, i),
-			   "a control character (0x%02x); is this a text file?",
+			   n ? "a control character (0x%02x); is this a text file?" :
+			       "this is not UTF-8 text (byte 0x%02x)",
 			   (unsigned char)r->text[i]);
 		return false;
 	}
