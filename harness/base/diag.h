@@ -21,7 +21,7 @@
 struct buf;
 struct diag;
 
-/** struct mark - a place in a file; line and col are 1-based; col counts characters; line 0: none */
+/** struct mark - a place in a file; line, col from 1; col counts characters; line 0: none */
 struct mark {
 	const char *file; /* borrowed: lives as long as the diag and the document */
 	uint32_t line, col;

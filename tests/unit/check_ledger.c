@@ -180,7 +180,8 @@ START_TEST(test_other_records)
 	struct left left = {7, 100, 200, "lane-2", "patience", true};
 	struct book book = {BOOK_STOCK, true,	"S1",	"EUR",	 "1-1",	    "A", "lane-1",
 			    "final",	"cash", "SKU7", "12:00", INT64_MIN, 17,	 0};
-	struct bank_rec bank = {.t_ns = 9, .key = "S1", .what = "captured", .stan = "000001", .amount = -5};
+	struct bank_rec bank = {.t_ns = 9, .key = "S1", .what = "captured", .stan = "000001",
+				.amount = -5};
 	struct paper_rec paper = {10, "printer", "S1", "1-1", "Ref S1", INT64_MIN, true};
 	struct drawer_rec drawer = {11, "drawer", "S1", "cash-in", 500};
 	struct ledger *l = open_ledger();
