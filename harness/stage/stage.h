@@ -100,7 +100,16 @@ size_t stage_services(struct stage *st, const char *glob, struct service_state *
  * processes were signalled, or negative errno.
  */
 int stage_signal(struct stage *st, const char *service, int sig, bool tree, struct err *e);
-/** stage_hold - while held the restart policy does not bring it back; release starts it again. */
+/**
+ * stage_freeze - SIGSTOP the whole tree (true) or let go (false, SIGCONT). Counted: overlapping
+ * freezes need as many releases; a restart forgets them. Returns how many processes were
+ * stopped (0: not running), or negative errno.
+ */
+int stage_freeze(struct stage *st, const char *service, bool freeze, struct err *e);
+/**
+ * stage_hold - while held the restart policy does not bring it back; the last release starts it
+ * again when its policy is not `never`. Counted like stage_freeze.
+ */
 int stage_hold(struct stage *st, const char *service, bool hold, struct err *e);
 /** stage_restart - stop (politely or by SIGKILL) and start; asynchronous. */
 int stage_restart(struct stage *st, const char *service, bool polite, struct err *e);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Thin words around the mount system calls (the new ones of Linux 5.2 to 5.12:
+ * a tree is cloned, made read-only while nobody sees it, then moved into place,
+ * so that there is no moment at which it is writable).
+ */
+#include "stage/room.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+int mount_bind(const char *from, const char *to, bool read_only)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID };
+	cleanup_close int fd = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+					 AT_RECURSIVE);
+
+	if (fd < 0)
+		return -errno;
+	if (read_only)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return -errno;
+	return move_mount(fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int mount_tmpfs(const char *to, const char *options)
+{
+	return mount("tmpfs", to, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+}
+
+int make_file(const char *path, const char *text, mode_t mode)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+				    mode);
+	size_t len = text ? strlen(text) : 0;
+
+	if (fd < 0)
+		return -errno;
+	return len && write(fd, text, len) != (ssize_t)len ? -EIO : 0;
+}
+
+int make_dirs(const char *path, mode_t mode)
+{
+	cleanup_free char *copy = xstrdup(path);
+
+	for (char *p = copy + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int remove_at(int dir, const char *name, dev_t dev);
+
+static int remove_contents(int dir, const char *name, dev_t dev)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	for (struct dirent *ent; (ent = readdir(d));) {
+		int one;
+
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+			continue;
+		one = remove_at(dirfd(d), ent->d_name, dev);
+		r = r < 0 ? r : one;
+	}
+	closedir(d);
+	return r;
+}
+
+static int remove_at(int dir, const char *name, dev_t dev)
+{
+	struct stat st;
+	int r;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISDIR(st.st_mode))
+		return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	if (st.st_dev != dev)
+		return -EXDEV;
+	r = remove_contents(dir, name, dev);
+	if (r == -EACCES && fchmodat(dir, name, 0700, 0) == 0)
+		r = remove_contents(dir, name, dev);
+	return unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? (r < 0 ? r : -errno) : 0;
+}
+
+int remove_tree(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return remove_at(AT_FDCWD, path, st.st_dev);
+}

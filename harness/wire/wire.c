@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. The worker's side of the wire: it forks the switch,
+ * makes interfaces and hands their queues over a socket. The switch is a
+ * process and not a thread, so that the worker stays single-threaded (it must
+ * enter namespaces) and a busy worker delays no packet. It dies with the
+ * worker twice over: by PR_SET_PDEATHSIG and by end of file on the socket.
+ * When the last holder of a queue is gone the kernel removes the interface.
+ */
+#include "wire/room.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/pass.h"
+
+struct wire {
+	pid_t pid;
+	int pidfd, ctl;             /* owned */
+	struct wire_shared *shared; /* mapped */
+};
+
+/* In the new process: keep only the socket, hear no keyboard, and switch. */
+static _Noreturn void switch_main(int ctl, struct wire_shared *shared)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0)
+		_exit(1);
+	prctl(PR_SET_NAME, "wire");
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (dup2(ctl, 3) < 0)
+		_exit(1);
+	close_range(4, ~0U, 0);
+	switch_run(3, shared);
+	_exit(0);
+}
+
+static int switch_fork(struct wire *w, struct err *e)
+{
+	cleanup_close int near = -1, far = -1;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_errno(e, errno, "socketpair");
+	near = sv[0];
+	far = sv[1];
+	w->pid = fork();
+	if (w->pid < 0)
+		return err_errno(e, errno, "fork");
+	if (w->pid == 0)
+		switch_main(far, w->shared);
+	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	if (w->pidfd < 0)
+		return err_errno(e, errno, "pidfd_open");
+	w->ctl = steal_fd(&near);
+	return 0;
+}
+
+int wire_new(struct wire **ret, struct err *e)
+{
+	struct wire *w = xcalloc(1, sizeof(*w));
+	int r;
+
+	w->ctl = w->pidfd = -1;
+	w->shared = mmap(NULL, sizeof(*w->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (w->shared == MAP_FAILED) {
+		w->shared = NULL;
+		r = err_errno(e, errno, "mmap");
+	} else {
+		r = switch_fork(w, e);
+	}
+	if (r < 0) {
+		wire_free(w);
+		return err_wrap(e, "starting the wire");
+	}
+	*ret = w;
+	return 0;
+}
+
+void wire_free(struct wire *w)
+{
+	if (!w)
+		return;
+	if (w->ctl >= 0)
+		close(w->ctl);
+	if (w->pid > 0) {
+		kill(w->pid, SIGKILL);
+		while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (w->pidfd >= 0)
+		close(w->pidfd);
+	if (w->shared)
+		munmap(w->shared, sizeof(*w->shared));
+	free(w);
+}
+
+/* One order and its answer. */
+static int call(struct wire *w, struct wire_order o, int fd, struct err *e)
+{
+	int r = pass_send(w->ctl, &o, sizeof(o), &fd, fd >= 0), reply;
+	ssize_t n;
+
+	if (r < 0)
+		return err_errno(e, -r, "the wire's process is gone");
+	do
+		n = recv(w->ctl, &reply, sizeof(reply), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(reply))
+		return err_set(e, EPIPE, "the wire's process is gone");
+	return reply < 0 ? err_errno(e, -reply, "the wire refused node %u", o.index) : 0;
+}
+
+int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e)
+{
+	cleanup_close int fd = -1;
+	int r;
+
+	assert(netns_fd >= 0);
+	if (index >= WIRE_NODES_MAX)
+		return err_set(e, E2BIG, "more than %d nodes", WIRE_NODES_MAX);
+	r = tun_make(netns_fd, index, &fd, e);
+	if (r < 0)
+		return err_wrap(e, "the interface of node %u", index);
+	return call(w, (struct wire_order){ .op = WIRE_ADD, .index = index }, fd, e);
+}
+
+int wire_detach(struct wire *w, unsigned index, struct err *e)
+{
+	assert(index < WIRE_NODES_MAX);
+	return call(w, (struct wire_order){ .op = WIRE_DEL, .index = index }, -1, e);
+}
+
+struct wire_counters wire_counters(const struct wire *w, unsigned index)
+{
+	const struct wire_port *p = &w->shared->port[index];
+
+	assert(index < WIRE_NODES_MAX);
+	return (struct wire_counters){
+		.packets = __atomic_load_n(&p->packets, __ATOMIC_RELAXED),
+		.bytes = __atomic_load_n(&p->bytes, __ATOMIC_RELAXED),
+		.dropped = __atomic_load_n(&p->dropped, __ATOMIC_RELAXED),
+	};
+}
+
+int wire_alive(const struct wire *w)
+{
+	struct pollfd p = { .fd = w->pidfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}
