@@ -26,7 +26,7 @@ struct route {
 };
 
 struct server;
-/** server_start - listen on port (0: any; *ret_port says); arg goes to every handler. NULL: cannot. */
+/** server_start - listen (port 0: any; *ret_port says); arg goes to every handler. NULL: no. */
 struct server *server_start(int port, const struct route *routes, size_t count, void *arg,
 			    int *ret_port);
 /** server_stop - finish what is running, then return. */

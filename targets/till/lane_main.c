@@ -16,7 +16,7 @@ static int serve(struct lane *l)
 	if (!server)
 		return 1;
 	say("%s listening port=%d store=%s", l->o->name, port, l->o->store);
-	signals_wait();
+	signals_wait(-1);
 	say("%s closing", l->o->name);
 	server_stop(server);
 	return 0;

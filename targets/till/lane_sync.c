@@ -56,8 +56,8 @@ static void report_length(struct lane *l)
 	json_t *body;
 
 	lane_offline_length(l, &q);
-	body = json_pack("{s:s,s:I,s:I}", "lane", l->o->name, "queued", (json_int_t)q.queued, "aside",
-			 (json_int_t)q.aside);
+	body = json_pack("{s:s,s:I,s:I}", "lane", l->o->name, "queued", (json_int_t)q.queued,
+			 "aside", (json_int_t)q.aside);
 	lane_ask_once(l, "/lanes", NULL, body, (long)l->o->timeout_ms, &a);
 	json_decref(body);
 	answer_done(&a);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signals.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 static void ours(sigset_t *set)
 {
@@ -20,12 +22,12 @@ void signals_hold(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-void signals_wait(void)
+void signals_wait(int64_t ms)
 {
+	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	sigset_t set;
-	int sig;
 
 	ours(&set);
-	while (sigwait(&set, &sig))
+	while (sigtimedwait(&set, NULL, ms < 0 ? NULL : &left) < 0 && errno == EINTR)
 		;
 }

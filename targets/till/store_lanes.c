@@ -9,8 +9,8 @@ int store_lane_report(struct store *st, const char *lane, int64_t queued, int64_
 	int rc;
 
 	db_lock(&st->db);
-	rc = db_run(&st->db, "INSERT OR REPLACE INTO lanes VALUES(?, ?, ?, ?)", "tiii", lane, queued,
-		    aside, wall_ms());
+	rc = db_run(&st->db, "INSERT OR REPLACE INTO lanes VALUES(?, ?, ?, ?)", "tiii", lane,
+		    queued, aside, wall_ms());
 	db_unlock(&st->db);
 	return rc ? 500 : 200;
 }

@@ -6,9 +6,7 @@
 #include "store.h"
 #include "till.h"
 
-#include <unistd.h>
-
-#define LAST_CALL_US 200000 /* lanes hear "closing" for so long */
+#define LAST_CALL_MS 200 /* lanes hear "closing" for so long, or until we are asked again */
 
 static int serve(struct store *st, const struct options *o)
 {
@@ -19,10 +17,10 @@ static int serve(struct store *st, const struct options *o)
 	if (!server)
 		return 1;
 	say("store listening port=%d", port);
-	signals_wait();
+	signals_wait(-1);
 	say("store closing");
 	atomic_store(&st->closing, true);
-	usleep(LAST_CALL_US);
+	signals_wait(LAST_CALL_MS);
 	server_stop(server);
 	return 0;
 }

@@ -131,7 +131,7 @@ static bool all_known(struct db *db, const struct sale *s)
 	return true;
 }
 
-/* Booked before: if the lane has sold it offline meanwhile, its receipt is noted as another name. */
+/* Booked before: if the lane has sold it offline meanwhile, its receipt is noted as an alias. */
 static int answer_again(struct db *db, const struct sale *s, const struct booked *b, char *why)
 {
 	struct identity id;

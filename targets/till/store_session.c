@@ -20,8 +20,8 @@ int store_session_open(struct store *st, const char *id, const char *lane)
 	int rc;
 
 	db_lock(&st->db);
-	rc = db_run(&st->db, "INSERT OR IGNORE INTO sessions VALUES(?, ?, ?, NULL)", "tti", id, lane,
-		    wall_ms());
+	rc = db_run(&st->db, "INSERT OR IGNORE INTO sessions VALUES(?, ?, ?, NULL)", "tti", id,
+		    lane, wall_ms());
 	db_unlock(&st->db);
 	return rc ? 500 : 200;
 }
@@ -76,8 +76,8 @@ static int close_in_transaction(struct db *db, const char *id, const char *lane,
 	rc = count_up(db, lane, z);
 	if (rc < 0)
 		return rc;
-	rc = db_run(db, "INSERT INTO z_reports VALUES(?, ?, ?, ?, ?, ?, ?, ?)", "ttiiiiii", id, lane,
-		    z->number, z->count, z->total, z->cash, z->card, wall_ms());
+	rc = db_run(db, "INSERT INTO z_reports VALUES(?, ?, ?, ?, ?, ?, ?, ?)", "ttiiiiii", id,
+		    lane, z->number, z->count, z->total, z->cash, z->card, wall_ms());
 	if (!rc)
 		rc = db_run(db, "UPDATE sales SET z = ? WHERE lane = ? AND z IS NULL", "it",
 			    z->number, lane);
@@ -107,7 +107,7 @@ int store_session_close(struct store *st, const char *id, const char *lane, json
 		return 500;
 	*ret = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "session", id, "lane", lane, "z",
 			 (json_int_t)z.number, "count", (json_int_t)z.count, "total",
-			 (json_int_t)z.total, "cash", (json_int_t)z.cash, "card", (json_int_t)z.card,
-			 "currency", CURRENCY);
+			 (json_int_t)z.total, "cash", (json_int_t)z.cash, "card",
+			 (json_int_t)z.card, "currency", CURRENCY);
 	return 200;
 }

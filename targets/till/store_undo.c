@@ -55,7 +55,8 @@ static int undo(struct db *db, const struct found *f, const char *key, const cha
 	if (!rc)
 		rc = db_run(db,
 			    "UPDATE stock SET qty = qty +"
-			    " (SELECT sum(qty) FROM lines WHERE sale = ?1 AND lines.sku = stock.sku)"
+			    " (SELECT sum(qty) FROM lines"
+			    "  WHERE sale = ?1 AND lines.sku = stock.sku)"
 			    " WHERE sku IN (SELECT sku FROM lines WHERE sale = ?1)", "i", f->id);
 	return rc;
 }
