@@ -37,10 +37,11 @@ struct place {
 
 void strlist_add(struct strlist *l, const char *s, struct mark mark)
 {
-	l->at = xrealloc(l->at, (l->count + 1) * sizeof(*l->at));
+	l->at = xrealloc(l->at, (l->count + 2) * sizeof(*l->at));
 	l->marks = xrealloc(l->marks, (l->count + 1) * sizeof(*l->marks));
 	l->at[l->count] = xstrdup(s);
 	l->marks[l->count++] = mark;
+	l->at[l->count] = NULL;
 }
 
 void strlist_done(struct strlist *l)

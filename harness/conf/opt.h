@@ -31,7 +31,7 @@ struct range {
 	int64_t first, last, step;
 };
 
-/** struct strlist - owned strings. */
+/** struct strlist - owned strings; a NULL follows the last, so that it serves as an argv. */
 struct strlist {
 	char **at;
 	size_t count;
