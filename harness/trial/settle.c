@@ -19,6 +19,7 @@
 #define POLL_FIRST_NS (50 * NS_PER_MS)
 #define POLL_MAX_NS (500 * NS_PER_MS)
 #define REST_NS (2 * NS_PER_S) /* unchanged for so long counts as rest when the cap is reached */
+#define QUEUE_REST_NS (5 * NS_PER_S) /* the same, when the queue is known to be empty */
 #define SERVICES_MAX 256
 
 struct settle {
@@ -159,7 +160,10 @@ static bool enough(const struct settle *s, const struct look *l, int64_t now, in
 {
 	if (!l->readable || (l->queue_known && l->queue > 0))
 		return false;
-	if (l->found == s->count || l->queue_known)
+	if (l->found == s->count)
+		return true;
+	/* A queue that is said to be empty may be stale news: its owner may be about to report. */
+	if (l->queue_known && now - same_since >= QUEUE_REST_NS)
 		return true;
 	return now >= deadline - POLL_MAX_NS && now - same_since >= REST_NS;
 }

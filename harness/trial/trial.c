@@ -45,6 +45,7 @@ struct trial {
 	struct crowd *crowd;
 	struct triggers *triggers; /* NULL on the good day */
 	struct settle *settle;
+	char *logs;                /* owned; the stage borrows it */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -237,11 +238,11 @@ static int do_stage(struct trial *t, struct err *e)
 	struct stage_opts o = { .target = t->in->target, .env = &t->in->experiment->env,
 				.log_cap = LOG_CAP, .loop = t->loop, .seed = t->in->seed,
 				.hooks = { .arg = t, .service = on_service, .log = on_log } };
-	cleanup_free char *logs = xasprintf("%s/logs", t->in->dir);
 	bool ran = false;
 	int err;
 
-	o.logs = logs;
+	t->logs = xasprintf("%s/logs", t->in->dir);
+	o.logs = t->logs;
 	phase(t, PHASE_STAGE, "stage");
 	err = stage_prepare(t->in->slot, &o, &ran, e);
 	if (err < 0)
@@ -482,6 +483,7 @@ static void trial_end(struct trial *t)
 	if (t->stage)
 		stage_free(t->stage);
 	settle_free(t->settle);
+	free(t->logs);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
 	if (t->loop) {
