@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bug.h"
 #include "till.h"
 
 static int to_errno(int rc)
@@ -55,10 +56,14 @@ static int connect_to(struct db *db, const char *path, int flags)
 
 int db_open(struct db *db, const char *path, const char *schema)
 {
+	const char *sync = bug(BUG_NO_FSYNC) ? "PRAGMA synchronous=OFF" :
+					       "PRAGMA synchronous=FULL";
 	int rc = connect_to(db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
 	if (!rc)
-		rc = script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+		rc = script(db, "PRAGMA journal_mode=WAL");
+	if (!rc)
+		rc = script(db, sync);
 	if (!rc)
 		rc = script(db, schema);
 	return rc;
@@ -194,6 +199,8 @@ int db_end(struct db *db, int rc)
 		rc = db_run(db, "COMMIT", "");
 	if (rc && !sqlite3_get_autocommit(db->sql))
 		db_run(db, "ROLLBACK", "");
+	if (rc == -ENOSPC && bug(BUG_IGNORE_DISK_FULL))
+		rc = 0;
 	return rc;
 }
 

@@ -29,6 +29,7 @@ struct basket {
 	struct booked booked; /* when paid */
 	bool doubt;           /* the store may have booked it: we asked and heard nothing */
 	int users;            /* threads at work on it; protected by lane mutex */
+	int taps;             /* on "pay" */
 	struct basket *next;  /* in its bucket */
 	struct basket *newer; /* in order of age */
 };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bug.h"
+
 static struct basket **bucket(struct lane *l, const char *key)
 {
 	uint32_t h = 2166136261u;
@@ -84,7 +86,7 @@ static struct basket *claim(struct lane *l, const char *key, bool create)
 	struct basket *b;
 
 	pthread_mutex_lock(&l->mutex);
-	b = wait_for(l, key);
+	b = bug(BUG_DOUBLE_TAP) ? find(l, key) : wait_for(l, key);
 	if (!b && create)
 		b = make(l, key);
 	if (b)

@@ -17,10 +17,38 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bug.h"
+
 #define TRIES 2
+#define HASTY_MS 150
+
+/* One key for one sale, however often we ask. */
+static void give_key(struct basket *b, int try)
+{
+	struct sale *s = &b->sale;
+
+	copy_text(s->idem, sizeof(s->idem), s->key);
+	if (bug(BUG_RETRY_WITHOUT_KEY) && try > 1)
+		snprintf(s->idem, sizeof(s->idem), "%s.%d", s->key, try);
+	if (bug(BUG_CLOCK_KEY))
+		snprintf(s->idem, sizeof(s->idem), "%lld", (long long)wall_ms());
+	if (bug(BUG_DOUBLE_TAP) && b->taps > 1)
+		snprintf(s->idem, sizeof(s->idem), "%s.%d", s->key, b->taps);
+}
+
+/* BUG_SWALLOW_ERROR: "the queue must not stop". */
+static int paid_anyway(const struct basket *b, struct booked *ret)
+{
+	*ret = (struct booked){.state = "paid", .total = b->sale.total};
+	snprintf(ret->receipt, sizeof(ret->receipt), "%s-%lld", b->sale.lane,
+		 (long long)wall_ms());
+	return 200;
+}
 
 static int book_answer(struct basket *b, const struct answer *a, struct booked *ret, char *why)
 {
+	if (a->status >= 500 && bug(BUG_SWALLOW_ERROR))
+		return paid_anyway(b, ret);
 	if (a->status == 200 || a->status == 201) {
 		if (booked_decode(ret, a->body)) {
 			ret->again = a->status == 200;
@@ -41,15 +69,16 @@ static int book_answer(struct basket *b, const struct answer *a, struct booked *
 /* 200, 409 or 500; 0: the store is of no help. */
 static int book_online(struct lane *l, struct basket *b, struct booked *ret, char *why)
 {
+	long patience = bug(BUG_OVERLAP_RETRY) ? HASTY_MS : (long)l->o->timeout_ms;
 	struct answer a = {0};
 	int status = 0;
 
 	for (int try = 1; try <= TRIES && !a.status; try++) {
 		json_t *body;
 
-		copy_text(b->sale.idem, sizeof(b->sale.idem), b->sale.key);
+		give_key(b, try);
 		body = sale_encode(&b->sale);
-		lane_ask_once(l, "/sales", b->sale.idem, body, (long)l->o->timeout_ms, &a);
+		lane_ask_once(l, "/sales", b->sale.idem, body, patience, &a);
 		json_decref(body);
 		b->doubt |= !a.status && a.sent;
 		if (!a.status)
@@ -111,8 +140,11 @@ static int settle(struct lane *l, struct basket *b, struct payment *p, struct bo
 	s->created_ms = wall_ms();
 	copy_text(s->tender, sizeof(s->tender), p->tender);
 	p->change = s->amount - s->total;
+	b->taps++;
 	say("%s paying key=%s tender=%s amount=%lld", l->o->name, s->key, s->tender,
 	    (long long)s->amount);
+	if (bug(BUG_PRINT_BEFORE_COMMIT))
+		print_receipt(l, s, &(struct booked){.receipt = "-", .total = s->total}, false);
 	status = strcmp(p->tender, "card") ? book(l, b, ret, why) : book_with_card(l, b, ret, why);
 	if (status != 200) {
 		say("%s not-paid key=%s status=%d why=\"%s\"", l->o->name, s->key, status, why);
@@ -120,7 +152,8 @@ static int settle(struct lane *l, struct basket *b, struct payment *p, struct bo
 	}
 	b->booked = *ret;
 	b->state = BASKET_PAID;
-	print_receipt(l, s, ret, false);
+	if (!bug(BUG_PRINT_BEFORE_COMMIT))
+		print_receipt(l, s, ret, false);
 	say("%s paid key=%s receipt=%s total=%lld offline=%d", l->o->name, s->key, ret->receipt,
 	    (long long)ret->total, ret->offline);
 	return 200;

@@ -14,8 +14,11 @@
  */
 #include "lane.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "bug.h"
 
 #define PROBE_MS 250
 #define PROBE_TIMEOUT_MS 1000
@@ -66,8 +69,12 @@ static void report_length(struct lane *l)
 static void upload(struct lane *l, const struct queued *q, struct answer *ret)
 {
 	const char *path = strcmp(q->kind, "void") ? "/sales" : "/voids";
+	char idem[IDEM_MAX];
 
-	lane_ask_once(l, path, q->key, q->body, (long)l->o->timeout_ms, ret);
+	copy_text(idem, sizeof(idem), q->key);
+	if (bug(BUG_OFFLINE_SYNC_TWICE))
+		snprintf(idem, sizeof(idem), "%s/%lld", q->receipt, (long long)wall_ms());
+	lane_ask_once(l, path, idem, q->body, (long)l->o->timeout_ms, ret);
 }
 
 static void settle(struct lane *l, const struct queued *q, const char *state,
@@ -90,7 +97,9 @@ static enum brought bring(struct lane *l, const struct queued *q, int64_t others
 
 	if (q->body)
 		upload(l, q, &a);
-	if (!q->body || (a.status >= 400 && a.status < 500))
+	if (a.status != 201 && bug(BUG_POISON_BLOCKS_QUEUE))
+		result = STORE_GONE; /* surely works next time */
+	else if (!q->body || (a.status >= 400 && a.status < 500))
 		settle(l, q, "aside", &a);
 	else if (a.status == 200 || a.status == 201)
 		settle(l, q, "synced", &a);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bug.h"
 #include "signals.h"
 #include "till.h"
 
@@ -13,7 +14,9 @@ static const char usage[] =
 	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
 	"          [--printer DEVICE] [--terminal HOST:PORT] [--timeout MS]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
-	"till init --data DIR [--goods goods.csv] [--stock N]\n";
+	"till init --data DIR [--goods goods.csv] [--stock N]\n"
+	"till bugs\n"
+	"TILL_BUG=name in the environment starts it with one of `till bugs`.\n";
 
 static const struct mode {
 	const char *name;
@@ -99,6 +102,14 @@ int main(int argc, char **argv)
 	};
 	int opt;
 
+	if (argv[1] && !strcmp(argv[1], "bugs")) {
+		bug_list(stdout);
+		return 0;
+	}
+	if (!bug_select(getenv("TILL_BUG"))) {
+		fprintf(stderr, "no such bug: TILL_BUG=%s (see `till bugs`)\n", getenv("TILL_BUG"));
+		return 2;
+	}
 	if (mode)
 		o.port = mode->port;
 	while (mode && (opt = getopt_long(argc - 1, argv + 1, "", longs, NULL)) != -1) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bug.h"
 #include "till.h"
 
 bool copy_text(char *to, size_t size, const char *from)
@@ -36,10 +37,21 @@ bool sale_add(struct sale *s, const char *sku, int64_t qty, int64_t price)
 	return true;
 }
 
+static int64_t total_in_float(const struct sale *s)
+{
+	float total = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		total += (float)s->lines[i].qty * ((float)s->lines[i].price / 100);
+	return (int64_t)(total * 100);
+}
+
 int64_t sale_total(const struct sale *s)
 {
 	int64_t total = 0;
 
+	if (bug(BUG_TOTAL_FLOAT))
+		return total_in_float(s);
 	for (size_t i = 0; i < s->count; i++)
 		total += s->lines[i].qty * s->lines[i].price;
 	return total;

@@ -17,9 +17,11 @@
 
 #define WHY_MAX 128
 
+struct behind;
 struct store {
-	struct db db;      /* the one that writes */
-	struct db reader;  /* for looking things up */
+	struct db db;          /* the one that writes */
+	struct db reader;      /* for looking things up */
+	struct behind *behind; /* owned; NULL but for a bug */
 	atomic_bool closing;
 };
 
@@ -32,6 +34,14 @@ void store_db_close(struct store *st);
 /* store_sale.c */
 /** store_sell - book it: sale, lines, payment, stock and receipt number, all or nothing. */
 int store_sell(struct store *st, const struct sale *s, struct booked *ret, char *why);
+/** struct booking - how to book; all zero is how it should be. */
+struct booking {
+	int64_t number;       /* taken before */
+	bool stock_elsewhere; /* the caller moves the stock */
+};
+int store_book(struct store *st, const struct sale *s, const struct booking *how,
+	       struct booked *ret, char *why);
+int store_move_stock(struct db *db, const struct sale *s);
 /** store_find - what is in the books under this key: 200 or 404. */
 int store_find(struct store *st, const char *key, struct booked *ret);
 

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "bug.h"
+
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS goods("
 	"  sku TEXT PRIMARY KEY, price INTEGER NOT NULL) WITHOUT ROWID;"
@@ -63,8 +65,13 @@ int store_db_make(struct db *db, const char *folder)
 {
 	char path[512];
 
+	int rc;
+
 	path_in(folder, path, sizeof(path));
-	return db_open(db, path, schema);
+	rc = db_open(db, path, schema);
+	if (!rc && bug(BUG_OVERLAP_RETRY))
+		rc = db_run(db, "DROP INDEX IF EXISTS sales_idem", "");
+	return rc;
 }
 
 int store_db_open(struct store *st, const char *folder)

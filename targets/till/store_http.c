@@ -70,6 +70,7 @@ static struct reply post_sale(void *arg, const struct request *rq)
 		return reply_error(400, "not a sale");
 	if (rq->idem)
 		copy_text(s.idem, sizeof(s.idem), rq->idem);
+	say("store booking sale key=%s lane=%s", s.key, s.lane);
 	r = sell(st, &s);
 	sale_done(&s);
 	return r;

@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bug.h"
+#include "store_behind.h"
+#include "store_loose.h"
 #include "till.h"
 
 /* Number and receipt of a sale about to be booked. */
@@ -62,7 +65,8 @@ static int give_identity(struct db *db, const struct sale *s, struct identity *i
 		return 0;
 	}
 	copy_text(id->series, sizeof(id->series), s->lane);
-	id->number = store_next_number(db, id->series);
+	if (!id->number)
+		id->number = store_next_number(db, id->series);
 	snprintf(id->receipt, sizeof(id->receipt), "%s-%lld", s->lane, (long long)id->number);
 	return id->number < 0 ? (int)id->number : 0;
 }
@@ -77,7 +81,7 @@ static int book_lines(struct db *db, const struct sale *s, int64_t sale_id)
 	return rc;
 }
 
-static int move_stock(struct db *db, const struct sale *s)
+int store_move_stock(struct db *db, const struct sale *s)
 {
 	int rc = 0;
 
@@ -98,7 +102,8 @@ static int book_sale(struct db *db, const struct sale *s, const struct identity 
 		      (int64_t)s->manual, (int64_t)id->review, s->created_ms, wall_ms());
 }
 
-static int book_all(struct db *db, const struct sale *s, struct identity *id)
+static int book_all(struct db *db, const struct sale *s, const struct booking *how,
+		    struct identity *id)
 {
 	int64_t sale_id;
 	int rc = give_identity(db, s, id);
@@ -116,8 +121,8 @@ static int book_all(struct db *db, const struct sale *s, struct identity *id)
 			    s->lane, s->tender, s->total, wall_ms());
 	if (!rc)
 		rc = store_note_receipt(db, id->series, id->number, id->receipt, s->key, "sale");
-	if (!rc)
-		rc = move_stock(db, s);
+	if (!rc && !how->stock_elsewhere)
+		rc = store_move_stock(db, s);
 	if (!rc)
 		rc = db_run(db, "DELETE FROM suspended WHERE key = ?", "t", s->key);
 	return rc;
@@ -149,9 +154,10 @@ static int answer_again(struct db *db, const struct sale *s, const struct booked
 	return 409;
 }
 
-static int sell_new(struct db *db, const struct sale *s, struct booked *ret, char *why)
+static int sell_new(struct db *db, const struct sale *s, const struct booking *how,
+		    struct booked *ret, char *why)
 {
-	struct identity id = {0};
+	struct identity id = {.number = how->number};
 	int rc;
 
 	if (db_number(db, 0, "SELECT 1 FROM tombstones WHERE key = ?", "t", s->key)) {
@@ -166,7 +172,7 @@ static int sell_new(struct db *db, const struct sale *s, struct booked *ret, cha
 			return 409;
 		id.review = 1;
 	}
-	rc = book_all(db, s, &id);
+	rc = book_all(db, s, how, &id);
 	if (rc)
 		return rc;
 	copy_text(ret->receipt, sizeof(ret->receipt), id.receipt);
@@ -176,13 +182,25 @@ static int sell_new(struct db *db, const struct sale *s, struct booked *ret, cha
 	return 201;
 }
 
-static int sell_in_transaction(struct db *db, const struct sale *s, struct booked *ret, char *why)
+static int sell_in_transaction(struct db *db, const struct sale *s, const struct booking *how,
+			       struct booked *ret, char *why)
 {
 	int rc = find_by_idem(db, s->idem, ret);
 
 	if (rc < 0)
 		return rc;
-	return rc ? answer_again(db, s, ret, why) : sell_new(db, s, ret, why);
+	return rc ? answer_again(db, s, ret, why) : sell_new(db, s, how, ret, why);
+}
+
+/* BUG_OVERLAP_RETRY: "reads do not belong into a transaction". */
+static bool looked_before(struct store *st, const struct sale *s, struct booked *ret)
+{
+	bool found;
+
+	db_lock(&st->reader);
+	found = find_by_idem(&st->reader, s->idem, ret) == 1;
+	db_unlock(&st->reader);
+	return found;
 }
 
 /* What is wrong with the request itself; NULL: nothing. */
@@ -207,22 +225,48 @@ static int failed(int rc, char *why)
 	return 500;
 }
 
-int store_sell(struct store *st, const struct sale *s, struct booked *ret, char *why)
+int store_book(struct store *st, const struct sale *s, const struct booking *how,
+	       struct booked *ret, char *why)
 {
-	const char *wrong = nonsense(s);
+	bool known, look_first = bug(BUG_OVERLAP_RETRY);
 	int status, rc;
 
 	memset(ret, 0, sizeof(*ret));
+	known = look_first && looked_before(st, s, ret);
+	db_lock(&st->db);
+	rc = db_begin(&st->db);
+	if (rc)
+		status = rc;
+	else if (!look_first)
+		status = sell_in_transaction(&st->db, s, how, ret, why);
+	else
+		status = known ? answer_again(&st->db, s, ret, why) :
+				 sell_new(&st->db, s, how, ret, why);
+	rc = db_end(&st->db, status < 0 ? status : 0);
+	db_unlock(&st->db);
+	return rc ? failed(rc, why) : status;
+}
+
+int store_sell(struct store *st, const struct sale *s, struct booked *ret, char *why)
+{
+	const char *wrong = nonsense(s);
+	struct booking how = {0};
+
 	if (wrong) {
 		snprintf(why, WHY_MAX, "%s", wrong);
 		return 422;
 	}
-	db_lock(&st->db);
-	rc = db_begin(&st->db);
-	status = rc ? rc : sell_in_transaction(&st->db, s, ret, why);
-	rc = db_end(&st->db, status < 0 ? status : 0);
-	db_unlock(&st->db);
-	return rc ? failed(rc, why) : status;
+	if (bug(BUG_ACK_BEFORE_COMMIT))
+		return behind_sell(st->behind, s, ret, why);
+	if (bug(BUG_STOCK_READ_MODIFY_WRITE))
+		return loose_stock_around(st, s, ret, why);
+	if (bug(BUG_SPLIT_BOOKING))
+		return loose_stock_after(st, s, ret, why);
+	if (bug(BUG_SLOW_LEAK))
+		loose_turnover(st);
+	if (bug(BUG_RECEIPT_GAP) && !s->offline)
+		how.number = loose_number(st, s->lane);
+	return store_book(st, s, &how, ret, why);
 }
 
 int store_find(struct store *st, const char *key, struct booked *ret)

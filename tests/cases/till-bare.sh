@@ -152,8 +152,8 @@ scan lane-1 B3 4000001
 pay lane-1 B3 >/dev/null
 is "a paid sale can be void" "$(post lane-1 /sales/B3/void | field state)" void
 is "its number stays, its money does not" \
-	"$(books "SELECT s.state, s.number, sum(p.amount) FROM sales s JOIN payments p ON p.sale=s.id
-		WHERE s.key='B3'")" "void|3|0"
+	"$(books "SELECT s.state, s.number, sum(p.amount)
+		FROM sales s JOIN payments p ON p.sale=s.id WHERE s.key='B3'")" "void|3|0"
 is "what was never sold can never be sold after a void" \
 	"$(post lane-1 /sales/B4/void | field state)" void
 scan lane-2 B4 4000001

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TILL_STORE_LOOSE_H
+#define TILL_STORE_LOOSE_H
+
+#include "store.h"
+
+/** loose_number - BUG_RECEIPT_GAP: a number in a transaction of its own; 0: failed. */
+int64_t loose_number(struct store *st, const char *series);
+/** loose_stock_after - BUG_SPLIT_BOOKING: first the sale, then, in a second transaction, stock. */
+int loose_stock_after(struct store *st, const struct sale *s, struct booked *ret, char *why);
+/** loose_stock_around - BUG_STOCK_READ_MODIFY_WRITE: stock read before, written after the sale. */
+int loose_stock_around(struct store *st, const struct sale *s, struct booked *ret, char *why);
+/** loose_turnover - BUG_SLOW_LEAK: the turnover so far, by looking at everything, every time. */
+void loose_turnover(struct store *st);
+
+#endif
