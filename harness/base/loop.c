@@ -47,7 +47,7 @@ struct batch {
 
 struct loop {
 	int epfd, timerfd;  /* owned */
-	int64_t timerfd_at; /* what timerfd is set to; INT64_MAX: not set */
+	int64_t timerfd_at; /* what timerfd was set to last; INT64_MAX: not set */
 	struct entry *heap; /* owned; [1..heap_count] */
 	uint32_t heap_count, heap_size;
 	uint64_t order_next;
@@ -251,7 +251,7 @@ static int set_timerfd(struct loop *l, int64_t at_ns)
 	struct itimerspec its = {0};
 
 	if (at_ns == l->timerfd_at)
-		return 0;
+		return 0; /* in the future, so it has not gone off yet */
 	if (at_ns != INT64_MAX) {
 		its.it_value.tv_sec = at_ns / NS_PER_S;
 		its.it_value.tv_nsec = at_ns % NS_PER_S;
@@ -277,10 +277,7 @@ static int wait_ready(struct loop *l, struct batch *b, int64_t wake_ns)
 	r = epoll_wait(l->epfd, b->events, BATCH_MAX, timeout);
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < r; i++)
-		if (!b->events[i].data.ptr)
-			l->timerfd_at = INT64_MAX; /* it has gone off */
-	b->count = r;
+	b->count = r; /* the timerfd is among them, with a NULL pointer, when it went off */
 	return 0;
 }
 

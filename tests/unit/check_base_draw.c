@@ -93,6 +93,22 @@ START_TEST(test_range_uniform)
 }
 END_TEST
 
+/* A span of 3/4 of all numbers: without rejection every third value comes twice as often. */
+START_TEST(test_range_unbiased)
+{
+	const int64_t hi = (INT64_C(1) << 62) - 1;
+	unsigned counts[3] = {0};
+
+	for (uint64_t i = 0; i < 30000; i++) {
+		int64_t v = draw_range((struct draw){7, "wide", i, 0}, INT64_MIN, hi);
+
+		counts[((uint64_t)v - (uint64_t)INT64_MIN) % 3]++;
+	}
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_le(abs((int)counts[i] - 10000), 410);
+}
+END_TEST
+
 START_TEST(test_range_edges)
 {
 	struct draw d = {1, "x", 0, 0};
@@ -179,6 +195,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, test_pinned, 0, sizeof(pinned) / sizeof(pinned[0]));
 	tcase_add_test(t, test_pinned_values);
 	tcase_add_test(t, test_range_uniform);
+	tcase_add_test(t, test_range_unbiased);
 	tcase_add_test(t, test_range_edges);
 	tcase_add_test(t, test_distributions);
 	tcase_add_test(t, test_pick);

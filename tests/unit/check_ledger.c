@@ -534,6 +534,23 @@ START_TEST(test_full_tmpfs)
 }
 END_TEST
 
+/* One flush, at the end, of which half fits: a short write is not a whole one. */
+START_TEST(test_short_write)
+{
+	struct ledger *l;
+	struct err e = {0};
+
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("none", dir, "tmpfs", 0, "size=64k"), 0);
+	l = open_ledger();
+	for (int i = 0; i < 250; i++)
+		ledger_told(l, &full_told);
+	ck_assert(!ledger_failed(l));
+	ck_assert_int_eq(ledger_close(l, &e), -ENOSPC);
+}
+END_TEST
+
 /* may_mount - can this user make a mount namespace with a tmpfs? Tried in a child. */
 static bool may_mount(void)
 {
@@ -668,10 +685,12 @@ static Suite *make_suite(void)
 	tcase_add_test(full, test_cannot_open);
 	tcase_add_test(full, test_dev_full);
 	tcase_add_test(full, test_full_at_close);
-	if (may_mount())
+	if (may_mount()) {
 		tcase_add_test(full, test_full_tmpfs);
-	else
-		puts("# SKIP test_full_tmpfs: may not mount (run as root)");
+		tcase_add_test(full, test_short_write);
+	} else {
+		puts("# SKIP test_full_tmpfs, test_short_write: may not mount (run as root)");
+	}
 	tcase_add_test(join, test_join);
 	tcase_add_test(join, test_join_empty);
 	tcase_add_loop_test(join, test_join_random, 0, 3);
