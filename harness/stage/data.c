@@ -88,8 +88,3 @@ char *stage_path(struct stage *st, const char *node, const char *path)
 	}
 	return best ? xasprintf("%s%s", best, rest) : NULL;
 }
-
-char *data_cache(const struct slot *s, const struct target *t)
-{
-	return xasprintf("%s/prepared-%s", s->cache, t->digest ? t->digest : "none");
-}

@@ -86,6 +86,9 @@ int copy_tree(const char *from, const char *to, uid_t owner, struct err *e);
 /** copy_public - one file or tree, without what others may not read; owned by the caller. */
 int copy_public(const char *from, const char *to);
 
+/** guardian_name - ".tmp-<pid>-<start time>" of this process: swept should we die. Caller frees. */
+char *guardian_name(void);
+
 /* ---- nodes ---- */
 
 struct proc;
@@ -129,7 +132,7 @@ struct stage {
 /** stage_open_from - stage_open, data from folder `prepared` (NULL: the seeds). */
 int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prepared,
 		    struct stage **ret, struct err *e);
-/** stage_start_only - stage_start for the services named (NULL: all), without regard to `after:`. */
+/** stage_start_only - stage_start for the services named (NULL: all), `after:` among them. */
 int stage_start_only(struct stage *st, const struct strlist *only, struct err *e);
 int node_start(struct stage_node *n, struct err *e);
 /** node_await - until init says that the root is built. */

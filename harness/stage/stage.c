@@ -136,22 +136,26 @@ static bool named(const struct svc *s, const char *after, const struct stage_nod
 	return true;
 }
 
-static bool may_start(const struct stage *st, const struct svc *s)
-{
-	for (size_t a = 0; a < s->conf->after.count; a++)
-		for (size_t i = 0; i < st->svcs_count; i++)
-			if (&st->svcs[i] != s && named(&st->svcs[i], s->conf->after.at[a], s->node) &&
-			    !st->svcs[i].was_ready)
-				return false;
-	return true;
-}
-
 static bool chosen(const struct svc *s, const struct strlist *only)
 {
 	for (size_t i = 0; only && i < only->count; i++)
 		if (str_glob(only->at[i], s->name) || str_eq(only->at[i], s->conf->name))
 			return true;
 	return !only;
+}
+
+static bool may_start(const struct stage *st, const struct svc *s, const struct strlist *only)
+{
+	for (size_t a = 0; a < s->conf->after.count; a++) {
+		for (size_t i = 0; i < st->svcs_count; i++) {
+			const struct svc *first = &st->svcs[i];
+
+			if (first != s && !first->was_ready && chosen(first, only) &&
+			    named(first, s->conf->after.at[a], s->node))
+				return false;
+		}
+	}
+	return true;
 }
 
 /* Start what may start now; *ret_left counts those not ready yet, *ret_busy those under way. */
@@ -165,7 +169,7 @@ static int start_round(struct stage *st, const struct strlist *only, size_t *ret
 		if (!chosen(s, only) || (s->begun && s->was_ready))
 			continue;
 		++*ret_left;
-		if (s->state == SVC_DOWN && !s->begun && (only || may_start(st, s))) {
+		if (s->state == SVC_DOWN && !s->begun && may_start(st, s, only)) {
 			int r = svc_start(s, e);
 
 			if (r < 0)
