@@ -116,6 +116,7 @@ struct stage {
 	struct slot *slot;
 	struct stage_opts o;
 	char *dir;     /* owned: this trial's tmpfs */
+	char *logs;    /* owned: o.logs */
 	int null;      /* owned: /dev/null */
 	struct stage_node *nodes; /* owned */
 	size_t nodes_count;

@@ -94,6 +94,7 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 	s->busy = true;
 	st->slot = s;
 	st->o = *o;
+	st->o.logs = st->logs = o->logs ? xstrdup(o->logs) : NULL;
 	st->null = -1;
 	st->prepared = prepared ? xstrdup(prepared) : NULL;
 	nodes_init(st);
@@ -310,6 +311,7 @@ void stage_free(struct stage *st)
 	st->slot->busy = false;
 	buf_done(&st->misbehaved);
 	free(st->prepared);
+	free(st->logs);
 	free(st->dir);
 	free(st);
 }
