@@ -144,7 +144,7 @@ static void tally_row(const struct book *b, struct tally_rows *ret)
 	}
 }
 
-static uint64_t key_hash(const char *s)
+uint64_t key_hash(const char *s)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
@@ -162,20 +162,76 @@ static int row_order(const void *a, const void *b)
 	return x->book < y->book ? -1 : x->book > y->book;
 }
 
+static bool is_row(const struct book *b, enum book_what what, bool start)
+{
+	return b->what == (int)what && b->start == start && b->key && *b->key;
+}
+
+static void refs_add(struct row_refs *r, uint64_t hash, const struct book *b)
+{
+	if ((r->count & (r->count - 1)) == 0) /* full at every power of two */
+		r->at = xrealloc(r->at, (r->count ? r->count * 2 : 1) * sizeof(*r->at));
+	r->at[r->count++] = (struct row_ref){ hash, b };
+}
+
 void row_refs_fill(struct row_refs *r, const struct ledgers *l, enum book_what what, bool start)
 {
-	size_t n = 0;
-
+	*r = (struct row_refs){ 0 };
 	for (size_t i = 0; i < l->book_count; i++)
-		n += l->book[i].what == (int)what && l->book[i].start == start;
-	*r = (struct row_refs){ .at = xcalloc(n + 1, sizeof(*r->at)) };
-	for (size_t i = 0; i < l->book_count; i++) {
-		const struct book *b = &l->book[i];
+		if (is_row(&l->book[i], what, start))
+			refs_add(r, key_hash(l->book[i].key), &l->book[i]);
+	if (r->count)
+		qsort(r->at, r->count, sizeof(*r->at), row_order);
+}
 
-		if (b->what == (int)what && b->start == start && b->key && *b->key)
-			r->at[r->count++] = (struct row_ref){ key_hash(b->key), b };
-	}
-	qsort(r->at, r->count, sizeof(*r->at), row_order);
+/* A set of hashes that may claim too much, never too little: one bit each. */
+struct filter {
+	uint64_t *bits; /* owned */
+	size_t mask;
+};
+
+static void filter_make(struct filter *f, size_t keys)
+{
+	size_t size = 1024;
+
+	while (size < keys * 16)
+		size *= 2;
+	f->bits = xcalloc(size / 64, sizeof(*f->bits));
+	f->mask = size - 1;
+}
+
+static uint64_t *filter_word(const struct filter *f, uint64_t hash, uint64_t *ret_bit)
+{
+	size_t i = (hash ^ hash >> 32) & f->mask;
+
+	*ret_bit = UINT64_C(1) << (i & 63);
+	return &f->bits[i / 64];
+}
+
+/* Only the rows of keys with several: the others are in the join already. */
+static void several_fill(struct row_refs *r, const struct judge_in *in, size_t keys)
+{
+	const struct ledgers *l = in->ledgers;
+	struct filter f;
+	uint64_t bit;
+
+	filter_make(&f, keys);
+	for (size_t i = 0; i < in->sales->count; i++)
+		if (in->sales->at[i].books > 1) {
+			uint64_t *word = filter_word(&f, key_hash(in->sales->at[i].key), &bit);
+
+			*word |= bit;
+		}
+	for (size_t i = 0; i < l->book_count; i++)
+		if (is_row(&l->book[i], BOOK_SALE, false)) {
+			uint64_t hash = key_hash(l->book[i].key);
+
+			if (*filter_word(&f, hash, &bit) & bit)
+				refs_add(r, hash, &l->book[i]);
+		}
+	free(f.bits);
+	if (r->count)
+		qsort(r->at, r->count, sizeof(*r->at), row_order);
 }
 
 const struct book *row_refs_next(const struct row_refs *r, const char *key, size_t *at)
@@ -205,13 +261,13 @@ const struct book *row_refs_next(const struct row_refs *r, const char *key, size
 
 void rows_build(struct rows *r, const struct judge_in *in)
 {
-	bool needed = false;
+	size_t several = 0;
 
 	*r = (struct rows){ 0 };
-	for (size_t i = 0; i < in->sales->count && !needed; i++)
-		needed = in->sales->at[i].books > 1;
-	if (needed)
-		row_refs_fill(&r->end, in->ledgers, BOOK_SALE, false);
+	for (size_t i = 0; i < in->sales->count; i++)
+		several += in->sales->at[i].books > 1;
+	if (several)
+		several_fill(&r->end, in, several);
 	row_refs_fill(&r->start, in->ledgers, BOOK_SALE, true);
 }
 

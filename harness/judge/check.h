@@ -36,6 +36,9 @@ static inline bool told_refused(const struct told *t)
 	return !told_acked(t) && t->outcome == TOLD_REFUSED;
 }
 
+/** key_hash - 64 bits of a text (FNV-1a). */
+uint64_t key_hash(const char *s);
+
 /** struct row_refs - rows of the books in the order of their keys' hashes. */
 struct row_refs {
 	struct row_ref {

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "judge/check.h"
 
 /**
@@ -40,6 +42,7 @@ static const struct opt rows[] = {
 struct number {
 	const char *series;
 	size_t series_len;
+	uint64_t series_hash; /* equal hashes are taken for equal series */
 	int64_t number;
 	const char *key;
 };
@@ -49,8 +52,17 @@ struct numbers {
 	size_t count;
 };
 
+static uint64_t hash_part(const char *s, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 /* The number of a row and its series, from the columns or from the text of the receipt. */
-static bool number_of(const struct book *b, struct number *ret)
+static bool number_from(const struct book *b, struct number *ret)
 {
 	const char *text = b->receipt;
 	size_t len, digits = 0;
@@ -76,20 +88,31 @@ static bool number_of(const struct book *b, struct number *ret)
 	return true;
 }
 
-static int series_order(const struct number *x, const struct number *y)
+static bool number_of(const struct book *b, struct number *ret)
 {
-	size_t len = x->series_len < y->series_len ? x->series_len : y->series_len;
-	int c = x->series == y->series ? 0 : memcmp(x->series, y->series, len);
-
-	return c ? c : x->series_len < y->series_len ? -1 : x->series_len > y->series_len;
+	if (!number_from(b, ret))
+		return false;
+	ret->series_hash = hash_part(ret->series, ret->series_len);
+	return true;
 }
 
 static int number_order(const void *a, const void *b)
 {
 	const struct number *x = a, *y = b;
-	int c = series_order(x, y);
 
-	return c ? c : x->number < y->number ? -1 : x->number > y->number;
+	if (x->series_hash != y->series_hash)
+		return x->series_hash < y->series_hash ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Series by series; rows come in the order of their numbers more often than not. */
+static void numbers_sort(struct numbers *n)
+{
+	for (size_t i = 1; i < n->count; i++)
+		if (number_order(&n->at[i - 1], &n->at[i]) > 0) {
+			qsort(n->at, n->count, sizeof(*n->at), number_order);
+			return;
+		}
 }
 
 static void numbers_take(struct numbers *n, const struct ledgers *l, int what)
@@ -121,32 +144,44 @@ static void judge_pair(const struct number *x, const struct number *y, int mode,
 				  len ? "of series " : "", len, x->series);
 }
 
-static int told_order(const void *a, const void *b)
+static bool same_receipt(const struct told *x, const struct told *y)
 {
-	const struct told *x = *(const struct told *const *)a, *y = *(const struct told *const *)b;
-	int c = strcmp(x->receipt, y->receipt);
-
-	return c ? c : strcmp(key_text(x->lane), key_text(y->lane));
+	return strcmp(x->receipt, y->receipt) == 0 && str_eq(x->lane, y->lane);
 }
 
-/* No lane may tell two shoppers the same receipt. */
+static size_t receipt_slot(const struct told *t)
+{
+	uint64_t h = key_hash(t->receipt) ^ key_hash(key_text(t->lane)) >> 1;
+
+	h ^= h >> 32; /* FNV of short texts that differ in a digit needs mixing */
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	return (size_t)(h ^ h >> 32);
+}
+
+/* No lane may tell two shoppers the same receipt. Open addressing by receipt and lane. */
 static void judge_told(const struct ledgers *l, struct judgement *ret)
 {
-	cleanup_free const struct told **at = xcalloc(l->told_count + 1, sizeof(*at));
-	size_t n = 0;
+	cleanup_free const struct told **at = NULL;
+	size_t slots = 16;
 
+	while (slots < l->told_count * 2)
+		slots *= 2;
+	at = xcalloc(slots, sizeof(const struct told *));
 	for (size_t i = 0; i < l->told_count; i++) {
 		const struct told *t = &l->told[i];
+		size_t n;
 
-		if (t->receipt && *t->receipt && told_acked(t) && told_kind(t) <= KIND_OVERRIDE)
-			at[n++] = t;
+		if (!t->receipt || !*t->receipt || !told_acked(t) || told_kind(t) > KIND_OVERRIDE)
+			continue;
+		n = receipt_slot(t) & (slots - 1);
+		while (at[n] && !same_receipt(at[n], t))
+			n = (n + 1) & (slots - 1);
+		if (at[n] && !str_eq(at[n]->key, t->key))
+			judgement_witness(ret, t->key, "%s gave receipt %s to %s and to %s",
+					  key_text(t->lane), t->receipt, key_text(at[n]->key),
+					  key_text(t->key));
+		at[n] = t;
 	}
-	qsort(at, n, sizeof(const struct told *), told_order);
-	for (size_t i = 1; i < n; i++)
-		if (told_order(&at[i - 1], &at[i]) == 0)
-			judgement_witness(ret, at[i]->key, "%s gave receipt %s to %s and to %s",
-					  key_text(at[i]->lane), at[i]->receipt,
-					  key_text(at[i - 1]->key), key_text(at[i]->key));
 }
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
@@ -158,9 +193,9 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	numbers_take(&n, in->ledgers, BOOK_RECEIPT);
 	if (!n.count)
 		numbers_take(&n, in->ledgers, BOOK_SALE);
-	qsort(n.at, n.count, sizeof(*n.at), number_order);
+	numbers_sort(&n);
 	for (size_t i = 0; i < n.count; i++) {
-		if (i && series_order(&n.at[i - 1], &n.at[i]) == 0)
+		if (i && n.at[i - 1].series_hash == n.at[i].series_hash)
 			judge_pair(&n.at[i - 1], &n.at[i], o->mode, ret);
 		else
 			series++;

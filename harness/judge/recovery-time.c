@@ -62,7 +62,7 @@ struct wait {
 
 struct work {
 	const struct judge_in *in;
-	struct samples sold, told, arrived, gone; /* times, sorted */
+	struct samples sold, told, arrived, left; /* times, sorted */
 	struct wait *waits;                       /* owned; by at_ns */
 	size_t waits_count;
 	int64_t heal, first_fault, end; /* end: the last arrival */
@@ -99,6 +99,15 @@ static int wait_order(const void *a, const void *b)
 	return x->at_ns < y->at_ns ? -1 : x->at_ns > y->at_ns;
 }
 
+static void sort_waits(struct work *w)
+{
+	for (size_t i = 1; i < w->waits_count; i++)
+		if (w->waits[i - 1].at_ns > w->waits[i].at_ns) {
+			qsort(w->waits, w->waits_count, sizeof(*w->waits), wait_order);
+			return;
+		}
+}
+
 static void collect(struct work *w)
 {
 	const struct ledgers *l = w->in->ledgers;
@@ -109,7 +118,6 @@ static void collect(struct work *w)
 
 		samples_add(&w->arrived, t->intended_ns);
 		samples_add(&w->told, t->end_ns);
-		samples_add(&w->gone, t->end_ns);
 		if (told_acked(t))
 			samples_add(&w->sold, t->end_ns);
 		w->waits[w->waits_count++] =
@@ -117,13 +125,13 @@ static void collect(struct work *w)
 	}
 	for (size_t i = 0; i < l->left_count; i++) {
 		samples_add(&w->arrived, l->left[i].intended_ns);
-		samples_add(&w->gone, l->left[i].left_ns);
+		samples_add(&w->left, l->left[i].left_ns);
 	}
 	samples_sort(&w->arrived);
 	samples_sort(&w->told);
-	samples_sort(&w->gone);
+	samples_sort(&w->left);
 	samples_sort(&w->sold);
-	qsort(w->waits, w->waits_count, sizeof(*w->waits), wait_order);
+	sort_waits(w);
 	w->end = w->arrived.count ? w->arrived.at[w->arrived.count - 1] : 0;
 }
 
@@ -172,7 +180,8 @@ enum window { WINDOW_GOOD, WINDOW_BAD, WINDOW_EMPTY, WINDOW_UNKNOWN };
 
 static double demand_in(const struct work *w, int64_t from, int64_t to)
 {
-	return within(&w->arrived, INT64_MIN, to) - within(&w->gone, INT64_MIN, from);
+	return (double)before(&w->arrived, to) - (double)before(&w->told, from) -
+	       (double)before(&w->left, from);
 }
 
 static enum window till_window(const struct work *w, int64_t from)
@@ -298,7 +307,7 @@ static void judge_sides(struct work *w, int64_t max, struct judgement *ret)
 	samples_done(&w->sold);
 	samples_done(&w->told);
 	samples_done(&w->arrived);
-	samples_done(&w->gone);
+	samples_done(&w->left);
 }
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)

@@ -86,11 +86,17 @@ static int sample_order(const void *a, const void *b)
 
 void samples_sort(struct samples *s)
 {
+	size_t i = 1;
+
 	if (s->sorted)
 		return;
-	if (s->count > 20000)
+	while (i < s->count && s->at[i - 1] <= s->at[i])
+		i++;
+	if (i >= s->count)
+		; /* times often come in order */
+	else if (s->count > 20000)
 		radix_sort(s->at, s->count);
-	else if (s->count)
+	else
 		qsort(s->at, s->count, sizeof(*s->at), sample_order);
 	s->sorted = true;
 }
