@@ -29,10 +29,12 @@
 
 #define DIGEST_BYTES_MAX (INT64_C(256) << 20)
 #define DIGEST_DEPTH_MAX 40
+#define DIGEST_ENTRIES_MAX 200000 /* names; beyond them folders count by name only */
 
 struct digest {
 	EVP_MD_CTX *sha;
-	int64_t left; /* content bytes that may still be read */
+	int64_t left;	 /* content bytes that may still be read */
+	int64_t entries; /* names that may still be looked at */
 };
 
 static void put(struct digest *d, const void *data, size_t len)
@@ -95,9 +97,10 @@ static void put_path(struct digest *d, const char *path, const char *name, int d
 static void put_folder(struct digest *d, const char *path, const char *name, int depth)
 {
 	struct dirent **entries = NULL;
-	int n = depth < DIGEST_DEPTH_MAX ? scandir(path, &entries, any, by_bytes) : 0;
+	int n = depth < DIGEST_DEPTH_MAX && d->entries > 0 ? scandir(path, &entries, any, by_bytes) : 0;
 
 	put_line(d, "folder %s %d", name, n);
+	d->entries -= n;
 	for (int i = 0; i < n; i++) {
 		cleanup_free char *below = xasprintf("%s/%s", path, entries[i]->d_name);
 		cleanup_free char *inside = xasprintf("%s/%s", name, entries[i]->d_name);
@@ -194,7 +197,8 @@ static void put_target(struct digest *d, const struct target *t)
 
 char *digest_target(const struct target *t, const char *text, size_t len)
 {
-	struct digest d = { .sha = EVP_MD_CTX_new(), .left = DIGEST_BYTES_MAX };
+	struct digest d = { .sha = EVP_MD_CTX_new(), .left = DIGEST_BYTES_MAX,
+			    .entries = DIGEST_ENTRIES_MAX };
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	struct buf hex = { 0 };
 	unsigned n = 0;

@@ -254,7 +254,7 @@ static struct yaml_node *expand_sections(struct load *l)
 {
 	struct yaml_node *copy = yaml_new(l->tree->type, l->tree->mark);
 
-	for (size_t i = 0; i < l->tree->count; i++) {
+	for (size_t i = 0; l->tree->type == NODE_MAP && i < l->tree->count; i++) {
 		const struct yaml_key *key = &l->tree->keys[i];
 		struct scope s = { .vars = &l->t->vars, .takes = &l->takes, .diag = l->diag,
 				   .runtime = strcmp(key->name, "driver") == 0 };

@@ -458,11 +458,13 @@ static size_t odd_at(const char *p, size_t left)
 	return 0;
 }
 
-static bool text_clean(struct reader *r)
+bool yaml_clean(const char *file, const char *text, size_t len, struct diag *diag)
 {
-	if (r->len > YAML_SIZE_MAX) {
-		diag_error(r->diag, (struct mark){ .file = r->file },
-			   "the file is larger than %d MiB", YAML_SIZE_MAX >> 20);
+	const struct reader reader = { .file = file, .text = text, .len = len }, *r = &reader;
+
+	if (len > YAML_SIZE_MAX) {
+		diag_error(diag, (struct mark){ .file = file }, "the file is larger than %d MiB",
+			   YAML_SIZE_MAX >> 20);
 		return false;
 	}
 	for (size_t i = 0, n; i < r->len; i += n) {
@@ -471,7 +473,7 @@ static bool text_clean(struct reader *r)
 		n = utf8_len(r->text + i, r->len - i);
 		if (n && !odd)
 			continue;
-		diag_error(r->diag, mark_at(r, i),
+		diag_error(diag, mark_at(r, i),
 			   n ? "a control character (0x%02x); is this a text file?" :
 			       "this is not UTF-8 text (byte 0x%02x)",
 			   (unsigned char)r->text[i]);
@@ -487,7 +489,7 @@ struct yaml_node *yaml_load(const char *file, const char *text, size_t len, stru
 	struct yaml_node *root;
 
 	diag_source(diag, file, text, len);
-	if (!text_clean(&r))
+	if (!yaml_clean(file, text, len, diag))
 		return NULL;
 	if (!yaml_parser_initialize(&r.parser)) {
 		diag_error(diag, (struct mark){ .file = file }, "out of memory");

@@ -36,6 +36,9 @@ struct yaml_node {
 #define YAML_SIZE_MAX (4 << 20)	   /* bytes in a file */
 #define YAML_PAIRS_MAX 10000	   /* keys in one map */
 
+/** yaml_clean - is this text that may be read: UTF-8, no control characters, not too large? The
+ * first offence goes into diag. (libyaml's emitter never returns from bytes that are not UTF-8.) */
+bool yaml_clean(const char *file, const char *text, size_t len, struct diag *diag);
 /** yaml_load - parse text; NULL when there were errors (they are in diag). Caller frees. */
 struct yaml_node *yaml_load(const char *file, const char *text, size_t len, struct diag *diag);
 struct buf;

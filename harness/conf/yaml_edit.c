@@ -194,7 +194,9 @@ int yaml_set(struct yaml_node **root, const char *assignment, struct diag *diag)
 	if (!*root)
 		*root = yaml_new(NODE_MAP, s.mark);
 	diag_source(diag, file, assignment, strlen(assignment));
-	if (!s.end || s.end == assignment) {
+	if (!yaml_clean(file, assignment, strlen(assignment), diag)) {
+		err = -EINVAL;
+	} else if (!s.end || s.end == assignment) {
 		set_error(&s, "--set needs path=value, not", assignment, strlen(assignment));
 	} else if ((s.value = parse_value(file, s.end + 1, diag)) != NULL) {
 		s.mark.len = (uint32_t)(s.end - assignment);
