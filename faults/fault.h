@@ -54,6 +54,7 @@ struct fault_ops {
 	const char *cost, *privilege; /* for the reference table: "none", "user namespaces" */
 	struct opt_table opts;
 	size_t state_size;
+	bool momentary;         /* over as soon as it is done, unless `for:` makes it last */
 	bool counts_hits;       /* it has operations of its own for `when: {nth: …}` without `on:` */
 	int (*probe)(char *why, size_t why_len);                      /* may this host do it? try it */
 	void (*check)(const void *opts, struct mark at, struct diag *diag); /* cross-field rules */

@@ -104,6 +104,7 @@ const struct fault_ops fault_process_kill = {
 	.privilege = "none",
 	.opts = { kill_rows, sizeof(struct kill_opts) },
 	.state_size = sizeof(struct service_set),
+	.momentary = true,
 	.check_target = kill_check_target,
 	.arm = kill_arm,
 	.disarm = kill_disarm,

@@ -74,6 +74,7 @@ const struct fault_ops fault_process_restart = {
 	.cost = "none until it fires",
 	.privilege = "none",
 	.opts = { restart_rows, sizeof(struct restart_opts) },
+	.momentary = true,
 	.check_target = restart_check_target,
 	.arm = restart_arm,
 	.disarm = restart_disarm,

@@ -244,6 +244,10 @@ static void arm(struct trigger *g, const char *node, const char *service)
 		activation_end(a);
 		return;
 	}
+	if (g->ops->momentary && !a->run.lasts) {
+		activation_end(a);
+		return;
+	}
 	if (w->for_.ns >= 0)
 		loop_timer_at(t->in.loop, &a->timer, clock_now() + wall(t, w->for_));
 	if (w->for_sales >= 0)

@@ -59,13 +59,15 @@ class Till(BaseHTTPRequestHandler):
             return
         if MODE == "fills-disk":
             with open(DATA + "/junk", "ab") as junk:
-                junk.write(b"x" * (64 << 20))
+                while True:
+                    junk.write(b"x" * (16 << 20))
         if MODE != "loses":
             with LOCK:
                 self.db.execute(
                     "INSERT OR IGNORE INTO sales VALUES(?, ?, 1 + (SELECT count(*) FROM sales))",
                     (sale["key"], sale["total"]))
         if MODE == "bad-books":
+            os.unlink(DATA + "/pos.db-wal")
             with open(DATA + "/pos.db", "r+b") as f:
                 f.write(b"this is not a database any more " * 200)
         self.reply(200, {"receipt": sale["key"], "total": sale["total"]})
