@@ -61,7 +61,8 @@ static void morning_open(struct morning *m, size_t faults)
 	ck_assert_int_eq(ledger_open(&m->ledger, m->dir, clock_now(), &e), 0);
 	m->x.faults = m->items;
 	m->x.faults_count = faults;
-	m->x.shoppers.pace_milli = 1000;
+	if (!m->x.shoppers.pace_milli)
+		m->x.shoppers.pace_milli = 1000;
 	for (size_t i = 0; i < faults; i++) {
 		m->opts[i].label = m->opts[i].label ? m->opts[i].label : (char []){ "x" };
 		m->items[i].kind = kind_of("noop");
@@ -143,7 +144,6 @@ START_TEST(at_and_for_are_scaled_by_pace)
 	m.items[0].when.for_ = (struct dur){ 4 * NS_PER_S, DOMAIN_SHOP };
 	m.x.shoppers.pace_milli = 100000; /* 100x: 20 ms and 40 ms */
 	morning_open(&m, 1);
-	m.x.shoppers.pace_milli = 100000;
 	morning_run(&m, 120 * NS_PER_MS);
 	morning_close(&m);
 	for (size_t i = 0; i < m.read.event_count; i++) {
