@@ -258,6 +258,7 @@ void net_free(struct net *n)
 void net_prepare(struct net *n, CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_SHARE, n->share);
+	curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); /* the shared jar, nothing from disk */
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, n);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
