@@ -46,7 +46,7 @@ static void put(struct digest *d, const void *data, size_t len)
 static void put_line(struct digest *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void put_line(struct digest *d, const char *fmt, ...)
 {
-	struct buf line = { 0 };
+	struct buf line = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -97,7 +97,8 @@ static void put_path(struct digest *d, const char *path, const char *name, int d
 static void put_folder(struct digest *d, const char *path, const char *name, int depth)
 {
 	struct dirent **entries = NULL;
-	int n = depth < DIGEST_DEPTH_MAX && d->entries > 0 ? scandir(path, &entries, any, by_bytes) : 0;
+	int n = depth < DIGEST_DEPTH_MAX && d->entries > 0 ? scandir(path, &entries, any, by_bytes)
+							   : 0;
 
 	put_line(d, "folder %s %d", name, n);
 	d->entries -= n;
@@ -141,8 +142,8 @@ static void put_path(struct digest *d, const char *path, const char *name, int d
 static void put_named(struct digest *d, const struct target *t, const char *name)
 {
 	size_t len = strlen(t->folder);
-	cleanup_free char *path = name[0] == '/' ? xstrdup(name) :
-						   xasprintf("%s/%s", t->folder, name);
+	cleanup_free char *path =
+		name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", t->folder, name);
 
 	/* where the folder itself lies does not matter */
 	if (strncmp(path, t->folder, len) == 0 && path[len] == '/')
@@ -197,10 +198,10 @@ static void put_target(struct digest *d, const struct target *t)
 
 char *digest_target(const struct target *t, const char *text, size_t len)
 {
-	struct digest d = { .sha = EVP_MD_CTX_new(), .left = DIGEST_BYTES_MAX,
-			    .entries = DIGEST_ENTRIES_MAX };
+	struct digest d = {
+		.sha = EVP_MD_CTX_new(), .left = DIGEST_BYTES_MAX, .entries = DIGEST_ENTRIES_MAX};
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	struct buf hex = { 0 };
+	struct buf hex = {0};
 	unsigned n = 0;
 
 	if (!d.sha || !EVP_DigestInit_ex(d.sha, EVP_sha256(), NULL))

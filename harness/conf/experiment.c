@@ -68,7 +68,7 @@ static void unknown_kind(const struct kinds *k, const char *name, struct mark at
 	opt_suggest(name, names, n, hint, sizeof(hint));
 	diag_error(diag, at, "%s: there is no %s \"%s\"%s", path, k->what, name, hint);
 	if (!hint[0])
-		diag_note(diag, (struct mark){ 0 }, "`worstday list %s` shows them all", k->list);
+		diag_note(diag, (struct mark){0}, "`worstday list %s` shows them all", k->list);
 }
 
 /* struct found - the one key of an item that names its kind. */
@@ -92,10 +92,12 @@ static int find_in_map(const struct kinds *k, const struct yaml_node *n, const c
 		if (!kind) {
 			unknown_kind(k, name, n->keys[i].mark, path, diag);
 		} else if (ret->kind) {
-			diag_error(diag, n->keys[i].mark, "%s: two %ss in one item: %s and %s (start a "
-				   "new \"- \" item)", path, k->what, ret->kind->name, name);
+			diag_error(diag, n->keys[i].mark,
+				   "%s: two %ss in one item: %s and %s (start a "
+				   "new \"- \" item)",
+				   path, k->what, ret->kind->name, name);
 		} else {
-			*ret = (struct found){ kind, n->items[i], n->keys[i].mark };
+			*ret = (struct found){kind, n->items[i], n->keys[i].mark};
 		}
 	}
 	if (!ret->kind && diag_errors(diag) == errors)
@@ -123,7 +125,7 @@ static int find_item(const struct kinds *k, const struct yaml_node *n, const cha
 static void read_min_hits(const struct yaml_node *n, const char *path, struct conf_item *it,
 			  struct diag *diag)
 {
-	static const struct opt row = { .name = "min_hits", .type = OPT_INT, .min = "0" };
+	static const struct opt row = {.name = "min_hits", .type = OPT_INT, .min = "0"};
 	char why[256] = "expected a whole number";
 
 	if (n->type != NODE_SCALAR || opt_value(&row, n->text, &it->min_hits, why, sizeof(why)) < 0)
@@ -145,7 +147,7 @@ static void read_trigger(const struct yaml_node *n, const char *path, struct con
 static void read_item(const struct kinds *k, const struct yaml_node *n, const char *path,
 		      struct conf_item *it, struct diag *diag)
 {
-	struct found f = { 0 };
+	struct found f = {0};
 
 	when_init(&it->when);
 	it->min_hits = 1;
@@ -267,8 +269,8 @@ static void check_env(const struct load *l)
 
 	for (size_t i = 0; i < m->count; i++)
 		if (!m->at[i].key[0] || strchr(m->at[i].key, '='))
-			diag_error(l->diag, m->at[i].mark, "env: \"%s\" cannot be a variable's name",
-				   m->at[i].key);
+			diag_error(l->diag, m->at[i].mark,
+				   "env: \"%s\" cannot be a variable's name", m->at[i].key);
 }
 
 static void check_whole(const struct load *l)
@@ -312,7 +314,7 @@ static char *experiment_name(const char *path)
 static int read_tree(const struct load *l, const struct strlist *sets)
 {
 	struct experiment *x = l->x;
-	struct buf text = { 0 };
+	struct buf text = {0};
 	int err = yaml_read(x->path, &text, l->diag);
 
 	x->text_len = text.len;
@@ -331,11 +333,11 @@ static int read_tree(const struct load *l, const struct strlist *sets)
 static void read_experiment(const struct load *l)
 {
 	struct experiment *x = l->x;
-	struct kinds faults = { "fault", "faults", l->cat->faults, l->cat->faults_count, true };
-	struct kinds checks = { "check", "checks", l->cat->checks, l->cat->checks_count, false };
+	struct kinds faults = {"fault", "faults", l->cat->faults, l->cat->faults_count, true};
+	struct kinds checks = {"check", "checks", l->cat->checks, l->cat->checks_count, false};
 	const struct yaml_node *target = yaml_get(x->tree, "target");
 
-	opt_apply(experiment_table, x->tree, (struct mark){ 0 }, "", x, l->diag);
+	opt_apply(experiment_table, x->tree, (struct mark){0}, "", x, l->diag);
 	x->target_mark = target ? target->mark : x->tree->mark;
 	x->expect.given = yaml_get(x->tree, "expect") != NULL;
 	x->expect.mark = yaml_key_mark(x->tree, "expect");
@@ -351,7 +353,7 @@ static void read_experiment(const struct load *l)
 struct experiment *experiment_load(const char *path, const struct conf_catalog *cat,
 				   const struct strlist *sets, struct diag *diag)
 {
-	struct load l = { .x = xcalloc(1, sizeof(struct experiment)), .cat = cat, .diag = diag };
+	struct load l = {.x = xcalloc(1, sizeof(struct experiment)), .cat = cat, .diag = diag};
 	size_t errors = diag_errors(diag);
 
 	l.x->path = xstrdup(path);
@@ -389,7 +391,8 @@ static void unknown_node(const struct target *t, const char *word, struct mark a
 	for (size_t i = 0; i < t->nodes_count; i++)
 		names[i] = t->nodes[i].name;
 	opt_suggest(word, names, t->nodes_count, hint, sizeof(hint));
-	diag_error(diag, at, "%s: \"%s\" matches no node of target %s%s", path, word, t->name, hint);
+	diag_error(diag, at, "%s: \"%s\" matches no node of target %s%s", path, word, t->name,
+		   hint);
 	free(names);
 }
 
@@ -418,9 +421,10 @@ static void check_lanes(const struct experiment *x, const struct target *t, stru
 	for (size_t i = 0; i < lanes->count; i++)
 		for (size_t j = 0; j < backup->count; j++)
 			if (strcmp(lanes->at[i], backup->at[j]) == 0)
-				diag_error(diag, backup->marks[j],
-					   "shoppers.backup: \"%s\" is among the open lanes already",
-					   backup->at[j]);
+				diag_error(
+					diag, backup->marks[j],
+					"shoppers.backup: \"%s\" is among the open lanes already",
+					backup->at[j]);
 }
 
 static void check_books(const struct experiment *x, const struct target *t, struct diag *diag)
@@ -430,7 +434,8 @@ static void check_books(const struct experiment *x, const struct target *t, stru
 	for (size_t i = 0; i < x->checks_count; i++)
 		if (x->checks[i].kind->needs_books)
 			diag_error(diag, x->checks[i].mark,
-				   "checks[%zu]: %s needs the target's books, and target %s has no books:",
+				   "checks[%zu]: %s needs the target's books, and target %s has no "
+				   "books:",
 				   i, x->checks[i].kind->name, t->name);
 }
 
@@ -456,8 +461,9 @@ static void check_services(const struct experiment *x, const struct target *t, s
 		if ((w->on != ON_STARTED && w->on != ON_LOG) || !w->word ||
 		    service_matches(t, w->word))
 			continue;
-		diag_error(diag, w->mark, "faults[%zu].when.on: \"%s\" matches no service of target %s",
-			   i, w->word, t->name);
+		diag_error(diag, w->mark,
+			   "faults[%zu].when.on: \"%s\" matches no service of target %s", i,
+			   w->word, t->name);
 	}
 }
 

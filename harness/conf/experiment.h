@@ -15,7 +15,7 @@ struct conf_kind {
 	struct opt_table opts;
 	/* cross-field rules; mark points at the item; NULL: none */
 	void (*check)(const void *opts, struct mark at, struct diag *diag);
-	const void *ops; /* the struct fault_ops / check_ops behind it */
+	const void *ops;  /* the struct fault_ops / check_ops behind it */
 	bool needs_books; /* checks: cannot judge without the books */
 };
 struct conf_catalog {
@@ -26,7 +26,7 @@ struct conf_catalog {
 /** struct conf_item - one entry of `faults:` or `checks:`. */
 struct conf_item {
 	const struct conf_kind *kind;
-	void *opts;       /* owned, kind->opts.size bytes */
+	void *opts;	  /* owned, kind->opts.size bytes */
 	struct when when; /* faults only */
 	int64_t min_hits; /* faults only; default 1 */
 	struct mark mark;
@@ -36,9 +36,9 @@ enum arrivals_kind { ARRIVALS_POISSON, ARRIVALS_CONSTANT, ARRIVALS_BURST };
 /** struct arrivals - `poisson 4/min`, `constant 10/s`, `burst 20 every 10min`. Shop time. */
 struct arrivals {
 	enum arrivals_kind kind;
-	double per_s;       /* poisson, constant: shoppers per shop second */
-	int64_t burst;      /* burst: how many at once */
-	int64_t every_ns;   /* burst: shop ns between bursts */
+	double per_s;	  /* poisson, constant: shoppers per shop second */
+	int64_t burst;	  /* burst: how many at once */
+	int64_t every_ns; /* burst: shop ns between bursts */
 };
 
 enum lane_choice { LANE_SHORTEST, LANE_RANDOM, LANE_POOL };
@@ -46,24 +46,24 @@ enum lane_choice { LANE_SHORTEST, LANE_RANDOM, LANE_POOL };
 struct shoppers {
 	int64_t count;
 	struct arrivals arrivals;
-	struct strlist lanes;      /* node names or globs; default: the target's lanes */
-	struct strlist backup;     /* lanes that open only when another dies */
-	int lane_choice;           /* enum lane_choice */
+	struct strlist lanes;  /* node names or globs; default: the target's lanes */
+	struct strlist backup; /* lanes that open only when another dies */
+	int lane_choice;       /* enum lane_choice */
 	struct range basket;
-	struct weights pay;        /* tender mix */
-	struct dur patience;       /* queueing time after which one walks out; ns < 0: endless */
+	struct weights pay;  /* tender mix */
+	struct dur patience; /* queueing time after which one walks out; ns < 0: endless */
 	int64_t pace_milli;
-	struct dur scan_time;      /* mean human time per item (2.9s shop, cv 0.5 lognormal) */
-	struct strmap pay_time;    /* tender → mean human time at the terminal, each a valid duration
-				    * (defaults in crowd) */
-	struct dur fixed_time;     /* greeting, bagging */
-	struct dur step_timeout;   /* system: a till that has not answered is unknown */
-	int64_t retries;           /* how often a cashier tries an unknown or failed step again */
-	double retap;              /* chance that an impatient shopper taps again while waiting */
-	double train;              /* share of shoppers with a train to catch */
-	struct dur train_slack;    /* a train leaves this long after arrival (shop) */
+	struct dur scan_time;	/* mean human time per item (2.9s shop, cv 0.5 lognormal) */
+	struct strmap pay_time; /* tender → mean human time at the terminal, each a valid duration
+				 * (defaults in crowd) */
+	struct dur fixed_time;	/* greeting, bagging */
+	struct dur step_timeout; /* system: a till that has not answered is unknown */
+	int64_t retries;	 /* how often a cashier tries an unknown or failed step again */
+	double retap;		 /* chance that an impatient shopper taps again while waiting */
+	double train;		 /* share of shoppers with a train to catch */
+	struct dur train_slack;	 /* a train leaves this long after arrival (shop) */
 	double void_share, refund_share, suspend_share; /* shares of shoppers who do this */
-	bool human_zero;           /* `human: none`: all human times zero (benchmarks) */
+	bool human_zero; /* `human: none`: all human times zero (benchmarks) */
 };
 
 enum expect_verdict { EXPECT_HOLDS, EXPECT_VIOLATED, EXPECT_INCONCLUSIVE };
@@ -78,7 +78,7 @@ struct expect {
 
 enum baseline_mode { BASELINE_EACH, BASELINE_ONCE, BASELINE_NEVER };
 
-struct windows { /* recovery */
+struct windows {	    /* recovery */
 	struct dur width;   /* 5s */
 	int64_t in_a_row;   /* 3 */
 	double of_baseline; /* 90% */
@@ -86,26 +86,26 @@ struct windows { /* recovery */
 
 /** struct experiment - one file, read and checked. Owned; experiment_free. */
 struct experiment {
-	char *path;       /* as given */
-	char *name;       /* path below experiments/ without .yml: "smoke/process.kill" */
-	char *text;       /* verbatim */
+	char *path; /* as given */
+	char *name; /* path below experiments/ without .yml: "smoke/process.kill" */
+	char *text; /* verbatim */
 	size_t text_len;
 	struct yaml_node *tree; /* with --set applied: resolved.yml is written from it */
 	char *title;
-	char *target;     /* name or path as written */
+	char *target; /* name or path as written */
 	struct mark target_mark;
-	int64_t seed;     /* < 0: not given */
+	int64_t seed; /* < 0: not given */
 	struct shoppers shoppers;
-	struct strmap env;      /* for every service of the target: {TILL_BUG: no-fsync} */
+	struct strmap env; /* for every service of the target: {TILL_BUG: no-fsync} */
 	struct conf_item *faults, *checks;
 	size_t faults_count, checks_count;
 	struct expect expect;
-	int baseline;     /* enum baseline_mode */
-	struct dur settle;      /* cap, system, default 120s */
+	int baseline;	   /* enum baseline_mode */
+	struct dur settle; /* cap, system, default 120s */
 	struct windows recovery;
-	struct dur warmup;      /* shop; sales before it are not judged for timing */
-	int64_t min_sales;      /* fewer judged sales make the trial inconclusive; default 1 */
-	struct dur deadline;    /* wall cap of the whole trial, system, default 30min */
+	struct dur warmup;   /* shop; sales before it are not judged for timing */
+	int64_t min_sales;   /* fewer judged sales make the trial inconclusive; default 1 */
+	struct dur deadline; /* wall cap of the whole trial, system, default 30min */
 	const struct yaml_node *faults_node, *checks_node; /* private: part of tree */
 };
 

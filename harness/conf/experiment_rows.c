@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of an experiment file. Human times are those of supermarkets and every one can be set. */
+/* The keys of an experiment file. Human times are those of supermarkets and every one can be set.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,10 @@ struct rate_unit {
 	double seconds;
 };
 static const struct rate_unit rate_units[] = {
-	{ "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 },
+	{"s", 1},
+	{"min", 60},
+	{"h", 3600},
+	{"d", 86400},
 };
 
 static int complain(const struct yaml_node *n, const char *path, struct diag *diag, const char *why)
@@ -34,7 +38,8 @@ static double read_rate(const char *text)
 	char *end;
 	double n;
 
-	if (!slash || text[0] < '0' || text[0] > '9' || strspn(text, "0123456789.") != (size_t)(slash - text))
+	if (!slash || text[0] < '0' || text[0] > '9' ||
+	    strspn(text, "0123456789.") != (size_t)(slash - text))
 		return 0;
 	n = strtod(text, &end);
 	for (size_t i = 0; end == slash && i < ARRAY_SIZE(rate_units); i++)
@@ -77,7 +82,7 @@ static int read_burst(const struct yaml_node *n, const char *path, const char *r
 static int parse_arrivals(const struct yaml_node *n, const char *path, void *field,
 			  struct diag *diag)
 {
-	static const char *const kinds[] = { "poisson", "constant", "burst" };
+	static const char *const kinds[] = {"poisson", "constant", "burst"};
 	struct arrivals *a = field;
 	cleanup_free char *word = NULL;
 	const char *rest;
@@ -95,139 +100,130 @@ static int parse_arrivals(const struct yaml_node *n, const char *path, void *fie
 		if (strcmp(word, kinds[i]) != 0)
 			continue;
 		a->kind = (enum arrivals_kind)i;
-		return a->kind == ARRIVALS_BURST ? read_burst(n, path, rest, a, diag) :
-						   read_stream(n, path, rest, a, diag);
+		return a->kind == ARRIVALS_BURST ? read_burst(n, path, rest, a, diag)
+						 : read_stream(n, path, rest, a, diag);
 	}
 	opt_suggest(word, kinds, 3, hint, sizeof(hint));
-	diag_error(diag, n->mark,
-		   "%s: \"%s\" does not start with poisson, constant or burst (\"poisson 4/min\")%s",
-		   path, n->text, hint);
+	diag_error(
+		diag, n->mark,
+		"%s: \"%s\" does not start with poisson, constant or burst (\"poisson 4/min\")%s",
+		path, n->text, hint);
 	return -EINVAL;
 }
 
 /* ---- rows ---- */
 
-static const struct opt_value lane_choices[] = {
-	{ "shortest", "the lane with the fewest waiting" },
-	{ "random", "any open lane" },
-	{ "pool", "one queue for all lanes" },
-	{ NULL, NULL }
-};
-static const struct opt_value human_choices[] = {
-	{ "normal", "people take their time" },
-	{ "none", "all human times are zero (benchmarks)" },
-	{ NULL, NULL }
-};
+static const struct opt_value lane_choices[] = {{"shortest", "the lane with the fewest waiting"},
+						{"random", "any open lane"},
+						{"pool", "one queue for all lanes"},
+						{NULL, NULL}};
+static const struct opt_value human_choices[] = {{"normal", "people take their time"},
+						 {"none", "all human times are zero (benchmarks)"},
+						 {NULL, NULL}};
 
 static const struct opt shoppers_rows[] = {
-	{ ROW(shoppers, count), .type = OPT_INT, .min = "1", .max = "100000000",
-	  .help = "how many come in all", .example = "300" },
-	{ ROW(shoppers, arrivals), .type = OPT_CUSTOM, .parse_at = parse_arrivals,
-	  .help = "when they come, in shop time: poisson RATE, constant RATE, burst N every TIME",
-	  .example = "poisson 4/min" },
-	{ ROW(shoppers, lanes), .type = OPT_STRLIST, .optional = true,
-	  .help = "lanes that are open: node names or globs; default: the target's lanes",
-	  .example = "[lane-1, lane-2]" },
-	{ ROW(shoppers, backup), .type = OPT_STRLIST, .optional = true,
-	  .help = "lanes that open only when another one dies", .example = "[lane-4]" },
-	{ ROW(shoppers, lane_choice), .type = OPT_ENUM, .def = "shortest", .values = lane_choices,
-	  .help = "which lane a shopper joins" },
-	{ ROW(shoppers, basket), .type = OPT_RANGE, .def = "1..12", .min = "1", .max = "1000",
-	  .help = "items in a basket" },
-	{ ROW(shoppers, pay), .type = OPT_WEIGHTS, .def = "{card: 60%, cash: 40%}",
-	  .help = "the tender mix" },
-	{ ROW(shoppers, patience), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
-	  .help = "walks out after queueing this long; default: never", .example = "4min" },
-	{ ROW_AS(shoppers, "pace", pace_milli), .type = OPT_PACE, .def = "1x", .min = "0.01x",
-	  .max = "100000x", .help = "shop time is divided by this", .example = "20x" },
-	{ ROW(shoppers, scan_time), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "2.9s",
-	  .help = "mean human time per item" },
-	{ ROW(shoppers, pay_time), .type = OPT_STRMAP, .optional = true,
-	  .help = "mean human time to pay, by tender, in shop time; defaults for the usual tenders",
-	  .example = "{card: 15s, cash: 18s}" },
-	{ ROW(shoppers, fixed_time), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "20s",
-	  .help = "greeting and bagging" },
-	{ ROW(shoppers, step_timeout), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "60s",
-	  .min = "1ms", .help = "a till that has not answered by then: outcome unknown" },
-	{ ROW(shoppers, retries), .type = OPT_INT, .def = "2", .min = "0", .max = "100",
-	  .help = "how often a cashier tries a failed or unknown step again" },
-	{ ROW(shoppers, retap), .type = OPT_RATIO, .def = "0%",
-	  .help = "chance that an impatient shopper taps again while waiting" },
-	{ ROW(shoppers, train), .type = OPT_RATIO, .def = "0%",
-	  .help = "share of shoppers with a train to catch" },
-	{ ROW(shoppers, train_slack), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "10min",
-	  .help = "their train leaves this long after they arrive" },
-	{ ROW(shoppers, void_share), .type = OPT_RATIO, .def = "0%",
-	  .help = "share of sales in which an item is voided" },
-	{ ROW(shoppers, refund_share), .type = OPT_RATIO, .def = "0%",
-	  .help = "share of shoppers who bring something back" },
-	{ ROW(shoppers, suspend_share), .type = OPT_RATIO, .def = "0%",
-	  .help = "share of sales that are suspended and resumed" },
-	{ ROW_AS(shoppers, "human", human_zero), .type = OPT_BOOL, .def = "normal",
-	  .values = human_choices, .help = "human times" },
-	OPT_END
-};
+	{ROW(shoppers, count), .type = OPT_INT, .min = "1", .max = "100000000",
+	 .help = "how many come in all", .example = "300"},
+	{ROW(shoppers, arrivals), .type = OPT_CUSTOM, .parse_at = parse_arrivals,
+	 .help = "when they come, in shop time: poisson RATE, constant RATE, burst N every TIME",
+	 .example = "poisson 4/min"},
+	{ROW(shoppers, lanes), .type = OPT_STRLIST, .optional = true,
+	 .help = "lanes that are open: node names or globs; default: the target's lanes",
+	 .example = "[lane-1, lane-2]"},
+	{ROW(shoppers, backup), .type = OPT_STRLIST, .optional = true,
+	 .help = "lanes that open only when another one dies", .example = "[lane-4]"},
+	{ROW(shoppers, lane_choice), .type = OPT_ENUM, .def = "shortest", .values = lane_choices,
+	 .help = "which lane a shopper joins"},
+	{ROW(shoppers, basket), .type = OPT_RANGE, .def = "1..12", .min = "1", .max = "1000",
+	 .help = "items in a basket"},
+	{ROW(shoppers, pay), .type = OPT_WEIGHTS, .def = "{card: 60%, cash: 40%}",
+	 .help = "the tender mix"},
+	{ROW(shoppers, patience), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
+	 .help = "walks out after queueing this long; default: never", .example = "4min"},
+	{ROW_AS(shoppers, "pace", pace_milli), .type = OPT_PACE, .def = "1x", .min = "0.01x",
+	 .max = "100000x", .help = "shop time is divided by this", .example = "20x"},
+	{ROW(shoppers, scan_time), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "2.9s",
+	 .help = "mean human time per item"},
+	{ROW(shoppers, pay_time), .type = OPT_STRMAP, .optional = true,
+	 .help = "mean human time to pay, by tender, in shop time; defaults for the usual tenders",
+	 .example = "{card: 15s, cash: 18s}"},
+	{ROW(shoppers, fixed_time), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "20s",
+	 .help = "greeting and bagging"},
+	{ROW(shoppers, step_timeout), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "60s",
+	 .min = "1ms", .help = "a till that has not answered by then: outcome unknown"},
+	{ROW(shoppers, retries), .type = OPT_INT, .def = "2", .min = "0", .max = "100",
+	 .help = "how often a cashier tries a failed or unknown step again"},
+	{ROW(shoppers, retap), .type = OPT_RATIO, .def = "0%",
+	 .help = "chance that an impatient shopper taps again while waiting"},
+	{ROW(shoppers, train), .type = OPT_RATIO, .def = "0%",
+	 .help = "share of shoppers with a train to catch"},
+	{ROW(shoppers, train_slack), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "10min",
+	 .help = "their train leaves this long after they arrive"},
+	{ROW(shoppers, void_share), .type = OPT_RATIO, .def = "0%",
+	 .help = "share of sales in which an item is voided"},
+	{ROW(shoppers, refund_share), .type = OPT_RATIO, .def = "0%",
+	 .help = "share of shoppers who bring something back"},
+	{ROW(shoppers, suspend_share), .type = OPT_RATIO, .def = "0%",
+	 .help = "share of sales that are suspended and resumed"},
+	{ROW_AS(shoppers, "human", human_zero), .type = OPT_BOOL, .def = "normal",
+	 .values = human_choices, .help = "human times"},
+	OPT_END};
 
 static const struct opt_value expect_verdicts[] = {
-	{ "holds", NULL }, { "violated", NULL }, { "inconclusive", NULL }, { NULL, NULL }
-};
+	{"holds", NULL}, {"violated", NULL}, {"inconclusive", NULL}, {NULL, NULL}};
 static const struct opt expect_rows[] = {
-	{ ROW(expect, check), .type = OPT_STRING, .help = "the check that is known to fail" },
-	{ ROW(expect, verdict), .type = OPT_ENUM, .values = expect_verdicts,
-	  .help = "what it is known to say" },
-	{ ROW(expect, until), .type = OPT_STRING, .optional = true,
-	  .help = "the day by which it must be mended: YYYY-MM-DD", .example = "2027-01-31" },
-	{ ROW(expect, why), .type = OPT_STRING, .help = "a sentence: what is known, and where" },
-	OPT_END
-};
+	{ROW(expect, check), .type = OPT_STRING, .help = "the check that is known to fail"},
+	{ROW(expect, verdict), .type = OPT_ENUM, .values = expect_verdicts,
+	 .help = "what it is known to say"},
+	{ROW(expect, until), .type = OPT_STRING, .optional = true,
+	 .help = "the day by which it must be mended: YYYY-MM-DD", .example = "2027-01-31"},
+	{ROW(expect, why), .type = OPT_STRING, .help = "a sentence: what is known, and where"},
+	OPT_END};
 
 static const struct opt windows_rows[] = {
-	{ ROW(windows, width), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "5s",
-	  .min = "1ms", .help = "how long a window is" },
-	{ ROW(windows, in_a_row), .type = OPT_INT, .def = "3", .min = "1", .max = "1000",
-	  .help = "so many good windows in a row are a recovery" },
-	{ ROW(windows, of_baseline), .type = OPT_RATIO, .def = "90%", .min = "1%",
-	  .help = "a window is good at this share of the good day's rate" },
-	OPT_END
-};
+	{ROW(windows, width), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "5s",
+	 .min = "1ms", .help = "how long a window is"},
+	{ROW(windows, in_a_row), .type = OPT_INT, .def = "3", .min = "1", .max = "1000",
+	 .help = "so many good windows in a row are a recovery"},
+	{ROW(windows, of_baseline), .type = OPT_RATIO, .def = "90%", .min = "1%",
+	 .help = "a window is good at this share of the good day's rate"},
+	OPT_END};
 
 static const struct opt_value baselines[] = {
-	{ "each", "a good day for every seed" },
-	{ "once", "one good day for all seeds" },
-	{ "never", "no good day: what fails may be the target's everyday fault" },
-	{ NULL, NULL }
-};
+	{"each", "a good day for every seed"},
+	{"once", "one good day for all seeds"},
+	{"never", "no good day: what fails may be the target's everyday fault"},
+	{NULL, NULL}};
 
 static const struct opt experiment_rows[] = {
-	{ ROW(experiment, title), .type = OPT_STRING, .optional = true,
-	  .help = "one line for people; default: the file's name" },
-	{ ROW(experiment, target), .type = OPT_STRING,
-	  .help = "the POS under test: a name in targets/ or a path", .example = "till" },
-	{ ROW(experiment, seed), .type = OPT_INT, .optional = true, .min = "0",
-	  .help = "every decision is drawn from it; default: a new one each time" },
-	{ ROW(experiment, shoppers), .type = OPT_STRUCT,
-	  .sub = { shoppers_rows, sizeof(struct shoppers) }, .help = "who comes to buy" },
-	{ ROW(experiment, env), .type = OPT_STRMAP, .optional = true,
-	  .help = "environment for every service of the target", .example = "{TILL_BUG: no-fsync}" },
-	{ ROW_AS(experiment, "faults", faults_node), .type = OPT_NODE, .optional = true,
-	  .help = "what goes wrong: a list of {FAULT: {options}, when: {...}, min_hits: N}" },
-	{ ROW_AS(experiment, "checks", checks_node), .type = OPT_NODE,
-	  .help = "what must hold: a list of CHECK or {CHECK: {options}}" },
-	{ ROW(experiment, expect), .type = OPT_STRUCT, .optional = true,
-	  .sub = { expect_rows, sizeof(struct expect) }, .help = "a failure that is known" },
-	{ ROW(experiment, baseline), .type = OPT_ENUM, .def = "each", .values = baselines,
-	  .help = "the good day to compare with" },
-	{ ROW(experiment, settle), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "120s",
-	  .help = "after healing, wait at most this long for the books to come to rest" },
-	{ ROW(experiment, recovery), .type = OPT_STRUCT, .optional = true,
-	  .sub = { windows_rows, sizeof(struct windows) }, .help = "what counts as recovered" },
-	{ ROW(experiment, warmup), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "0s",
-	  .help = "sales before it are not judged for timing" },
-	{ ROW(experiment, min_sales), .type = OPT_INT, .def = "1", .min = "0",
-	  .help = "fewer judged sales make the trial inconclusive" },
-	{ ROW(experiment, deadline), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "30min",
-	  .min = "1s", .help = "cap on the whole trial" },
-	OPT_END
-};
+	{ROW(experiment, title), .type = OPT_STRING, .optional = true,
+	 .help = "one line for people; default: the file's name"},
+	{ROW(experiment, target), .type = OPT_STRING,
+	 .help = "the POS under test: a name in targets/ or a path", .example = "till"},
+	{ROW(experiment, seed), .type = OPT_INT, .optional = true, .min = "0",
+	 .help = "every decision is drawn from it; default: a new one each time"},
+	{ROW(experiment, shoppers), .type = OPT_STRUCT,
+	 .sub = {shoppers_rows, sizeof(struct shoppers)}, .help = "who comes to buy"},
+	{ROW(experiment, env), .type = OPT_STRMAP, .optional = true,
+	 .help = "environment for every service of the target", .example = "{TILL_BUG: no-fsync}"},
+	{ROW_AS(experiment, "faults", faults_node), .type = OPT_NODE, .optional = true,
+	 .help = "what goes wrong: a list of {FAULT: {options}, when: {...}, min_hits: N}"},
+	{ROW_AS(experiment, "checks", checks_node), .type = OPT_NODE,
+	 .help = "what must hold: a list of CHECK or {CHECK: {options}}"},
+	{ROW(experiment, expect), .type = OPT_STRUCT, .optional = true,
+	 .sub = {expect_rows, sizeof(struct expect)}, .help = "a failure that is known"},
+	{ROW(experiment, baseline), .type = OPT_ENUM, .def = "each", .values = baselines,
+	 .help = "the good day to compare with"},
+	{ROW(experiment, settle), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "120s",
+	 .help = "after healing, wait at most this long for the books to come to rest"},
+	{ROW(experiment, recovery), .type = OPT_STRUCT, .optional = true,
+	 .sub = {windows_rows, sizeof(struct windows)}, .help = "what counts as recovered"},
+	{ROW(experiment, warmup), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "0s",
+	 .help = "sales before it are not judged for timing"},
+	{ROW(experiment, min_sales), .type = OPT_INT, .def = "1", .min = "0",
+	 .help = "fewer judged sales make the trial inconclusive"},
+	{ROW(experiment, deadline), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "30min",
+	 .min = "1s", .help = "cap on the whole trial"},
+	OPT_END};
 
-const struct opt_table experiment_table = { experiment_rows, sizeof(struct experiment) };
+const struct opt_table experiment_table = {experiment_rows, sizeof(struct experiment)};

@@ -11,17 +11,17 @@
 #define ROW(s, member) .name = #member, .offset = offsetof(struct s, member)
 
 static const struct opt good_rows[] = {
-	{ ROW(good, sku), .type = OPT_STRING, .help = "the article's number" },
-	{ ROW(good, price), .type = OPT_MONEY, .optional = true, .help = "in minor units, or 12.95 EUR" },
-	{ ROW(good, weight), .type = OPT_NUMBER, .def = "1", .help = "how popular it is" },
-	OPT_END
-};
-static const struct opt_table good_table = { good_rows, sizeof(struct good) };
+	{ROW(good, sku), .type = OPT_STRING, .help = "the article's number"},
+	{ROW(good, price), .type = OPT_MONEY, .optional = true,
+	 .help = "in minor units, or 12.95 EUR"},
+	{ROW(good, weight), .type = OPT_NUMBER, .def = "1", .help = "how popular it is"},
+	OPT_END};
+static const struct opt_table good_table = {good_rows, sizeof(struct good)};
 
 static struct good *add_good(struct target *t)
 {
 	t->goods = xrealloc(t->goods, (t->goods_count + 1) * sizeof(*t->goods));
-	t->goods[t->goods_count] = (struct good){ .price = -1 };
+	t->goods[t->goods_count] = (struct good){.price = -1};
 	return &t->goods[t->goods_count++];
 }
 
@@ -43,7 +43,7 @@ static void read_list(struct target *t, const struct yaml_node *n, struct diag *
 /* csv_line - "sku,price[,weight]". */
 static void csv_line(struct target *t, char *line, struct mark at, struct diag *diag)
 {
-	char *fields[4] = { NULL }, *rest = line, why[256];
+	char *fields[4] = {NULL}, *rest = line, why[256];
 	size_t n = 0;
 	struct good *g;
 
@@ -56,7 +56,8 @@ static void csv_line(struct target *t, char *line, struct mark at, struct diag *
 	g = add_good(t);
 	g->sku = xstrdup(fields[0]);
 	g->weight = 1;
-	if (n > 1 && fields[1][0] && opt_value(&good_rows[1], fields[1], &g->price, why, sizeof(why)) < 0)
+	if (n > 1 && fields[1][0] &&
+	    opt_value(&good_rows[1], fields[1], &g->price, why, sizeof(why)) < 0)
 		diag_error(diag, at, "price: %s", why);
 	if (n > 2 && opt_value(&good_rows[2], fields[2], &g->weight, why, sizeof(why)) < 0)
 		diag_error(diag, at, "weight: %s", why);
@@ -74,8 +75,8 @@ static char *shown_path(const struct target *t, const char *name)
 
 static void read_csv(struct target *t, const char *path, const char *shown, struct diag *diag)
 {
-	struct mark at = { .file = shown, .line = 0, .col = 1 };
-	struct buf text = { 0 };
+	struct mark at = {.file = shown, .line = 0, .col = 1};
+	struct buf text = {0};
 	char *rest, *line;
 
 	if (yaml_read(path, &text, diag) < 0) {
@@ -115,12 +116,13 @@ void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag)
 	} else if (n->type == NODE_SCALAR && n->len) {
 		cleanup_free char *shown = NULL;
 
-		t->goods_file = n->text[0] == '/' ? xstrdup(n->text) :
-						    xasprintf("%s/%s", t->folder, n->text);
+		t->goods_file = n->text[0] == '/' ? xstrdup(n->text)
+						  : xasprintf("%s/%s", t->folder, n->text);
 		shown = shown_path(t, n->text);
 		read_csv(t, t->goods_file, shown, diag);
 	} else {
-		diag_error(diag, n->mark, "goods: expected a list of {sku, price}, or the name of a CSV file");
+		diag_error(diag, n->mark,
+			   "goods: expected a list of {sku, price}, or the name of a CSV file");
 	}
 	if (diag_errors(diag) == errors)
 		check_weights(t, n, diag);

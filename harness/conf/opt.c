@@ -50,7 +50,7 @@ void strlist_done(struct strlist *l)
 		free(l->at[i]);
 	free(l->at);
 	free(l->marks);
-	*l = (struct strlist){ 0 };
+	*l = (struct strlist){0};
 }
 
 static struct strpair *pair(const struct strmap *m, const char *key)
@@ -75,7 +75,7 @@ void strmap_set(struct strmap *m, const char *key, const char *value, struct mar
 	if (!p) {
 		m->at = xrealloc(m->at, (m->count + 1) * sizeof(*m->at));
 		p = &m->at[m->count++];
-		*p = (struct strpair){ .key = xstrdup(key) };
+		*p = (struct strpair){.key = xstrdup(key)};
 	}
 	free(p->value);
 	p->value = xstrdup(value);
@@ -89,7 +89,7 @@ void strmap_done(struct strmap *m)
 		free(m->at[i].value);
 	}
 	free(m->at);
-	*m = (struct strmap){ 0 };
+	*m = (struct strmap){0};
 }
 
 static void weights_done(struct weights *w)
@@ -97,7 +97,7 @@ static void weights_done(struct weights *w)
 	for (size_t i = 0; i < w->count; i++)
 		free(w->at[i].name);
 	free(w->at);
-	*w = (struct weights){ 0 };
+	*w = (struct weights){0};
 }
 
 /* ---- messages ---- */
@@ -106,7 +106,7 @@ static int complain(const struct place *p, struct mark at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 static int complain(const struct place *p, struct mark at, const char *fmt, ...)
 {
-	struct buf text = { 0 };
+	struct buf text = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -167,8 +167,8 @@ static int apply_strlist(const struct yaml_node *n, const struct place *p, struc
 	if (yaml_empty(n))
 		return complain(p, n->mark, "there is no value (write [] for an empty list)");
 	if (n->type != NODE_LIST)
-		return n->type == NODE_SCALAR ? add_string(n, p, l) :
-						complain(p, n->mark, "expected a list, not a map");
+		return n->type == NODE_SCALAR ? add_string(n, p, l)
+					      : complain(p, n->mark, "expected a list, not a map");
 	for (size_t i = 0; i < n->count; i++)
 		if (add_string(n->items[i], p, l) < 0)
 			err = -EINVAL;
@@ -214,11 +214,12 @@ static int apply_weights(const struct yaml_node *n, const struct place *p, struc
 	if (n->type == NODE_SCALAR && !yaml_empty(n)) {
 		/* `pay: cash` is all cash */
 		w->at = xcalloc(1, sizeof(*w->at));
-		w->at[w->count++] = (struct weight){ .name = xstrdup(n->text), .share = 1 };
+		w->at[w->count++] = (struct weight){.name = xstrdup(n->text), .share = 1};
 		return 0;
 	}
 	if (n->type != NODE_MAP || !n->count)
-		return complain(p, n->mark, "expected a map of shares like {card: 60%%, cash: 40%%}");
+		return complain(p, n->mark,
+				"expected a map of shares like {card: 60%%, cash: 40%%}");
 	w->at = xcalloc(n->count, sizeof(*w->at));
 	for (size_t i = 0; i < n->count; i++, w->count++) {
 		if (apply_weight(n->items[i], n->keys[i].name, p, &w->at[i]) < 0)
@@ -243,8 +244,8 @@ static int apply_each(const struct opt *row, const struct yaml_node *n, const st
 	l->marks = xcalloc(n->count ? n->count : 1, sizeof(*l->marks));
 	for (size_t i = 0; i < n->count; i++, l->count++) {
 		void *one = (char *)l->at + i * row->sub.size;
-		char *path = named ? path_below(p->path, n->keys[i].name) :
-				     xasprintf("%s[%zu]", p->path, i);
+		char *path = named ? path_below(p->path, n->keys[i].name)
+				   : xasprintf("%s[%zu]", p->path, i);
 
 		l->marks[i] = named ? n->keys[i].mark : n->items[i]->mark;
 		if (named)
@@ -260,8 +261,8 @@ static int apply_structs(const struct opt *row, const struct yaml_node *n, const
 			 struct optlist *l)
 {
 	struct yaml_node *only = (struct yaml_node *)(uintptr_t)n;
-	const struct yaml_node one = { .type = NODE_LIST, .mark = n->mark, .count = 1,
-				       .items = &only };
+	const struct yaml_node one = {
+		.type = NODE_LIST, .mark = n->mark, .count = 1, .items = &only};
 
 	if (row->type == OPT_STRUCTMAP && n->type != NODE_MAP)
 		return complain(p, n->mark, "expected a map of names, not %s", kind_of(n));
@@ -309,11 +310,12 @@ static int apply_row(const struct opt *row, const struct yaml_node *n, const str
 
 /* ---- defaults ---- */
 
-/* default_row - read the row's own text. A row that cannot read its default is a programming error. */
+/* default_row - read the row's own text. A row that cannot read its default is a programming error.
+ */
 static void default_row(const struct opt *row, void *out)
 {
 	struct diag *diag = diag_new();
-	struct place p = { .path = row->name, .diag = diag };
+	struct place p = {.path = row->name, .diag = diag};
 	struct yaml_node *n = NULL;
 	char why[WHY_MAX];
 
@@ -341,9 +343,9 @@ static void unset_row(const struct opt *row, void *out)
 	void *field = field_of(row, out);
 
 	if (row->type == OPT_DURATION)
-		*(struct dur *)field = (struct dur){ .ns = -1, .domain = row->domain };
+		*(struct dur *)field = (struct dur){.ns = -1, .domain = row->domain};
 	else if (row->type == OPT_RANGE)
-		*(struct range *)field = (struct range){ .first = INT64_MIN };
+		*(struct range *)field = (struct range){.first = INT64_MIN};
 	else if (row->type == OPT_STRUCT)
 		opt_defaults(row->sub, field);
 }
@@ -390,7 +392,8 @@ static int unknown_key(struct opt_table table, const struct yaml_key *key, const
 		names[n++] = row->name;
 	opt_suggest(key->name, names, n, hint, sizeof(hint));
 	if (n == 0)
-		return complain(p, key->mark, "unknown key \"%s\": there are no options here", key->name);
+		return complain(p, key->mark, "unknown key \"%s\": there are no options here",
+				key->name);
 	return complain(p, key->mark, "unknown key \"%s\"%s", key->name, hint);
 }
 
@@ -402,7 +405,7 @@ static int apply_keys(struct opt_table table, const struct yaml_node *n, const s
 
 	for (size_t i = 0; i < n->count && !diag_full(p->diag); i++) {
 		const struct opt *row = find_row(table, n->keys[i].name);
-		struct place below = { .diag = p->diag, .where = n->keys[i].mark };
+		struct place below = {.diag = p->diag, .where = n->keys[i].mark};
 		char *path;
 
 		if (!row) {
@@ -439,9 +442,9 @@ static int apply_absent(struct opt_table table, const struct place *p, struct ma
 int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark where,
 	      const char *path, void *out, struct diag *diag)
 {
-	struct place p = { .path = path, .where = where, .diag = diag };
+	struct place p = {.path = path, .where = where, .diag = diag};
 	const struct opt *lone = n ? scalar_row(table) : NULL;
-	bool seen[ROWS_MAX] = { false };
+	bool seen[ROWS_MAX] = {false};
 	int err = 0, missing;
 
 	if (n && n->type == NODE_MAP) {
@@ -491,7 +494,7 @@ static void free_row(const struct opt *row, void *field)
 		}
 		free(l->at);
 		free(l->marks);
-		*l = (struct optlist){ 0 };
+		*l = (struct optlist){0};
 		break;
 	case OPT_CUSTOM:
 		if (row->free)

@@ -15,7 +15,8 @@
 #include "base/diag.h"
 #include "conf/yaml.h"
 
-/** enum domain - whose clock a duration is on. Shop time is divided by `pace:`; system time is real. */
+/** enum domain - whose clock a duration is on. Shop time is divided by `pace:`; system time is
+ * real. */
 enum domain { DOMAIN_NONE, DOMAIN_SHOP, DOMAIN_SYSTEM, DOMAIN_EITHER };
 
 /** struct dur - a duration and its domain. ns < 0: not given. */
@@ -42,7 +43,7 @@ struct strmap {
 	struct strpair {
 		char *key, *value;
 		struct mark mark;
-	} *at;
+	} * at;
 	size_t count;
 };
 /** struct weights - `{card: 60%, cash: 40%}`; shares are scaled to sum 1 (must sum to 100 %). */
@@ -50,7 +51,7 @@ struct weights {
 	struct weight {
 		char *name;
 		double share;
-	} *at;
+	} * at;
 	size_t count;
 };
 
@@ -71,11 +72,11 @@ enum opt_type {
 	OPT_WEIGHTS,  /* struct weights */
 	OPT_STRUCT,   /* nested struct in place; `sub` */
 	OPT_STRUCTLIST, /* struct optlist of nested structs; `sub` */
-	OPT_STRUCTMAP,  /* struct optlist; each struct's first member is char *name from the key */
-	OPT_CUSTOM,   /* `parse` does it; for the few that are none of the above */
-	OPT_NUMBER,   /* double: a bare decimal, for the few that have no unit */
-	OPT_NODE,     /* const struct yaml_node *, borrowed: the caller reads it; `sub` is for help */
-	OPT_END_      /* private: ends a table */
+	OPT_STRUCTMAP,	/* struct optlist; each struct's first member is char *name from the key */
+	OPT_CUSTOM,	/* `parse` does it; for the few that are none of the above */
+	OPT_NUMBER,	/* double: a bare decimal, for the few that have no unit */
+	OPT_NODE, /* const struct yaml_node *, borrowed: the caller reads it; `sub` is for help */
+	OPT_END_  /* private: ends a table */
 };
 
 /** struct optlist - owned array of nested structs. */
@@ -92,29 +93,34 @@ struct opt_value { /* OPT_ENUM: a choice and its help; ends with name NULL */
 struct opt;
 struct opt_table {
 	const struct opt *rows; /* ends with OPT_END */
-	size_t size;            /* sizeof the struct it fills */
+	size_t size;		/* sizeof the struct it fills */
 };
 
 struct opt {
 	const char *name;
 	enum opt_type type;
 	size_t offset;
-	const char *def;      /* default as text; NULL: required unless `optional` */
-	bool optional;        /* absent leaves zero (dur.ns = -1, range.first = INT64_MIN) */
+	const char *def;       /* default as text; NULL: required unless `optional` */
+	bool optional;	       /* absent leaves zero (dur.ns = -1, range.first = INT64_MIN) */
 	const char *min, *max; /* bounds as text, or NULL */
-	enum domain domain;   /* OPT_DURATION */
+	enum domain domain;    /* OPT_DURATION */
 	const struct opt_value *values;
 	struct opt_table sub;
-	/* OPT_CUSTOM: fill *(field) from node; report into diag; return 0 or -EINVAL; `free` undoes. */
+	/* OPT_CUSTOM: fill *(field) from node; report into diag; return 0 or -EINVAL; `free`
+	 * undoes. */
 	int (*parse)(const struct yaml_node *n, void *field, struct diag *diag);
 	/* the same, told where it is ("shoppers.arrivals") for its messages; wins over parse */
-	int (*parse_at)(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+	int (*parse_at)(const struct yaml_node *n, const char *path, void *field,
+			struct diag *diag);
 	void (*free)(void *field);
-	const char *help;     /* one line */
-	const char *example;  /* as written in a file; may be NULL */
-	bool scalar;          /* a bare scalar in place of the struct's map sets this row ("noop: x") */
+	const char *help;    /* one line */
+	const char *example; /* as written in a file; may be NULL */
+	bool scalar; /* a bare scalar in place of the struct's map sets this row ("noop: x") */
 };
-#define OPT_END { .type = OPT_END_ }
+#define OPT_END                                                                                    \
+	{                                                                                          \
+		.type = OPT_END_                                                                   \
+	}
 
 /**
  * opt_apply - fill `out` (zeroed by the caller) from a map node: defaults,
@@ -127,7 +133,8 @@ int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark whe
 void opt_defaults(struct opt_table table, void *out);
 /** opt_free - free what opt_apply put into the struct (not the struct). */
 void opt_free(struct opt_table table, void *out);
-/** opt_parse_duration etc. - single values, for tables' defaults and for tests. 0 or -EINVAL + why. */
+/** opt_parse_duration etc. - single values, for tables' defaults and for tests. 0 or -EINVAL + why.
+ */
 int opt_parse_duration(const char *text, enum domain domain, struct dur *ret, char *why,
 		       size_t why_len);
 int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len);
@@ -135,9 +142,11 @@ int opt_parse_ratio(const char *text, double *ret, char *why, size_t why_len);
 int opt_parse_range(const char *text, struct range *ret, char *why, size_t why_len);
 int opt_parse_money(const char *text, int64_t *ret, char *why, size_t why_len);
 int opt_parse_int(const char *text, int64_t *ret, char *why, size_t why_len);
-/** opt_value - one scalar by its row: type and bounds. 0 or -EINVAL + why; owned strings are new. */
+/** opt_value - one scalar by its row: type and bounds. 0 or -EINVAL + why; owned strings are new.
+ */
 int opt_value(const struct opt *row, const char *text, void *field, char *why, size_t why_len);
-/** opt_suggest - `; did you mean "x"?`, or nothing. names: count strings. Into ret (never too long). */
+/** opt_suggest - `; did you mean "x"?`, or nothing. names: count strings. Into ret (never too
+ * long). */
 void opt_suggest(const char *word, const char *const *names, size_t count, char *ret,
 		 size_t ret_len);
 /** strlist_add, strlist_done, strmap_get, strmap_set, strmap_done - owned lists and maps. */

@@ -6,16 +6,26 @@
 #include "conf/opt.h"
 
 static const char *const type_names[] = {
-	[OPT_BOOL] = "true or false", [OPT_INT] = "number",
-	[OPT_DURATION] = "duration",  [OPT_SIZE] = "size",
-	[OPT_RATIO] = "share",	      [OPT_PACE] = "pace",
-	[OPT_MONEY] = "amount",	      [OPT_STRING] = "text",
-	[OPT_REGEX] = "regex",	      [OPT_ENUM] = "one of",
-	[OPT_RANGE] = "range",	      [OPT_STRLIST] = "list of texts",
-	[OPT_STRMAP] = "map of texts", [OPT_WEIGHTS] = "shares that add up to 100%",
-	[OPT_STRUCT] = "block",	      [OPT_STRUCTLIST] = "list of blocks",
-	[OPT_STRUCTMAP] = "named blocks", [OPT_CUSTOM] = "special",
-	[OPT_NUMBER] = "number",      [OPT_NODE] = "block",
+	[OPT_BOOL] = "true or false",
+	[OPT_INT] = "number",
+	[OPT_DURATION] = "duration",
+	[OPT_SIZE] = "size",
+	[OPT_RATIO] = "share",
+	[OPT_PACE] = "pace",
+	[OPT_MONEY] = "amount",
+	[OPT_STRING] = "text",
+	[OPT_REGEX] = "regex",
+	[OPT_ENUM] = "one of",
+	[OPT_RANGE] = "range",
+	[OPT_STRLIST] = "list of texts",
+	[OPT_STRMAP] = "map of texts",
+	[OPT_WEIGHTS] = "shares that add up to 100%",
+	[OPT_STRUCT] = "block",
+	[OPT_STRUCTLIST] = "list of blocks",
+	[OPT_STRUCTMAP] = "named blocks",
+	[OPT_CUSTOM] = "special",
+	[OPT_NUMBER] = "number",
+	[OPT_NODE] = "block",
 };
 
 static const char *domain_name(const struct opt *row)

@@ -38,7 +38,8 @@ static int complain(char *why, size_t len, const char *fmt, ...)
 /* quoted - as much of a text as fits a message. */
 #define QUOTED "\"%.60s\""
 
-/* decimal - digits[.digits] as billionths; moves *p behind it. false: no number, or absurdly long. */
+/* decimal - digits[.digits] as billionths; moves *p behind it. false: no number, or absurdly long.
+ */
 static bool decimal(const char **p, wide *ret)
 {
 	const char *s = *p;
@@ -96,15 +97,15 @@ static const struct unit *unit(const struct unit *units, const char **p)
 /* ---- durations ---- */
 
 static const struct unit time_units[] = {
-	{ "ns", 1 },
-	{ "us", 1000 },
-	{ "\xc2\xb5s", 1000 },
-	{ "ms", 1000000 },
-	{ "s", BILLION },
-	{ "min", INT64_C(60) * BILLION },
-	{ "h", INT64_C(3600) * BILLION },
-	{ "d", INT64_C(86400) * BILLION },
-	{ NULL, 0 },
+	{"ns", 1},
+	{"us", 1000},
+	{"\xc2\xb5s", 1000},
+	{"ms", 1000000},
+	{"s", BILLION},
+	{"min", INT64_C(60) * BILLION},
+	{"h", INT64_C(3600) * BILLION},
+	{"d", INT64_C(86400) * BILLION},
+	{NULL, 0},
 };
 
 /* duration_part - one number with its unit, added to *sum. */
@@ -114,17 +115,19 @@ static int duration_part(const char *text, const char **p, wide *sum, char *why,
 	wide v;
 
 	if (!decimal(p, &v))
-		return complain(why, why_len, QUOTED " is not a duration like 50ms, 2min or 1h30min",
-				text);
+		return complain(why, why_len,
+				QUOTED " is not a duration like 50ms, 2min or 1h30min", text);
 	*p = spaces(*p);
 	if (!**p || isdigit((unsigned char)**p))
 		return complain(why, why_len, QUOTED " needs a unit (ms, us, s)", text);
 	u = unit(time_units, p);
 	if (!u && **p == 'm' && !isalpha((unsigned char)(*p)[1]))
-		return complain(why, why_len, QUOTED ": \"m\" could be ms or min; write which", text);
+		return complain(why, why_len, QUOTED ": \"m\" could be ms or min; write which",
+				text);
 	if (!u)
 		return complain(why, why_len,
-				QUOTED " has an unknown unit; known: ns, us, ms, s, min, h, d", text);
+				QUOTED " has an unknown unit; known: ns, us, ms, s, min, h, d",
+				text);
 	*sum += v * u->factor / BILLION;
 	if (*sum > INT64_MAX / 4)
 		return complain(why, why_len, QUOTED " is longer than any experiment", text);
@@ -134,13 +137,13 @@ static int duration_part(const char *text, const char **p, wide *sum, char *why,
 static int duration_domain(const char *text, const char *word, struct dur *ret, char *why,
 			   size_t why_len)
 {
-	enum domain said = strcmp(word, "shop") == 0   ? DOMAIN_SHOP :
-			   strcmp(word, "system") == 0 ? DOMAIN_SYSTEM :
-							 DOMAIN_NONE;
+	enum domain said = strcmp(word, "shop") == 0	 ? DOMAIN_SHOP
+			   : strcmp(word, "system") == 0 ? DOMAIN_SYSTEM
+							 : DOMAIN_NONE;
 
 	if (said == DOMAIN_NONE)
-		return complain(why, why_len, QUOTED " is not a duration like 50ms, 2min or 1h30min",
-				text);
+		return complain(why, why_len,
+				QUOTED " is not a duration like 50ms, 2min or 1h30min", text);
 	if (ret->domain != DOMAIN_EITHER && ret->domain != said)
 		return complain(why, why_len, QUOTED ": this time is always %s time", text,
 				ret->domain == DOMAIN_SHOP ? "shop" : "system");
@@ -151,7 +154,7 @@ static int duration_domain(const char *text, const char *word, struct dur *ret, 
 int opt_parse_duration(const char *text, enum domain domain, struct dur *ret, char *why,
 		       size_t why_len)
 {
-	struct dur d = { .domain = domain };
+	struct dur d = {.domain = domain};
 	const char *p = spaces(text);
 	wide sum = 0;
 
@@ -179,17 +182,12 @@ int64_t dur_wall(struct dur d, int64_t pace_milli)
 /* ---- sizes, shares, paces, money, integers, ranges ---- */
 
 static const struct unit size_units[] = {
-	{ "B", 1 },
-	{ "kB", 1000 },
-	{ "KB", 1000 },
-	{ "MB", 1000000 },
-	{ "GB", BILLION },
-	{ "TB", INT64_C(1000) * BILLION },
-	{ "KiB", 1 << 10 },
-	{ "MiB", 1 << 20 },
-	{ "GiB", 1 << 30 },
-	{ "TiB", INT64_C(1) << 40 },
-	{ NULL, 0 },
+	{"B", 1},	  {"kB", 1000},
+	{"KB", 1000},	  {"MB", 1000000},
+	{"GB", BILLION},  {"TB", INT64_C(1000) * BILLION},
+	{"KiB", 1 << 10}, {"MiB", 1 << 20},
+	{"GiB", 1 << 30}, {"TiB", INT64_C(1) << 40},
+	{NULL, 0},
 };
 
 int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len)
@@ -205,9 +203,10 @@ int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len)
 		return complain(why, why_len, QUOTED " needs a unit (B, kB, KiB, MB, MiB)", text);
 	u = unit(size_units, &p);
 	if (!u || *spaces(p))
-		return complain(why, why_len,
-				QUOTED " has an unknown unit; known: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB",
-				text);
+		return complain(
+			why, why_len,
+			QUOTED " has an unknown unit; known: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB",
+			text);
 	v = v * u->factor / BILLION;
 	if (v > INT64_MAX / 4)
 		return complain(why, why_len, QUOTED " is larger than any disk", text);
@@ -270,7 +269,8 @@ int opt_parse_money(const char *text, int64_t *ret, char *why, size_t why_len)
 	wide v;
 
 	if (!decimal(&p, &v))
-		return complain(why, why_len, QUOTED " is not an amount like 1295 or 12.95 EUR", text);
+		return complain(why, why_len, QUOTED " is not an amount like 1295 or 12.95 EUR",
+				text);
 	point = memchr(digits, '.', (size_t)(p - digits)) != NULL;
 	p = spaces(p);
 	if (!*p && point)
@@ -279,7 +279,8 @@ int opt_parse_money(const char *text, int64_t *ret, char *why, size_t why_len)
 				text);
 	if (*p) {
 		if (strlen(p) != 3 || strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
-			return complain(why, why_len, QUOTED " has no currency code like EUR", text);
+			return complain(why, why_len, QUOTED " has no currency code like EUR",
+					text);
 		v *= 100;
 	}
 	if (v % BILLION || v / BILLION > INT64_MAX / 4)
@@ -314,25 +315,28 @@ static bool whole(const char **p, int64_t *ret)
 
 int opt_parse_range(const char *text, struct range *ret, char *why, size_t why_len)
 {
-	struct range r = { .last = INT64_MAX, .step = 1 };
+	struct range r = {.last = INT64_MAX, .step = 1};
 	const char *p = text;
 
 	if (!whole(&p, &r.first))
-		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3", text);
+		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3",
+				text);
 	if (!*p) {
 		r.last = r.first;
 		*ret = r;
 		return 0;
 	}
 	if (strncmp(p, "..", 2) != 0)
-		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3", text);
+		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3",
+				text);
 	p += 2;
 	if (isdigit((unsigned char)*p) && !whole(&p, &r.last))
 		return complain(why, why_len, QUOTED " is too large a number", text);
 	if (*p == '+' && (p++, !whole(&p, &r.step) || r.step < 1))
 		return complain(why, why_len, QUOTED ": the step after + must be 1 or more", text);
 	if (*p)
-		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3", text);
+		return complain(why, why_len, QUOTED " is not a range like 3, 1..12 or 2..20+3",
+				text);
 	if (r.last < r.first)
 		return complain(why, why_len, QUOTED " ends before it begins", text);
 	*ret = r;
@@ -356,7 +360,7 @@ void opt_suggest(const char *word, const char *const *names, size_t count, char 
 static int parse_enum(const struct opt *row, const char *text, int *ret, char *why, size_t why_len)
 {
 	const char *names[CHOICES_MAX];
-	struct buf list = { 0 };
+	struct buf list = {0};
 	char hint[128];
 	size_t n;
 
@@ -370,16 +374,16 @@ static int parse_enum(const struct opt *row, const char *text, int *ret, char *w
 		names[n] = row->values[n].name;
 	}
 	opt_suggest(text, names, n, hint, sizeof(hint));
-	complain(why, why_len, QUOTED " is not one of %s%s", text, list.data ? list.data : "nothing",
-		 hint);
+	complain(why, why_len, QUOTED " is not one of %s%s", text,
+		 list.data ? list.data : "nothing", hint);
 	buf_done(&list);
 	return -EINVAL;
 }
 
 static int parse_bool(const struct opt *row, const char *text, bool *ret, char *why, size_t why_len)
 {
-	static const char *const yes[] = { "yes", "on", "True", "TRUE", "1", "y" };
-	static const char *const no[] = { "no", "off", "False", "FALSE", "0", "n" };
+	static const char *const yes[] = {"yes", "on", "True", "TRUE", "1", "y"};
+	static const char *const no[] = {"no", "off", "False", "FALSE", "0", "n"};
 	int choice;
 
 	if (row->values) {
@@ -393,11 +397,11 @@ static int parse_bool(const struct opt *row, const char *text, bool *ret, char *
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (strcmp(text, yes[i]) == 0)
-			return complain(why, why_len, QUOTED " is neither true nor false; write true",
-					text);
+			return complain(why, why_len,
+					QUOTED " is neither true nor false; write true", text);
 		if (strcmp(text, no[i]) == 0)
-			return complain(why, why_len, QUOTED " is neither true nor false; write false",
-					text);
+			return complain(why, why_len,
+					QUOTED " is neither true nor false; write false", text);
 	}
 	return complain(why, why_len, QUOTED " is neither true nor false", text);
 }
@@ -408,11 +412,12 @@ static int parse_regex(const char *text, char **ret, char *why, size_t why_len)
 	size_t len = strlen(text);
 	bool slashes = text[0] == '/';
 	struct regex *re = NULL;
-	struct err e = { 0 };
+	struct err e = {0};
 	char *pattern;
 
 	if (slashes && (len < 2 || text[len - 1] != '/'))
-		return complain(why, why_len, QUOTED " starts with / but does not end with /", text);
+		return complain(why, why_len, QUOTED " starts with / but does not end with /",
+				text);
 	pattern = slashes ? xstrndup(text + 1, len - 2) : xstrdup(text);
 	if (!*pattern || regex_new(&re, pattern, &e) < 0) {
 		free(pattern);
@@ -474,7 +479,7 @@ union value {
 /* beyond - is the value below (sign -1) or above (+1) the bound? */
 static bool beyond(const struct opt *row, const void *field, const char *bound, int sign)
 {
-	union value v = { 0 };
+	union value v = {0};
 	char why[128];
 
 	if (!bound || parse_typed(row, bound, &v, why, sizeof(why)) < 0)
@@ -489,11 +494,11 @@ static bool beyond(const struct opt *row, const void *field, const char *bound, 
 	case OPT_NUMBER:
 		return sign < 0 ? *(const double *)field < v.x : *(const double *)field > v.x;
 	case OPT_DURATION:
-		return sign < 0 ? ((const struct dur *)field)->ns < v.d.ns :
-				  ((const struct dur *)field)->ns > v.d.ns;
+		return sign < 0 ? ((const struct dur *)field)->ns < v.d.ns
+				: ((const struct dur *)field)->ns > v.d.ns;
 	case OPT_RANGE:
-		return sign < 0 ? ((const struct range *)field)->first < v.r.first :
-				  ((const struct range *)field)->last > v.r.last;
+		return sign < 0 ? ((const struct range *)field)->first < v.r.first
+				: ((const struct range *)field)->last > v.r.last;
 	default:
 		return false;
 	}

@@ -69,7 +69,8 @@ static size_t folder_len(const char *path, size_t len)
 	return len;
 }
 
-/* find_upwards - below the current folder, then next to the asking file and in every folder above it. */
+/* find_upwards - below the current folder, then next to the asking file and in every folder above
+ * it. */
 static char *find_upwards(const char *path, const char *asking)
 {
 	char *found = try_path("", 0, path);
@@ -108,9 +109,9 @@ static void not_found(const char *name, struct mark at, struct diag *diag)
 		closedir(dir);
 	opt_suggest(name, names, n, hint, sizeof(hint));
 	diag_error(diag, at, "target: there is no target \"%s\"%s", name, hint);
-	diag_note(diag, (struct mark){ 0 }, "%s",
-		  strchr(name, '/') ? "a path is relative to this file or to the current folder" :
-				      "a name stands for targets/NAME/target.yml");
+	diag_note(diag, (struct mark){0}, "%s",
+		  strchr(name, '/') ? "a path is relative to this file or to the current folder"
+				    : "a name stands for targets/NAME/target.yml");
 	for (size_t i = 0; i < n; i++)
 		free((char *)(uintptr_t)names[i]);
 }
@@ -131,7 +132,7 @@ static char *find_target(const char *name, struct mark at, struct diag *diag)
 static void read_vars(struct load *l)
 {
 	const struct yaml_node *vars = yaml_get(l->tree, "vars");
-	struct scope s = { .vars = &l->t->vars, .diag = l->diag };
+	struct scope s = {.vars = &l->t->vars, .diag = l->diag};
 
 	for (size_t i = 0; vars && vars->type == NODE_MAP && i < vars->count; i++) {
 		cleanup_free char *path = xasprintf("vars.%s", vars->keys[i].name);
@@ -174,7 +175,7 @@ static void read_data(struct node *n)
 
 static void read_services(struct node *n)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
+	static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
 
 	n->services = n->services_list.at;
 	n->services_count = n->services_list.count;
@@ -192,12 +193,15 @@ static void read_services(struct node *n)
 	}
 }
 
-static int read_node(struct load *l, const struct yaml_node *value, struct mark at, const char *name,
-		     int index)
+static int read_node(struct load *l, const struct yaml_node *value, struct mark at,
+		     const char *name, int index)
 {
 	struct target *t = l->t;
-	struct scope s = { .vars = &t->vars, .node = name, .index = index, .takes = &l->takes,
-			   .diag = l->diag };
+	struct scope s = {.vars = &t->vars,
+			  .node = name,
+			  .index = index,
+			  .takes = &l->takes,
+			  .diag = l->diag};
 	cleanup_free char *path = xasprintf("nodes.%s", name);
 	size_t errors = diag_errors(l->diag);
 	struct yaml_node *copy;
@@ -209,9 +213,10 @@ static int read_node(struct load *l, const struct yaml_node *value, struct mark 
 	}
 	t->nodes = xrealloc(t->nodes, (t->nodes_count + 1) * sizeof(*t->nodes));
 	n = &t->nodes[t->nodes_count++];
-	*n = (struct node){ .name = xstrdup(name), .index = index, .mark = at };
+	*n = (struct node){.name = xstrdup(name), .index = index, .mark = at};
 	if (!is_host_name(name))
-		diag_error(l->diag, at, "%s: a node's name is a host name: a-z, 0-9 and -, at most 40", path);
+		diag_error(l->diag, at,
+			   "%s: a node's name is a host name: a-z, 0-9 and -, at most 40", path);
 	copy = scope_expand(&s, value, path);
 	opt_apply(node_table, copy, at, path, n, l->diag);
 	yaml_tree_free(copy);
@@ -223,7 +228,7 @@ static int read_node(struct load *l, const struct yaml_node *value, struct mark 
 /* read_group - the nodes that one key stands for; errors are shown for the first that has some. */
 static void read_group(struct load *l, const struct yaml_key *key, const struct yaml_node *value)
 {
-	struct strlist names = { 0 };
+	struct strlist names = {0};
 	int first;
 
 	if (group_expand(key->name, key->mark, &names, &first, l->diag) == 0)
@@ -256,8 +261,10 @@ static struct yaml_node *expand_sections(struct load *l)
 
 	for (size_t i = 0; l->tree->type == NODE_MAP && i < l->tree->count; i++) {
 		const struct yaml_key *key = &l->tree->keys[i];
-		struct scope s = { .vars = &l->t->vars, .takes = &l->takes, .diag = l->diag,
-				   .runtime = strcmp(key->name, "driver") == 0 };
+		struct scope s = {.vars = &l->t->vars,
+				  .takes = &l->takes,
+				  .diag = l->diag,
+				  .runtime = strcmp(key->name, "driver") == 0};
 
 		if (strcmp(key->name, "vars") == 0)
 			continue;
@@ -287,7 +294,7 @@ static void read_sections(struct load *l)
 	struct target *t = l->t;
 	struct yaml_node *copy = expand_sections(l);
 
-	opt_apply(target_table, copy, (struct mark){ 0 }, "", t, l->diag);
+	opt_apply(target_table, copy, (struct mark){0}, "", t, l->diag);
 	t->prepare = t->prepare_list.at;
 	t->prepare_count = t->prepare_list.count;
 	if (t->goods_node)
@@ -300,13 +307,13 @@ static void read_sections(struct load *l)
 static void read_lanes(struct load *l)
 {
 	struct target *t = l->t;
-	struct strlist names = { 0 }, given = t->lanes;
+	struct strlist names = {0}, given = t->lanes;
 	bool asked = yaml_get(l->tree, "lanes") != NULL;
-	char star[] = "lane-*", *stars[] = { star };
-	struct mark none = { 0 };
+	char star[] = "lane-*", *stars[] = {star};
+	struct mark none = {0};
 
 	if (!asked)
-		given = (struct strlist){ .at = stars, .count = 1, .marks = &none };
+		given = (struct strlist){.at = stars, .count = 1, .marks = &none};
 	for (size_t i = 0; i < given.count; i++) {
 		size_t before = names.count;
 
@@ -314,7 +321,8 @@ static void read_lanes(struct load *l)
 			if (str_glob(given.at[i], t->nodes[n].name))
 				strlist_add(&names, t->nodes[n].name, given.marks[i]);
 		if (asked && names.count == before)
-			diag_error(l->diag, given.marks[i], "lanes: \"%s\" matches no node", given.at[i]);
+			diag_error(l->diag, given.marks[i], "lanes: \"%s\" matches no node",
+				   given.at[i]);
 	}
 	strlist_done(&t->lanes);
 	t->lanes = names;
@@ -346,16 +354,16 @@ static void need_services(struct load *l, const struct strlist *names, const str
 		if (target_service(l->t, names->at[i], NULL) ||
 		    (local && target_service(l->t, local, NULL)))
 			continue;
-		diag_error(l->diag, names->marks[i], "%s: there is no service \"%s\" (or several)", path,
-			   names->at[i]);
+		diag_error(l->diag, names->marks[i], "%s: there is no service \"%s\" (or several)",
+			   path, names->at[i]);
 	}
 }
 
 /* host_path - relative to the target's folder; it must be there. */
 static void host_path(struct load *l, const char *path, struct mark at, const char *what)
 {
-	cleanup_free char *full = path[0] == '/' ? xstrdup(path) :
-						   xasprintf("%s/%s", l->t->folder, path);
+	cleanup_free char *full =
+		path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", l->t->folder, path);
 	int folder = (int)folder_len(l->t->path, strlen(l->t->path));
 
 	if (access(full, F_OK) == 0)
@@ -374,8 +382,8 @@ static void check_paths(struct load *l, const struct node *n)
 		const struct strpair *p = &n->data_map.at[i];
 
 		if (p->key[0] != '/')
-			diag_error(l->diag, p->mark, "%s: \"%s\" must be an absolute path in the node",
-				   data, p->key);
+			diag_error(l->diag, p->mark,
+				   "%s: \"%s\" must be an absolute path in the node", data, p->key);
 		if (p->value[0])
 			host_path(l, p->value, p->mark, data);
 	}
@@ -383,8 +391,9 @@ static void check_paths(struct load *l, const struct node *n)
 		const struct strpair *p = &n->mounts.at[i];
 
 		if (p->key[0] != '/')
-			diag_error(l->diag, p->mark, "%s: \"%s\" must be an absolute path in the node",
-				   mounts, p->key);
+			diag_error(l->diag, p->mark,
+				   "%s: \"%s\" must be an absolute path in the node", mounts,
+				   p->key);
 		host_path(l, p->value, p->mark, mounts);
 	}
 }
@@ -396,11 +405,11 @@ static void check_ready(struct load *l, const struct service *s, const char *pat
 	if (!!r->http + !!r->tcp + !!r->log + !!r->command > 1)
 		diag_error(l->diag, s->mark, "%s.ready: keep one of http, tcp, log, command", path);
 	if (r->tcp && !strchr(r->tcp, ':'))
-		diag_error(l->diag, s->mark, "%s.ready.tcp: \"%s\" is not a port like \":5432\"", path,
-			   r->tcp);
+		diag_error(l->diag, s->mark, "%s.ready.tcp: \"%s\" is not a port like \":5432\"",
+			   path, r->tcp);
 	if (r->http && r->http[0] != ':' && !strstr(r->http, "://"))
-		diag_error(l->diag, s->mark, "%s.ready.http: \"%s\" is not like \":8080/health\"", path,
-			   r->http);
+		diag_error(l->diag, s->mark, "%s.ready.http: \"%s\" is not like \":8080/health\"",
+			   path, r->http);
 }
 
 static void check_node(struct load *l, const struct node *n)
@@ -416,12 +425,13 @@ static void check_node(struct load *l, const struct node *n)
 			continue;
 		}
 		if (strpbrk(s->name, "/ *?["))
-			diag_error(l->diag, s->mark, "%s.name: \"%s\" must not hold / or blanks", path,
-				   s->name);
+			diag_error(l->diag, s->mark, "%s.name: \"%s\" must not hold / or blanks",
+				   path, s->name);
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(n->services[j].name, s->name))
-				diag_error(l->diag, s->mark, "%s.name: node %s has a service \"%s\" already",
-					   path, n->name, s->name);
+				diag_error(l->diag, s->mark,
+					   "%s.name: node %s has a service \"%s\" already", path,
+					   n->name, s->name);
 		check_ready(l, s, path);
 		need_services(l, &s->after, n, after);
 	}
@@ -431,7 +441,7 @@ static void check_node(struct load *l, const struct node *n)
 static void check_nodes(struct load *l)
 {
 	const struct target *t = l->t;
-	struct mark bad = { 0 };
+	struct mark bad = {0};
 
 	for (size_t i = 0; i < t->nodes_count; i++) {
 		struct mark at = t->nodes[i].mark;
@@ -452,8 +462,8 @@ static void check_names(struct load *l)
 	for (size_t i = 0; i < t->nodes_count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(t->nodes[i].name, t->nodes[j].name) == 0)
-				diag_error(l->diag, t->nodes[i].mark, "nodes: there are two nodes \"%s\"",
-					   t->nodes[i].name);
+				diag_error(l->diag, t->nodes[i].mark,
+					   "nodes: there are two nodes \"%s\"", t->nodes[i].name);
 	for (size_t i = 0; i < t->prepare_count; i++) {
 		cleanup_free char *path = xasprintf("prepare[%zu].node", i);
 		cleanup_free char *with = xasprintf("prepare[%zu].with", i);
@@ -506,9 +516,9 @@ static char *folder_of(const char *path)
 
 struct target *target_load(const char *name_or_path, struct mark at, struct diag *diag)
 {
-	struct load l = { .t = xcalloc(1, sizeof(struct target)), .diag = diag };
+	struct load l = {.t = xcalloc(1, sizeof(struct target)), .diag = diag};
 	size_t errors = diag_errors(diag);
-	struct buf text = { 0 };
+	struct buf text = {0};
 
 	l.t->path = find_target(name_or_path, at, diag);
 	if (l.t->path && yaml_read(l.t->path, &text, diag) == 0) {

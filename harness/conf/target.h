@@ -9,48 +9,50 @@ enum end_state { END_RUNNING, END_EXITED, END_ANY };
 
 /** struct ready - how to tell that a service serves; at most one is set, none: started is ready. */
 struct ready {
-	char *http;    /* ":8080/health" on its own node: any 2xx */
-	char *tcp;     /* ":5432" */
-	char *log;     /* regex on a log line */
-	char *command; /* sh -c in the node: exit 0; polled */
+	char *http;	   /* ":8080/health" on its own node: any 2xx */
+	char *tcp;	   /* ":5432" */
+	char *log;	   /* regex on a log line */
+	char *command;	   /* sh -c in the node: exit 0; polled */
 	struct dur within; /* system, default 30s */
 };
 
 struct service {
-	char *name;         /* unique in the target; "${node}" expanded: "lane-1/till" is node/name */
+	char *name; /* unique in the target; "${node}" expanded: "lane-1/till" is node/name */
 	struct strlist run; /* argv; no shell. argv[0] relative: to the target's folder */
-	char *user;         /* the user it sees itself as; default the node's, "root" */
+	char *user;	    /* the user it sees itself as; default the node's, "root" */
 	struct strmap env;  /* the node's are in it already; its own win */
-	char *cwd;          /* default "/target" */
+	char *cwd;	    /* default "/target" */
 	struct ready ready;
-	int restart;        /* enum restart_policy */
+	int restart; /* enum restart_policy */
 	struct dur restart_delay;
-	int end;            /* enum end_state expected at the end of a trial */
-	int stop_signal;    /* OPT_ENUM of TERM, INT, QUIT, HUP: holds the signal number after loading */
+	int end;	 /* enum end_state expected at the end of a trial */
+	int stop_signal; /* OPT_ENUM of TERM, INT, QUIT, HUP: holds the signal number after loading
+			  */
 	struct dur stop_within; /* then SIGKILL */
-	bool forks;         /* its main process leaves daemons behind and exits 0 */
-	struct strlist after;   /* services (node/name or name) that must be ready first */
+	bool forks;		/* its main process leaves daemons behind and exits 0 */
+	struct strlist after;	/* services (node/name or name) that must be ready first */
 	struct mark mark;
 };
 
 struct data_dir {
-	char *path;  /* inside the node */
-	char *seed;  /* folder relative to the target file that it starts from; NULL: empty */
+	char *path; /* inside the node */
+	char *seed; /* folder relative to the target file that it starts from; NULL: empty */
 };
 
 struct node {
-	char *name;       /* hostname too */
-	int index;        /* 1-based within its group "lane-{1..3}", else 1 */
-	char *rootfs;     /* NULL: the host's /usr etc., read-only */
-	char *user;       /* default for its services */
+	char *name;   /* hostname too */
+	int index;    /* 1-based within its group "lane-{1..3}", else 1 */
+	char *rootfs; /* NULL: the host's /usr etc., read-only */
+	char *user;   /* default for its services */
 	struct strmap env;
 	struct data_dir *data;
 	size_t data_count;
-	struct strmap mounts;   /* path in the node → host path relative to the target file, read-only */
+	struct strmap
+		mounts; /* path in the node → host path relative to the target file, read-only */
 	struct service *services;
 	size_t services_count;
 	struct mark mark;
-	struct strmap data_map;       /* private: what `data` is made from */
+	struct strmap data_map;	      /* private: what `data` is made from */
 	struct optlist services_list; /* private: owns `services` */
 };
 
@@ -60,38 +62,39 @@ struct prepare {
 	struct strlist run;
 	char *user;
 	struct strmap env;
-	struct strlist inputs;  /* files, folders (relative to target file) whose content keys the cache */
-	struct strlist with;    /* services that must be running meanwhile (a database) */
-	struct dur within;      /* system, default 10min */
+	struct strlist
+		inputs; /* files, folders (relative to target file) whose content keys the cache */
+	struct strlist with; /* services that must be running meanwhile (a database) */
+	struct dur within;   /* system, default 10min */
 };
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
 
 /** struct take - pull a value out of a reply into a variable. */
 struct take {
-	char *name;     /* variable; "receipt", "total", "currency", "approved" are told's fields */
-	char *pointer;  /* JSON pointer in the body */
+	char *name;    /* variable; "receipt", "total", "currency", "approved" are told's fields */
+	char *pointer; /* JSON pointer in the body */
 	char *header;
-	char *regex;    /* group 1, on the body */
+	char *regex; /* group 1, on the body */
 	char *cookie;
-	char *field;    /* `value:` constant or ${...} text */
+	char *field; /* `value:` constant or ${...} text */
 	bool required;
 };
 
 /** struct http_step - one request of an action. Exactly one of get/post/... is a URL path. */
 struct http_step {
 	int method;
-	char *url;             /* "/sales/${key}" or "http://store:8080/x" */
+	char *url; /* "/sales/${key}" or "http://store:8080/x" */
 	struct strmap headers;
-	char *json;            /* body as JSON text with ${...}; from the YAML tree */
+	char *json; /* body as JSON text with ${...}; from the YAML tree */
 	struct strmap form;
-	char *body;            /* raw text body */
-	struct range ok;       /* status codes that mean success, default 200..299 */
-	char *ok_pattern;      /* regex the body must match too */
-	char *fail_pattern;    /* regex that means unknown even with an ok status (GraphQL errors) */
+	char *body;	    /* raw text body */
+	struct range ok;    /* status codes that mean success, default 200..299 */
+	char *ok_pattern;   /* regex the body must match too */
+	char *fail_pattern; /* regex that means unknown even with an ok status (GraphQL errors) */
 	struct take *takes;
 	size_t takes_count;
-	char *only_if;         /* "tender=card" or "tender!=card": skip the step otherwise */
+	char *only_if; /* "tender=card" or "tender!=card": skip the step otherwise */
 	struct mark mark;
 	struct optlist take_list; /* private: owns `takes` */
 };
@@ -106,8 +109,19 @@ extern const char *const runtime_vars[]; /* ends with NULL: "key", "sku", ... */
 
 /* The action vocabulary, shared by http: and script: (and later counter:). */
 enum action {
-	ACT_OPEN_SESSION, ACT_SCAN, ACT_TOTAL, ACT_PAY, ACT_VOID, ACT_REFUND, ACT_SUSPEND,
-	ACT_RESUME, ACT_CLOSE, ACT_REPRINT, ACT_OVERRIDE, ACT_SELL, ACTIONS_COUNT
+	ACT_OPEN_SESSION,
+	ACT_SCAN,
+	ACT_TOTAL,
+	ACT_PAY,
+	ACT_VOID,
+	ACT_REFUND,
+	ACT_SUSPEND,
+	ACT_RESUME,
+	ACT_CLOSE,
+	ACT_REPRINT,
+	ACT_OVERRIDE,
+	ACT_SELL,
+	ACTIONS_COUNT
 };
 extern const char *const action_names[ACTIONS_COUNT]; /* "open-session", "scan", ... */
 
@@ -120,16 +134,17 @@ struct http_action {
 enum driver_kind { DRIVER_HTTP, DRIVER_SCRIPT, DRIVER_NULL };
 struct driver {
 	int kind;
-	char *at;             /* node the requests leave from; "${lane}" by default */
+	char *at; /* node the requests leave from; "${lane}" by default */
 	/* http */
-	char *base;           /* "http://127.0.0.1:8000" */
+	char *base; /* "http://127.0.0.1:8000" */
 	struct strmap headers;
-	char *refused_pattern;     /* regex on the body */
+	char *refused_pattern;	     /* regex on the body */
 	struct range refused_status; /* first INT64_MIN: any status */
 	struct http_action actions[ACTIONS_COUNT];
-	bool session_per_shopper;  /* cookies and session variables: per lane (default) or per shopper */
+	bool session_per_shopper; /* cookies and session variables: per lane (default) or per
+				     shopper */
 	/* script */
-	struct strlist script;     /* argv */
+	struct strlist script;	   /* argv */
 	struct strlist script_ops; /* the actions it takes; names from action_names */
 	struct strmap script_env;
 	/* null: answers ok after nothing; for benchmarks */
@@ -145,47 +160,48 @@ enum books_kind { BOOKS_NONE, BOOKS_SQLITE, BOOKS_POSTGRES, BOOKS_HTTP, BOOKS_CO
 struct books {
 	int kind;
 	char *node;
-	char *file;        /* sqlite: path in the node */
-	char *connect;     /* postgres: libpq string as used inside the node */
-	char *url;         /* http: JSON array of objects with the columns below */
+	char *file;	    /* sqlite: path in the node */
+	char *connect;	    /* postgres: libpq string as used inside the node */
+	char *url;	    /* http: JSON array of objects with the columns below */
 	struct strlist run; /* command: prints the same array, or one object per line */
 	/* SQL that yields columns by name. sales: key, total, [currency, receipt, series, lane,
-	 * state, time, tender]; payments: key, amount, tender; stock: sku, qty; receipts: series, number;
-	 * queue: n (unsynced sales). For http and command: "sales", "stock"... members of one object. */
+	 * state, time, tender]; payments: key, amount, tender; stock: sku, qty; receipts: series,
+	 * number; queue: n (unsynced sales). For http and command: "sales", "stock"... members of
+	 * one object. */
 	char *sales, *payments, *stock, *receipts, *queue, *lines;
-	bool restart;      /* stop and start the services once before the last reading */
+	bool restart; /* stop and start the services once before the last reading */
 };
 
 struct key_conf {
-	int plant;          /* field | amount | marker */
-	char *field;        /* the driver's variable that carries it, default "key" */
-	char *books;        /* documentation of the column; "sales.key" */
-	char *paper;        /* regex, group 1 */
-	char *bank;         /* field name */
+	int plant;   /* field | amount | marker */
+	char *field; /* the driver's variable that carries it, default "key" */
+	char *books; /* documentation of the column; "sales.key" */
+	char *paper; /* regex, group 1 */
+	char *bank;  /* field name */
 };
 enum key_plant { KEY_FIELD, KEY_AMOUNT, KEY_MARKER };
 
 /** struct target - one POS, read and checked. Owned; target_free. */
 struct target {
-	char *path;        /* target.yml */
-	char *folder;      /* absolute folder of it */
+	char *path;   /* target.yml */
+	char *folder; /* absolute folder of it */
 	char *name, *title;
-	char *currency;    /* "EUR" */
+	char *currency; /* "EUR" */
 	struct key_conf key;
 	struct node *nodes;
 	size_t nodes_count;
-	struct strlist lanes;  /* node names in order; default: nodes named lane-* */
-	struct strmap vars;    /* ${name} in strings below */
+	struct strlist lanes; /* node names in order; default: nodes named lane-* */
+	struct strmap vars;   /* ${name} in strings below */
 	struct prepare *prepare;
 	size_t prepare_count;
 	struct driver driver;
 	struct good *goods;
 	size_t goods_count;
-	char *goods_file;      /* CSV sku,price[,weight]; instead of goods: */
+	char *goods_file; /* CSV sku,price[,weight]; instead of goods: */
 	struct books books;
-	struct optlist prepare_list;       /* private: owns `prepare` */
+	struct optlist prepare_list;			 /* private: owns `prepare` */
 	const struct yaml_node *nodes_node, *goods_node; /* private: NULL after loading */
-	char *digest;          /* hex SHA-256: of the target file and everything it names that is a file */
+	char *digest; /* hex SHA-256: of the target file and everything it names that is a file */
 };
 
 /**

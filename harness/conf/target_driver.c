@@ -22,10 +22,18 @@
 #define ROW_AS(s, key, member) .name = key, .offset = offsetof(struct s, member)
 
 const char *const action_names[ACTIONS_COUNT] = {
-	[ACT_OPEN_SESSION] = "open-session", [ACT_SCAN] = "scan",	  [ACT_TOTAL] = "total",
-	[ACT_PAY] = "pay",		     [ACT_VOID] = "void",	  [ACT_REFUND] = "refund",
-	[ACT_SUSPEND] = "suspend",	     [ACT_RESUME] = "resume",	  [ACT_CLOSE] = "close",
-	[ACT_REPRINT] = "reprint",	     [ACT_OVERRIDE] = "override", [ACT_SELL] = "sell",
+	[ACT_OPEN_SESSION] = "open-session",
+	[ACT_SCAN] = "scan",
+	[ACT_TOTAL] = "total",
+	[ACT_PAY] = "pay",
+	[ACT_VOID] = "void",
+	[ACT_REFUND] = "refund",
+	[ACT_SUSPEND] = "suspend",
+	[ACT_RESUME] = "resume",
+	[ACT_CLOSE] = "close",
+	[ACT_REPRINT] = "reprint",
+	[ACT_OVERRIDE] = "override",
+	[ACT_SELL] = "sell",
 };
 
 /* ---- JSON bodies ---- */
@@ -101,7 +109,7 @@ static void json_node(const struct yaml_node *n, struct buf *out)
 
 static int parse_json(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
 {
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	(void)path;
 	(void)diag;
@@ -125,61 +133,63 @@ struct step_raw {
 };
 
 static const struct opt take_rows[] = {
-	{ ROW(take, pointer), .type = OPT_STRING, .optional = true, .scalar = true,
-	  .help = "JSON pointer into the reply's body", .example = "/sale/id" },
-	{ ROW(take, header), .type = OPT_STRING, .optional = true, .help = "a header of the reply" },
-	{ ROW(take, regex), .type = OPT_REGEX, .optional = true,
-	  .help = "a regular expression on the body; its first group counts" },
-	{ ROW(take, cookie), .type = OPT_STRING, .optional = true, .help = "a cookie that was set" },
-	{ ROW_AS(take, "value", field), .type = OPT_STRING, .optional = true,
-	  .help = "no reply needed: this text" },
-	{ ROW(take, required), .type = OPT_BOOL, .def = "true",
-	  .help = "a reply without it is not understood: outcome unknown" },
-	OPT_END
-};
+	{ROW(take, pointer), .type = OPT_STRING, .optional = true, .scalar = true,
+	 .help = "JSON pointer into the reply's body", .example = "/sale/id"},
+	{ROW(take, header), .type = OPT_STRING, .optional = true, .help = "a header of the reply"},
+	{ROW(take, regex), .type = OPT_REGEX, .optional = true,
+	 .help = "a regular expression on the body; its first group counts"},
+	{ROW(take, cookie), .type = OPT_STRING, .optional = true, .help = "a cookie that was set"},
+	{ROW_AS(take, "value", field), .type = OPT_STRING, .optional = true,
+	 .help = "no reply needed: this text"},
+	{ROW(take, required), .type = OPT_BOOL, .def = "true",
+	 .help = "a reply without it is not understood: outcome unknown"},
+	OPT_END};
 
-static const struct opt ok_rows[] = {
-	{ ROW_AS(http_step, "status", ok), .type = OPT_RANGE, .def = "200..299", .scalar = true,
-	  .min = "100", .max = "599", .help = "status codes that mean success" },
-	{ ROW_AS(http_step, "body", ok_pattern), .type = OPT_REGEX, .optional = true,
-	  .help = "the body must match too" },
-	OPT_END
-};
+static const struct opt ok_rows[] = {{ROW_AS(http_step, "status", ok), .type = OPT_RANGE,
+				      .def = "200..299", .scalar = true, .min = "100", .max = "599",
+				      .help = "status codes that mean success"},
+				     {ROW_AS(http_step, "body", ok_pattern), .type = OPT_REGEX,
+				      .optional = true, .help = "the body must match too"},
+				     OPT_END};
 
 static const struct opt fail_rows[] = {
-	{ ROW_AS(http_step, "body", fail_pattern), .type = OPT_REGEX, .optional = true, .scalar = true,
-	  .help = "a body like this means unknown, whatever the status" },
-	OPT_END
-};
+	{ROW_AS(http_step, "body", fail_pattern), .type = OPT_REGEX, .optional = true,
+	 .scalar = true, .help = "a body like this means unknown, whatever the status"},
+	OPT_END};
 
 static const struct opt step_rows[] = {
-	{ ROW(step_raw, get), .type = OPT_STRING, .optional = true, .help = "GET this URL",
-	  .example = "/sales/${key}" },
-	{ ROW(step_raw, post), .type = OPT_STRING, .optional = true, .help = "POST to this URL" },
-	{ ROW(step_raw, put), .type = OPT_STRING, .optional = true, .help = "PUT to this URL" },
-	{ ROW(step_raw, patch), .type = OPT_STRING, .optional = true, .help = "PATCH this URL" },
-	{ ROW_AS(step_raw, "delete", delete_), .type = OPT_STRING, .optional = true,
-	  .help = "DELETE this URL" },
-	{ ROW_AS(step_raw, "headers", s.headers), .type = OPT_STRMAP, .optional = true,
-	  .help = "headers of the request" },
-	{ ROW_AS(step_raw, "json", s.json), .type = OPT_CUSTOM, .optional = true,
-	  .parse_at = parse_json, .free = free_text, .help = "a JSON body, as YAML" },
-	{ ROW_AS(step_raw, "form", s.form), .type = OPT_STRMAP, .optional = true,
-	  .help = "a form body (application/x-www-form-urlencoded)" },
-	{ ROW_AS(step_raw, "body", s.body), .type = OPT_STRING, .optional = true,
-	  .help = "any other body, as text" },
-	{ .name = "ok", .type = OPT_STRUCT, .optional = true,
-	  .sub = { ok_rows, sizeof(struct http_step) }, .help = "what a success looks like" },
-	{ .name = "fail", .type = OPT_STRUCT, .optional = true,
-	  .sub = { fail_rows, sizeof(struct http_step) }, .help = "what a failure looks like" },
-	{ ROW_AS(step_raw, "take", s.take_list), .type = OPT_STRUCTMAP, .optional = true,
-	  .sub = { take_rows, sizeof(struct take) },
-	  .help = "values to keep from the reply, by variable: {receipt: /number}" },
-	{ ROW_AS(step_raw, "only_if", s.only_if), .type = OPT_STRING, .optional = true,
-	  .help = "do the step only if a variable has this value", .example = "tender=card" },
-	OPT_END
-};
-static const struct opt_table step_table = { step_rows, sizeof(struct step_raw) };
+	{ROW(step_raw, get), .type = OPT_STRING, .optional = true, .help = "GET this URL",
+	 .example = "/sales/${key}"},
+	{ROW(step_raw, post), .type = OPT_STRING, .optional = true, .help = "POST to this URL"},
+	{ROW(step_raw, put), .type = OPT_STRING, .optional = true, .help = "PUT to this URL"},
+	{ROW(step_raw, patch), .type = OPT_STRING, .optional = true, .help = "PATCH this URL"},
+	{ROW_AS(step_raw, "delete", delete_), .type = OPT_STRING, .optional = true,
+	 .help = "DELETE this URL"},
+	{ROW_AS(step_raw, "headers", s.headers), .type = OPT_STRMAP, .optional = true,
+	 .help = "headers of the request"},
+	{ROW_AS(step_raw, "json", s.json), .type = OPT_CUSTOM, .optional = true,
+	 .parse_at = parse_json, .free = free_text, .help = "a JSON body, as YAML"},
+	{ROW_AS(step_raw, "form", s.form), .type = OPT_STRMAP, .optional = true,
+	 .help = "a form body (application/x-www-form-urlencoded)"},
+	{ROW_AS(step_raw, "body", s.body), .type = OPT_STRING, .optional = true,
+	 .help = "any other body, as text"},
+	{.name = "ok",
+	 .type = OPT_STRUCT,
+	 .optional = true,
+	 .sub = {ok_rows, sizeof(struct http_step)},
+	 .help = "what a success looks like"},
+	{.name = "fail",
+	 .type = OPT_STRUCT,
+	 .optional = true,
+	 .sub = {fail_rows, sizeof(struct http_step)},
+	 .help = "what a failure looks like"},
+	{ROW_AS(step_raw, "take", s.take_list), .type = OPT_STRUCTMAP, .optional = true,
+	 .sub = {take_rows, sizeof(struct take)},
+	 .help = "values to keep from the reply, by variable: {receipt: /number}"},
+	{ROW_AS(step_raw, "only_if", s.only_if), .type = OPT_STRING, .optional = true,
+	 .help = "do the step only if a variable has this value", .example = "tender=card"},
+	OPT_END};
+static const struct opt_table step_table = {step_rows, sizeof(struct step_raw)};
 
 static int step_error(const struct yaml_node *n, const char *path, struct diag *diag,
 		      const char *why)
@@ -192,7 +202,7 @@ static int step_error(const struct yaml_node *n, const char *path, struct diag *
 static int step_method(const struct yaml_node *n, const char *path, struct step_raw *r,
 		       struct diag *diag)
 {
-	char **urls[] = { &r->get, &r->post, &r->put, &r->patch, &r->delete_ };
+	char **urls[] = {&r->get, &r->post, &r->put, &r->patch, &r->delete_};
 	size_t given = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
@@ -205,9 +215,10 @@ static int step_method(const struct yaml_node *n, const char *path, struct step_
 	}
 	if (given == 1)
 		return 0;
-	return step_error(n, path, diag, given ? "one step is one request: keep one of get, post, put, "
-						 "patch, delete" :
-						 "no request: needs one of get, post, put, patch, delete");
+	return step_error(n, path, diag,
+			  given ? "one step is one request: keep one of get, post, put, "
+				  "patch, delete"
+				: "no request: needs one of get, post, put, patch, delete");
 }
 
 static int step_takes(const struct yaml_node *n, const char *path, struct http_step *s,
@@ -223,13 +234,14 @@ static int step_takes(const struct yaml_node *n, const char *path, struct http_s
 
 		if (given != 1) {
 			diag_error(diag, s->take_list.marks[i],
-				   "%s.take.%s: needs exactly one of pointer, header, regex, cookie, value",
+				   "%s.take.%s: needs exactly one of pointer, header, regex, "
+				   "cookie, value",
 				   path, t->name);
 			err = -EINVAL;
 		} else if (t->pointer && t->pointer[0] && t->pointer[0] != '/') {
 			diag_error(diag, s->take_list.marks[i],
-				   "%s.take.%s: \"%s\" is not a JSON pointer; it starts with /", path,
-				   t->name, t->pointer);
+				   "%s.take.%s: \"%s\" is not a JSON pointer; it starts with /",
+				   path, t->name, t->pointer);
 			err = -EINVAL;
 		}
 	}
@@ -245,7 +257,8 @@ static int step_finish(const struct yaml_node *n, const char *path, struct step_
 	if (step_takes(n, path, &r->s, diag) < 0)
 		err = -EINVAL;
 	if (!!yaml_get(n, "json") + !!yaml_get(n, "form") + !!yaml_get(n, "body") > 1)
-		err = step_error(n, path, diag, "one request has one body: keep one of json, form, body");
+		err = step_error(n, path, diag,
+				 "one request has one body: keep one of json, form, body");
 	if (r->s.only_if && !strchr(r->s.only_if, '='))
 		err = step_error(yaml_get(n, "only_if"), path, diag,
 				 "only_if is variable=value or variable!=value, like tender=card");
@@ -254,7 +267,7 @@ static int step_finish(const struct yaml_node *n, const char *path, struct step_
 
 static void step_free(struct http_step *s)
 {
-	struct step_raw r = { .s = *s };
+	struct step_raw r = {.s = *s};
 
 	opt_free(step_table, &r);
 	free(s->url);
@@ -263,7 +276,7 @@ static void step_free(struct http_step *s)
 static int read_step(const struct yaml_node *n, const char *path, struct http_action *a,
 		     struct diag *diag)
 {
-	struct step_raw r = { 0 };
+	struct step_raw r = {0};
 	int err = opt_apply(step_table, n, n->mark, path, &r, diag);
 
 	if (err == 0)
@@ -313,8 +326,9 @@ static int unknown_action(const char *name, struct mark at, const char *path, st
 	opt_suggest(name, action_names, ACTIONS_COUNT, hint, sizeof(hint));
 	diag_error(diag, at, "%s: unknown action \"%s\"%s", path, name, hint);
 	if (!hint[0])
-		diag_note(diag, (struct mark){ 0 },
-			  "actions: open-session, scan, total, pay, void, refund, suspend, resume, close, "
+		diag_note(diag, (struct mark){0},
+			  "actions: open-session, scan, total, pay, void, refund, suspend, resume, "
+			  "close, "
 			  "reprint, override, sell");
 	return -EINVAL;
 }
@@ -349,83 +363,82 @@ static void free_actions(void *field)
 		for (size_t i = 0; i < actions[a].count; i++)
 			step_free(&actions[a].steps[i]);
 		free(actions[a].steps);
-		actions[a] = (struct http_action){ 0 };
+		actions[a] = (struct http_action){0};
 	}
 }
 
 /* ---- drivers ---- */
 
 static const struct opt refused_rows[] = {
-	{ ROW_AS(driver, "status", refused_status), .type = OPT_RANGE, .optional = true,
-	  .min = "100", .max = "599", .scalar = true, .help = "these status codes", .example = "422" },
-	{ ROW_AS(driver, "body", refused_pattern), .type = OPT_REGEX, .optional = true,
-	  .help = "the body matches (when both are given: both)" },
-	OPT_END
-};
+	{ROW_AS(driver, "status", refused_status), .type = OPT_RANGE, .optional = true,
+	 .min = "100", .max = "599", .scalar = true, .help = "these status codes",
+	 .example = "422"},
+	{ROW_AS(driver, "body", refused_pattern), .type = OPT_REGEX, .optional = true,
+	 .help = "the body matches (when both are given: both)"},
+	OPT_END};
 
 static const struct opt_value sessions[] = {
-	{ "lane", "cookies and variables last as long as the lane" },
-	{ "shopper", "each shopper starts without any" },
-	{ NULL, NULL }
-};
+	{"lane", "cookies and variables last as long as the lane"},
+	{"shopper", "each shopper starts without any"},
+	{NULL, NULL}};
 
 static const struct opt http_rows[] = {
-	{ ROW(driver, at), .type = OPT_STRING, .def = "${lane}",
-	  .help = "the node that requests leave from" },
-	{ ROW(driver, base), .type = OPT_STRING, .optional = true,
-	  .help = "put before URLs that start with /", .example = "http://127.0.0.1:8000" },
-	{ ROW(driver, headers), .type = OPT_STRMAP, .optional = true,
-	  .help = "headers of every request" },
-	{ .name = "refused", .type = OPT_STRUCT, .optional = true,
-	  .sub = { refused_rows, sizeof(struct driver) },
-	  .help = "what a refused sale looks like; everything else that is not ok is unknown" },
-	{ ROW_AS(driver, "session", session_per_shopper), .type = OPT_BOOL, .def = "lane",
-	  .values = sessions, .help = "how long cookies last" },
-	{ ROW(driver, actions), .type = OPT_CUSTOM, .parse_at = parse_actions, .free = free_actions,
-	  .help = "the requests of each action: open-session, scan, total, pay, void, refund, "
-		  "suspend, resume, close, reprint, override, sell",
-	  .sub = { step_rows, sizeof(struct step_raw) } },
-	OPT_END
-};
+	{ROW(driver, at), .type = OPT_STRING, .def = "${lane}",
+	 .help = "the node that requests leave from"},
+	{ROW(driver, base), .type = OPT_STRING, .optional = true,
+	 .help = "put before URLs that start with /", .example = "http://127.0.0.1:8000"},
+	{ROW(driver, headers), .type = OPT_STRMAP, .optional = true,
+	 .help = "headers of every request"},
+	{.name = "refused",
+	 .type = OPT_STRUCT,
+	 .optional = true,
+	 .sub = {refused_rows, sizeof(struct driver)},
+	 .help = "what a refused sale looks like; everything else that is not ok is unknown"},
+	{ROW_AS(driver, "session", session_per_shopper), .type = OPT_BOOL, .def = "lane",
+	 .values = sessions, .help = "how long cookies last"},
+	{ROW(driver, actions), .type = OPT_CUSTOM, .parse_at = parse_actions, .free = free_actions,
+	 .help = "the requests of each action: open-session, scan, total, pay, void, refund, "
+		 "suspend, resume, close, reprint, override, sell",
+	 .sub = {step_rows, sizeof(struct step_raw)}},
+	OPT_END};
 
 static const struct opt script_rows[] = {
-	{ ROW_AS(driver, "run", script), .type = OPT_STRLIST,
-	  .help = "the command, started once per lane" },
-	{ ROW(driver, at), .type = OPT_STRING, .def = "${lane}", .help = "the node it runs in" },
-	{ ROW_AS(driver, "ops", script_ops), .type = OPT_STRLIST, .optional = true,
-	  .help = "the actions it takes", .example = "[scan, total, pay]" },
-	{ ROW_AS(driver, "env", script_env), .type = OPT_STRMAP, .optional = true,
-	  .help = "its environment" },
-	OPT_END
-};
+	{ROW_AS(driver, "run", script), .type = OPT_STRLIST,
+	 .help = "the command, started once per lane"},
+	{ROW(driver, at), .type = OPT_STRING, .def = "${lane}", .help = "the node it runs in"},
+	{ROW_AS(driver, "ops", script_ops), .type = OPT_STRLIST, .optional = true,
+	 .help = "the actions it takes", .example = "[scan, total, pay]"},
+	{ROW_AS(driver, "env", script_env), .type = OPT_STRMAP, .optional = true,
+	 .help = "its environment"},
+	OPT_END};
 
-static const struct opt null_rows[] = { OPT_END };
+static const struct opt null_rows[] = {OPT_END};
 
 static const struct opt_table driver_tables[] = {
-	[DRIVER_HTTP] = { http_rows, sizeof(struct driver) },
-	[DRIVER_SCRIPT] = { script_rows, sizeof(struct driver) },
-	[DRIVER_NULL] = { null_rows, sizeof(struct driver) },
+	[DRIVER_HTTP] = {http_rows, sizeof(struct driver)},
+	[DRIVER_SCRIPT] = {script_rows, sizeof(struct driver)},
+	[DRIVER_NULL] = {null_rows, sizeof(struct driver)},
 };
 const struct opt_value driver_help[] = {
-	[DRIVER_HTTP] = { "http", "declared requests" },
-	[DRIVER_SCRIPT] = { "script", "a long-lived process, one JSON object per line" },
-	[DRIVER_NULL] = { "null", "answers ok after nothing; for benchmarks" },
-	{ NULL, NULL }
-};
+	[DRIVER_HTTP] = {"http", "declared requests"},
+	[DRIVER_SCRIPT] = {"script", "a long-lived process, one JSON object per line"},
+	[DRIVER_NULL] = {"null", "answers ok after nothing; for benchmarks"},
+	{NULL, NULL}};
 
 /* kind_of - which of the choices the single key of the map names; -EINVAL + diag. */
 static int kind_of(const struct yaml_node *n, const char *path, const struct opt_value *choices,
 		   struct diag *diag)
 {
 	const char *names[8];
-	struct buf list = { 0 };
+	struct buf list = {0};
 	char hint[128] = "";
 	size_t k = 0;
 
 	for (; choices[k].name; k++) {
 		buf_printf(&list, "%s%s", k ? ", " : "", choices[k].name);
 		names[k] = choices[k].name;
-		if (n->type == NODE_MAP && n->count == 1 && strcmp(n->keys[0].name, names[k]) == 0) {
+		if (n->type == NODE_MAP && n->count == 1 &&
+		    strcmp(n->keys[0].name, names[k]) == 0) {
 			buf_done(&list);
 			return (int)k;
 		}
@@ -444,7 +457,8 @@ static int check_ops(const struct driver *d, const char *path, struct diag *diag
 
 	for (size_t i = 0; i < d->script_ops.count; i++)
 		if (action_index(d->script_ops.at[i]) < 0)
-			err = unknown_action(d->script_ops.at[i], d->script_ops.marks[i], path, diag);
+			err = unknown_action(d->script_ops.at[i], d->script_ops.marks[i], path,
+					     diag);
 	return err;
 }
 
@@ -457,8 +471,10 @@ static int check_urls(const struct driver *d, const char *path, struct diag *dia
 
 			if (d->base || strstr(s->url, "://") || strncmp(s->url, "${", 2) == 0)
 				continue;
-			diag_error(diag, s->mark, "%s.actions.%s: \"%s\" needs a base: like "
-				   "http://127.0.0.1:8000", path, action_names[a], s->url);
+			diag_error(diag, s->mark,
+				   "%s.actions.%s: \"%s\" needs a base: like "
+				   "http://127.0.0.1:8000",
+				   path, action_names[a], s->url);
 			return -EINVAL;
 		}
 	return 0;
@@ -470,7 +486,7 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 	const struct yaml_node *options = n;
 	struct yaml_node run_only;
 	cleanup_free char *below = NULL;
-	struct yaml_key key = { .name = (char[]){ "run" }, .mark = n->mark };
+	struct yaml_key key = {.name = (char[]){"run"}, .mark = n->mark};
 	struct yaml_node *item;
 	int err;
 
@@ -486,8 +502,11 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 	d->kind = err;
 	options = item = n->items[0];
 	if (d->kind == DRIVER_SCRIPT && item->type != NODE_MAP && !yaml_empty(item)) {
-		run_only = (struct yaml_node){ .type = NODE_MAP, .mark = item->mark, .count = 1,
-					       .items = &item, .keys = &key };
+		run_only = (struct yaml_node){.type = NODE_MAP,
+					      .mark = item->mark,
+					      .count = 1,
+					      .items = &item,
+					      .keys = &key};
 		options = &run_only; /* script: [argv] */
 	}
 	below = xasprintf("%s.%s", path, driver_help[d->kind].name);
@@ -507,61 +526,70 @@ void driver_free(void *field)
 /* ---- books ---- */
 
 #define BOOKS_NODE                                                                                 \
-	{ ROW(books, node), .type = OPT_STRING, .help = "the node that holds them" }
+	{                                                                                          \
+		ROW(books, node), .type = OPT_STRING, .help = "the node that holds them"           \
+	}
 #define BOOKS_RESTART                                                                              \
-	{ ROW(books, restart), .type = OPT_BOOL, .def = "false",                                   \
-	  .help = "stop and start the services once before the last reading" }
+	{                                                                                          \
+		ROW(books, restart),                                                               \
+			.type = OPT_BOOL, .def = "false",                                          \
+			.help = "stop and start the services once before the last reading"         \
+	}
 #define BOOKS_SQL                                                                                  \
-	{ ROW(books, sales), .type = OPT_STRING,                                                   \
-	  .help = "SQL: key, total[, currency, receipt, series, lane, state, time, tender]" },     \
-	{ ROW(books, payments), .type = OPT_STRING, .optional = true,                              \
-	  .help = "SQL: key, amount, tender" },                                                    \
-	{ ROW(books, stock), .type = OPT_STRING, .optional = true, .help = "SQL: sku, qty" },      \
-	{ ROW(books, receipts), .type = OPT_STRING, .optional = true,                              \
-	  .help = "SQL: series, number" },                                                         \
-	{ ROW(books, queue), .type = OPT_STRING, .optional = true,                                 \
-	  .help = "SQL: n, the sales not yet synced" },                                            \
-	{ ROW(books, lines), .type = OPT_STRING, .optional = true, .help = "SQL: key, sku, qty" }
+	{ROW(books, sales), .type = OPT_STRING,                                                    \
+	 .help = "SQL: key, total[, currency, receipt, series, lane, state, time, tender]"},       \
+		{ROW(books, payments), .type = OPT_STRING, .optional = true,                       \
+		 .help = "SQL: key, amount, tender"},                                              \
+		{ROW(books, stock), .type = OPT_STRING, .optional = true,                          \
+		 .help = "SQL: sku, qty"},                                                         \
+		{ROW(books, receipts), .type = OPT_STRING, .optional = true,                       \
+		 .help = "SQL: series, number"},                                                   \
+		{ROW(books, queue), .type = OPT_STRING, .optional = true,                          \
+		 .help = "SQL: n, the sales not yet synced"},                                      \
+	{                                                                                          \
+		ROW(books, lines), .type = OPT_STRING, .optional = true,                           \
+				   .help = "SQL: key, sku, qty"                                    \
+	}
 
 static const struct opt sqlite_rows[] = {
 	BOOKS_NODE,
-	{ ROW(books, file), .type = OPT_STRING, .help = "the database's path in the node" },
-	BOOKS_SQL, BOOKS_RESTART, OPT_END
-};
+	{ROW(books, file), .type = OPT_STRING, .help = "the database's path in the node"},
+	BOOKS_SQL,
+	BOOKS_RESTART,
+	OPT_END};
 static const struct opt postgres_rows[] = {
 	BOOKS_NODE,
-	{ ROW(books, connect), .type = OPT_STRING, .help = "libpq connection text, inside the node",
-	  .example = "host=/run/postgresql dbname=shop user=shop" },
-	BOOKS_SQL, BOOKS_RESTART, OPT_END
-};
+	{ROW(books, connect), .type = OPT_STRING, .help = "libpq connection text, inside the node",
+	 .example = "host=/run/postgresql dbname=shop user=shop"},
+	BOOKS_SQL,
+	BOOKS_RESTART,
+	OPT_END};
 static const struct opt books_http_rows[] = {
 	BOOKS_NODE,
-	{ ROW(books, url), .type = OPT_STRING,
-	  .help = "yields a JSON array of sales, or an object {sales: [...], stock: [...]}" },
-	BOOKS_RESTART, OPT_END
-};
-static const struct opt command_rows[] = {
-	BOOKS_NODE,
-	{ ROW(books, run), .type = OPT_STRLIST,
-	  .help = "prints the same JSON, or one object per line" },
-	BOOKS_RESTART, OPT_END
-};
-static const struct opt none_rows[] = { OPT_END };
+	{ROW(books, url), .type = OPT_STRING,
+	 .help = "yields a JSON array of sales, or an object {sales: [...], stock: [...]}"},
+	BOOKS_RESTART,
+	OPT_END};
+static const struct opt command_rows[] = {BOOKS_NODE,
+					  {ROW(books, run), .type = OPT_STRLIST,
+					   .help = "prints the same JSON, or one object per line"},
+					  BOOKS_RESTART,
+					  OPT_END};
+static const struct opt none_rows[] = {OPT_END};
 
 static const struct opt_table books_tables[] = {
-	[BOOKS_NONE] = { none_rows, sizeof(struct books) },
-	[BOOKS_SQLITE] = { sqlite_rows, sizeof(struct books) },
-	[BOOKS_POSTGRES] = { postgres_rows, sizeof(struct books) },
-	[BOOKS_HTTP] = { books_http_rows, sizeof(struct books) },
-	[BOOKS_COMMAND] = { command_rows, sizeof(struct books) },
+	[BOOKS_NONE] = {none_rows, sizeof(struct books)},
+	[BOOKS_SQLITE] = {sqlite_rows, sizeof(struct books)},
+	[BOOKS_POSTGRES] = {postgres_rows, sizeof(struct books)},
+	[BOOKS_HTTP] = {books_http_rows, sizeof(struct books)},
+	[BOOKS_COMMAND] = {command_rows, sizeof(struct books)},
 };
-const struct opt_value books_help[] = { /* index + 1 is enum books_kind */
-	{ "sqlite", "SQL on a SQLite file" },
-	{ "postgres", "SQL on PostgreSQL" },
-	{ "http", "JSON from a URL" },
-	{ "command", "JSON from a command" },
-	{ NULL, NULL }
-};
+const struct opt_value books_help[] = {/* index + 1 is enum books_kind */
+				       {"sqlite", "SQL on a SQLite file"},
+				       {"postgres", "SQL on PostgreSQL"},
+				       {"http", "JSON from a URL"},
+				       {"command", "JSON from a command"},
+				       {NULL, NULL}};
 
 int books_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
 {

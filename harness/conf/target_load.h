@@ -8,18 +8,20 @@
 /** struct scope - which ${...} are known at a place of the target file. */
 struct scope {
 	const struct strmap *vars;
-	const char *node;     /* NULL outside of nodes: */
+	const char *node; /* NULL outside of nodes: */
 	int index;
-	bool runtime;         /* in driver: those are left for it */
+	bool runtime;		     /* in driver: those are left for it */
 	const struct strlist *takes; /* names that `take:` defines */
 	struct diag *diag;
 };
-/** scope_expand - a copy of the tree with every known ${...} replaced; unknown ones are reported. */
+/** scope_expand - a copy of the tree with every known ${...} replaced; unknown ones are reported.
+ */
 struct yaml_node *scope_expand(const struct scope *s, const struct yaml_node *n, const char *path);
 /** scope_takes - collect the names that take: defines anywhere in the tree. */
 void scope_takes(const struct yaml_node *n, struct strlist *ret);
 
-/** group_expand - "lane-{1..3}" into three names with indexes; a plain name into one. -EINVAL + diag. */
+/** group_expand - "lane-{1..3}" into three names with indexes; a plain name into one. -EINVAL +
+ * diag. */
 int group_expand(const char *name, struct mark at, struct strlist *ret, int *ret_first,
 		 struct diag *diag);
 

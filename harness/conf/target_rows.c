@@ -9,64 +9,61 @@
 #define ROW_AS(s, key, member) .name = key, .offset = offsetof(struct s, member)
 
 static const struct opt ready_rows[] = {
-	{ ROW(ready, http), .type = OPT_STRING, .optional = true,
-	  .help = "a URL on its own node answers 2xx", .example = "\":8080/health\"" },
-	{ ROW(ready, tcp), .type = OPT_STRING, .optional = true, .help = "a port accepts",
-	  .example = "\":5432\"" },
-	{ ROW(ready, log), .type = OPT_REGEX, .optional = true, .help = "a log line matches",
-	  .example = "/listening on/" },
-	{ ROW(ready, command), .type = OPT_STRING, .optional = true,
-	  .help = "a shell command in the node exits 0", .example = "pg_isready" },
-	{ ROW(ready, within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "30s",
-	  .min = "1ms", .help = "or it counts as not ready" },
-	OPT_END
-};
+	{ROW(ready, http), .type = OPT_STRING, .optional = true,
+	 .help = "a URL on its own node answers 2xx", .example = "\":8080/health\""},
+	{ROW(ready, tcp), .type = OPT_STRING, .optional = true, .help = "a port accepts",
+	 .example = "\":5432\""},
+	{ROW(ready, log), .type = OPT_REGEX, .optional = true, .help = "a log line matches",
+	 .example = "/listening on/"},
+	{ROW(ready, command), .type = OPT_STRING, .optional = true,
+	 .help = "a shell command in the node exits 0", .example = "pg_isready"},
+	{ROW(ready, within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "30s",
+	 .min = "1ms", .help = "or it counts as not ready"},
+	OPT_END};
 
-static const struct opt_value restarts[] = {
-	{ "never", "it stays gone" },
-	{ "on-failure", "unless it exited 0" },
-	{ "always", "whatever it exited with" },
-	{ NULL, NULL }
-};
-static const struct opt_value ends[] = {
-	{ "running", "it must run when the trial ends" },
-	{ "exited", "it must have exited 0 by then" },
-	{ "any", "either" },
-	{ NULL, NULL }
-};
-static const struct opt_value stops[] = { /* target.c turns these into signal numbers */
-	{ "TERM", NULL }, { "INT", NULL }, { "QUIT", NULL }, { "HUP", NULL }, { NULL, NULL }
-};
+static const struct opt_value restarts[] = {{"never", "it stays gone"},
+					    {"on-failure", "unless it exited 0"},
+					    {"always", "whatever it exited with"},
+					    {NULL, NULL}};
+static const struct opt_value ends[] = {{"running", "it must run when the trial ends"},
+					{"exited", "it must have exited 0 by then"},
+					{"any", "either"},
+					{NULL, NULL}};
+static const struct opt_value stops[] = {/* target.c turns these into signal numbers */
+					 {"TERM", NULL},
+					 {"INT", NULL},
+					 {"QUIT", NULL},
+					 {"HUP", NULL},
+					 {NULL, NULL}};
 
 static const struct opt service_rows[] = {
-	{ ROW(service, name), .type = OPT_STRING, .help = "unique within its node" },
-	{ ROW(service, run), .type = OPT_STRLIST,
-	  .help = "the command and its arguments; no shell; relative to the target's folder",
-	  .example = "[./till, lane, --port, \"8080\"]" },
-	{ ROW(service, user), .type = OPT_STRING, .optional = true,
-	  .help = "the user it sees itself as; default: the node's" },
-	{ ROW(service, env), .type = OPT_STRMAP, .optional = true,
-	  .help = "environment, over the node's" },
-	{ ROW(service, cwd), .type = OPT_STRING, .def = "/target", .help = "working directory" },
-	{ ROW(service, ready), .type = OPT_STRUCT, .optional = true,
-	  .sub = { ready_rows, sizeof(struct ready) },
-	  .help = "how to tell that it serves; without it: as soon as it is started" },
-	{ ROW(service, restart), .type = OPT_ENUM, .def = "never", .values = restarts,
-	  .help = "what happens when it ends" },
-	{ ROW(service, restart_delay), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM,
-	  .def = "100ms", .help = "wait this long before restarting" },
-	{ ROW(service, end), .type = OPT_ENUM, .def = "running", .values = ends,
-	  .help = "its state when the trial ends" },
-	{ ROW_AS(service, "stop", stop_signal), .type = OPT_ENUM, .def = "TERM", .values = stops,
-	  .help = "the signal that asks it to stop" },
-	{ ROW(service, stop_within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "5s",
-	  .help = "then it is killed" },
-	{ ROW(service, forks), .type = OPT_BOOL, .def = "false",
-	  .help = "its main process leaves daemons behind and exits 0" },
-	{ ROW(service, after), .type = OPT_STRLIST, .optional = true,
-	  .help = "services (NAME or NODE/NAME) that must be ready first" },
-	OPT_END
-};
+	{ROW(service, name), .type = OPT_STRING, .help = "unique within its node"},
+	{ROW(service, run), .type = OPT_STRLIST,
+	 .help = "the command and its arguments; no shell; relative to the target's folder",
+	 .example = "[./till, lane, --port, \"8080\"]"},
+	{ROW(service, user), .type = OPT_STRING, .optional = true,
+	 .help = "the user it sees itself as; default: the node's"},
+	{ROW(service, env), .type = OPT_STRMAP, .optional = true,
+	 .help = "environment, over the node's"},
+	{ROW(service, cwd), .type = OPT_STRING, .def = "/target", .help = "working directory"},
+	{ROW(service, ready), .type = OPT_STRUCT, .optional = true,
+	 .sub = {ready_rows, sizeof(struct ready)},
+	 .help = "how to tell that it serves; without it: as soon as it is started"},
+	{ROW(service, restart), .type = OPT_ENUM, .def = "never", .values = restarts,
+	 .help = "what happens when it ends"},
+	{ROW(service, restart_delay), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "100ms",
+	 .help = "wait this long before restarting"},
+	{ROW(service, end), .type = OPT_ENUM, .def = "running", .values = ends,
+	 .help = "its state when the trial ends"},
+	{ROW_AS(service, "stop", stop_signal), .type = OPT_ENUM, .def = "TERM", .values = stops,
+	 .help = "the signal that asks it to stop"},
+	{ROW(service, stop_within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "5s",
+	 .help = "then it is killed"},
+	{ROW(service, forks), .type = OPT_BOOL, .def = "false",
+	 .help = "its main process leaves daemons behind and exits 0"},
+	{ROW(service, after), .type = OPT_STRLIST, .optional = true,
+	 .help = "services (NAME or NODE/NAME) that must be ready first"},
+	OPT_END};
 
 static int refuse_devices(const struct yaml_node *n, const char *path, void *field,
 			  struct diag *diag)
@@ -79,78 +76,76 @@ static int refuse_devices(const struct yaml_node *n, const char *path, void *fie
 }
 
 static const struct opt node_rows[] = {
-	{ ROW(node, rootfs), .type = OPT_STRING, .optional = true,
-	  .help = "a root directory of its own; default: the host's, read-only" },
-	{ ROW(node, user), .type = OPT_STRING, .def = "root", .help = "for its services" },
-	{ ROW(node, env), .type = OPT_STRMAP, .optional = true, .help = "for its services" },
-	{ ROW_AS(node, "data", data_map), .type = OPT_STRMAP, .optional = true,
-	  .help = "writable folders, fresh for every trial: path in the node to seed folder or nothing",
-	  .example = "{/var/lib/till: seed/store}" },
-	{ ROW(node, mounts), .type = OPT_STRMAP, .optional = true,
-	  .help = "read-only: path in the node to a file or folder next to the target file" },
-	{ ROW_AS(node, "services", services_list), .type = OPT_STRUCTLIST, .optional = true,
-	  .sub = { service_rows, sizeof(struct service) }, .help = "what runs there" },
-	{ .name = "devices", .type = OPT_CUSTOM, .optional = true, .parse_at = refuse_devices,
-	  .help = "not supported by this version" },
-	OPT_END
-};
-const struct opt_table node_table = { node_rows, sizeof(struct node) };
+	{ROW(node, rootfs), .type = OPT_STRING, .optional = true,
+	 .help = "a root directory of its own; default: the host's, read-only"},
+	{ROW(node, user), .type = OPT_STRING, .def = "root", .help = "for its services"},
+	{ROW(node, env), .type = OPT_STRMAP, .optional = true, .help = "for its services"},
+	{ROW_AS(node, "data", data_map), .type = OPT_STRMAP, .optional = true,
+	 .help = "writable folders, fresh for every trial: path in the node to seed folder or "
+		 "nothing",
+	 .example = "{/var/lib/till: seed/store}"},
+	{ROW(node, mounts), .type = OPT_STRMAP, .optional = true,
+	 .help = "read-only: path in the node to a file or folder next to the target file"},
+	{ROW_AS(node, "services", services_list), .type = OPT_STRUCTLIST, .optional = true,
+	 .sub = {service_rows, sizeof(struct service)}, .help = "what runs there"},
+	{.name = "devices",
+	 .type = OPT_CUSTOM,
+	 .optional = true,
+	 .parse_at = refuse_devices,
+	 .help = "not supported by this version"},
+	OPT_END};
+const struct opt_table node_table = {node_rows, sizeof(struct node)};
 
-static const struct opt_value plants[] = {
-	{ "field", "a field of the sale carries it" },
-	{ "amount", "the sale's amount is unique" },
-	{ "marker", "a marker product is unique" },
-	{ NULL, NULL }
-};
+static const struct opt_value plants[] = {{"field", "a field of the sale carries it"},
+					  {"amount", "the sale's amount is unique"},
+					  {"marker", "a marker product is unique"},
+					  {NULL, NULL}};
 static const struct opt key_rows[] = {
-	{ ROW(key_conf, plant), .type = OPT_ENUM, .def = "field", .values = plants,
-	  .help = "how a sale is made recognisable" },
-	{ ROW(key_conf, field), .type = OPT_STRING, .def = "key",
-	  .help = "the driver's variable that carries it" },
-	{ ROW(key_conf, books), .type = OPT_STRING, .optional = true, .help = "where the books show it",
-	  .example = "sales.key" },
-	{ ROW(key_conf, paper), .type = OPT_REGEX, .optional = true,
-	  .help = "how a receipt shows it: the first group", .example = "/Ref (\\S+)/" },
-	{ ROW(key_conf, bank), .type = OPT_STRING, .optional = true, .help = "the bank's field" },
-	OPT_END
-};
+	{ROW(key_conf, plant), .type = OPT_ENUM, .def = "field", .values = plants,
+	 .help = "how a sale is made recognisable"},
+	{ROW(key_conf, field), .type = OPT_STRING, .def = "key",
+	 .help = "the driver's variable that carries it"},
+	{ROW(key_conf, books), .type = OPT_STRING, .optional = true,
+	 .help = "where the books show it", .example = "sales.key"},
+	{ROW(key_conf, paper), .type = OPT_REGEX, .optional = true,
+	 .help = "how a receipt shows it: the first group", .example = "/Ref (\\S+)/"},
+	{ROW(key_conf, bank), .type = OPT_STRING, .optional = true, .help = "the bank's field"},
+	OPT_END};
 
 static const struct opt prepare_rows[] = {
-	{ ROW(prepare, node), .type = OPT_STRING, .help = "where it runs" },
-	{ ROW(prepare, run), .type = OPT_STRLIST, .help = "the command and its arguments" },
-	{ ROW(prepare, user), .type = OPT_STRING, .optional = true, .help = "default: the node's" },
-	{ ROW(prepare, env), .type = OPT_STRMAP, .optional = true, .help = "environment" },
-	{ ROW(prepare, inputs), .type = OPT_STRLIST, .optional = true,
-	  .help = "files and folders next to the target file that its result depends on" },
-	{ ROW(prepare, with), .type = OPT_STRLIST, .optional = true,
-	  .help = "services that must be running meanwhile" },
-	{ ROW(prepare, within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "10min",
-	  .help = "or it has failed" },
-	OPT_END
-};
+	{ROW(prepare, node), .type = OPT_STRING, .help = "where it runs"},
+	{ROW(prepare, run), .type = OPT_STRLIST, .help = "the command and its arguments"},
+	{ROW(prepare, user), .type = OPT_STRING, .optional = true, .help = "default: the node's"},
+	{ROW(prepare, env), .type = OPT_STRMAP, .optional = true, .help = "environment"},
+	{ROW(prepare, inputs), .type = OPT_STRLIST, .optional = true,
+	 .help = "files and folders next to the target file that its result depends on"},
+	{ROW(prepare, with), .type = OPT_STRLIST, .optional = true,
+	 .help = "services that must be running meanwhile"},
+	{ROW(prepare, within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "10min",
+	 .help = "or it has failed"},
+	OPT_END};
 
 static const struct opt target_rows[] = {
-	{ ROW(target, name), .type = OPT_STRING, .help = "a short name" },
-	{ ROW(target, title), .type = OPT_STRING, .optional = true, .help = "one line for people" },
-	{ ROW(target, currency), .type = OPT_STRING, .def = "EUR", .help = "three letters" },
-	{ ROW(target, key), .type = OPT_STRUCT, .sub = { key_rows, sizeof(struct key_conf) },
-	  .help = "how a sale is recognised in every ledger" },
-	{ ROW(target, vars), .type = OPT_STRMAP, .optional = true,
-	  .help = "${NAME} in all texts below" },
-	{ ROW_AS(target, "nodes", nodes_node), .type = OPT_NODE,
-	  .sub = { node_rows, sizeof(struct node) },
-	  .help = "the hosts, by name; lane-{1..3} makes three" },
-	{ ROW(target, lanes), .type = OPT_STRLIST, .optional = true,
-	  .help = "nodes (or globs) that shoppers queue at; default: lane-*" },
-	{ ROW_AS(target, "prepare", prepare_list), .type = OPT_STRUCTLIST, .optional = true,
-	  .sub = { prepare_rows, sizeof(struct prepare) },
-	  .help = "commands that fill the data once; the result is kept and copied" },
-	{ ROW_AS(target, "goods", goods_node), .type = OPT_NODE, .optional = true,
-	  .help = "what is on the shelf: a list of {sku, price, weight}, or a CSV file" },
-	{ ROW(target, driver), .type = OPT_CUSTOM, .parse_at = driver_parse, .free = driver_free,
-	  .help = "how to work the till: http, script or null" },
-	{ ROW(target, books), .type = OPT_CUSTOM, .optional = true, .parse_at = books_parse,
-	  .free = books_free, .help = "how to read the books: sqlite, postgres, http or command" },
-	OPT_END
-};
-const struct opt_table target_table = { target_rows, sizeof(struct target) };
+	{ROW(target, name), .type = OPT_STRING, .help = "a short name"},
+	{ROW(target, title), .type = OPT_STRING, .optional = true, .help = "one line for people"},
+	{ROW(target, currency), .type = OPT_STRING, .def = "EUR", .help = "three letters"},
+	{ROW(target, key), .type = OPT_STRUCT, .sub = {key_rows, sizeof(struct key_conf)},
+	 .help = "how a sale is recognised in every ledger"},
+	{ROW(target, vars), .type = OPT_STRMAP, .optional = true,
+	 .help = "${NAME} in all texts below"},
+	{ROW_AS(target, "nodes", nodes_node), .type = OPT_NODE,
+	 .sub = {node_rows, sizeof(struct node)},
+	 .help = "the hosts, by name; lane-{1..3} makes three"},
+	{ROW(target, lanes), .type = OPT_STRLIST, .optional = true,
+	 .help = "nodes (or globs) that shoppers queue at; default: lane-*"},
+	{ROW_AS(target, "prepare", prepare_list), .type = OPT_STRUCTLIST, .optional = true,
+	 .sub = {prepare_rows, sizeof(struct prepare)},
+	 .help = "commands that fill the data once; the result is kept and copied"},
+	{ROW_AS(target, "goods", goods_node), .type = OPT_NODE, .optional = true,
+	 .help = "what is on the shelf: a list of {sku, price, weight}, or a CSV file"},
+	{ROW(target, driver), .type = OPT_CUSTOM, .parse_at = driver_parse, .free = driver_free,
+	 .help = "how to work the till: http, script or null"},
+	{ROW(target, books), .type = OPT_CUSTOM, .optional = true, .parse_at = books_parse,
+	 .free = books_free, .help = "how to read the books: sqlite, postgres, http or command"},
+	OPT_END};
+const struct opt_table target_table = {target_rows, sizeof(struct target)};

@@ -20,11 +20,10 @@
 #define NAMES_MAX 256
 #define GROUP_MAX 200
 
-const char *const runtime_vars[] = {
-	"key",	  "sku",    "qty",     "price",	  "tender",  "amount",	"lane",	 "seed",
-	"total",  "lines",  "of",      "receipt", "shopper", "attempt", "currency",
-	"item",	  "items",  "op",      "index",	  NULL
-};
+const char *const runtime_vars[] = {"key",    "sku",	 "qty",	    "price",   "tender",
+				    "amount", "lane",	 "seed",    "total",   "lines",
+				    "of",     "receipt", "shopper", "attempt", "currency",
+				    "item",   "items",	 "op",	    "index",   NULL};
 
 /* ---- lookup ---- */
 
@@ -74,10 +73,10 @@ static void unknown(const struct scope *s, const char *name, const struct yaml_n
 	opt_suggest(name, names, k, hint, sizeof(hint));
 	diag_error(s->diag, n->mark, "%s: unknown variable \"${%s}\"%s", path, name, hint);
 	if (!s->runtime && is_runtime(s, name))
-		diag_note(s->diag, (struct mark){ 0 }, "${%s} is known only while shopping, in driver:",
-			  name);
+		diag_note(s->diag, (struct mark){0},
+			  "${%s} is known only while shopping, in driver:", name);
 	else if (!hint[0])
-		diag_note(s->diag, (struct mark){ 0 }, "write $${%s} for the literal text", name);
+		diag_note(s->diag, (struct mark){0}, "write $${%s} for the literal text", name);
 }
 
 /* ---- text ---- */
@@ -92,8 +91,8 @@ static const char *expand_one(const struct scope *s, const char *p, const struct
 	char number[16];
 
 	if (!end) {
-		diag_error(s->diag, n->mark, "%s: \"${\" without \"}\" (write $${ for the literal text)",
-			   path);
+		diag_error(s->diag, n->mark,
+			   "%s: \"${\" without \"}\" (write $${ for the literal text)", path);
 		return NULL;
 	}
 	name = xstrndup(p + 2, (size_t)(end - p - 2));
@@ -110,7 +109,7 @@ static const char *expand_one(const struct scope *s, const char *p, const struct
 static char *expand_text(const struct scope *s, const char *p, const struct yaml_node *n,
 			 const char *path)
 {
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	while (p && *p) {
 		const char *next = strchr(p, '$');
@@ -139,7 +138,7 @@ static void expand_map(const struct scope *s, const struct yaml_node *n, const c
 	for (size_t i = 0; i < n->count; i++) {
 		cleanup_free char *below =
 			xasprintf("%s%s%s", path, path[0] ? "." : "", n->keys[i].name);
-		struct yaml_node key = { .mark = n->keys[i].mark };
+		struct yaml_node key = {.mark = n->keys[i].mark};
 		cleanup_free char *name = expand_text(s, n->keys[i].name, &key, below);
 
 		yaml_put(copy, name, n->keys[i].mark, scope_expand(s, n->items[i], below));
@@ -208,8 +207,9 @@ int group_expand(const char *name, struct mark at, struct strlist *ret, int *ret
 		return 0;
 	}
 	if (!end || !bounds_of(brace, end, &first, &last)) {
-		diag_error(diag, at, "nodes: \"%s\" is not a group like lane-{1..3} (at most %d nodes)",
-			   name, GROUP_MAX);
+		diag_error(diag, at,
+			   "nodes: \"%s\" is not a group like lane-{1..3} (at most %d nodes)", name,
+			   GROUP_MAX);
 		return -EINVAL;
 	}
 	*ret_first = (int)first;

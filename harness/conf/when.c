@@ -33,27 +33,47 @@ struct raw {
 };
 
 static const struct opt rows[] = {
-	{ .name = "at", .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
-	  .offset = offsetof(struct raw, at), .example = "20s",
-	  .help = "opens this long after the first intended arrival" },
-	{ .name = "after", .type = OPT_STRING, .optional = true,
-	  .offset = offsetof(struct raw, after), .example = "40 sales",
-	  .help = "opens after so many sales were told ok, at any lane" },
-	{ .name = "for", .type = OPT_STRING, .optional = true, .offset = offsetof(struct raw, for_),
-	  .example = "10s", .help = "heals this long (shop time) or so many sales after arming" },
-	{ .name = "nth", .type = OPT_RANGE, .optional = true, .min = "1",
-	  .offset = offsetof(struct raw, nth), .example = "2..20+3",
-	  .help = "which hits of the matched operation or event, counted once open" },
-	{ .name = "probability", .type = OPT_RATIO, .optional = true,
-	  .offset = offsetof(struct raw, probability), .example = "2%",
-	  .help = "the chance of each hit, drawn from the seed" },
-	{ .name = "on", .type = OPT_STRING, .optional = true, .offset = offsetof(struct raw, on),
-	  .example = "told ok",
-	  .help = "the event that is a hit: told ok|refused|unknown, started SERVICE, "
-		  "fault NAME armed|fired|healed, log [SERVICE] /re/, printed /re/, message /re/" },
-	OPT_END
-};
-const struct opt_table when_table = { rows, sizeof(struct raw) };
+	{.name = "at",
+	 .type = OPT_DURATION,
+	 .domain = DOMAIN_SHOP,
+	 .optional = true,
+	 .offset = offsetof(struct raw, at),
+	 .example = "20s",
+	 .help = "opens this long after the first intended arrival"},
+	{.name = "after",
+	 .type = OPT_STRING,
+	 .optional = true,
+	 .offset = offsetof(struct raw, after),
+	 .example = "40 sales",
+	 .help = "opens after so many sales were told ok, at any lane"},
+	{.name = "for",
+	 .type = OPT_STRING,
+	 .optional = true,
+	 .offset = offsetof(struct raw, for_),
+	 .example = "10s",
+	 .help = "heals this long (shop time) or so many sales after arming"},
+	{.name = "nth",
+	 .type = OPT_RANGE,
+	 .optional = true,
+	 .min = "1",
+	 .offset = offsetof(struct raw, nth),
+	 .example = "2..20+3",
+	 .help = "which hits of the matched operation or event, counted once open"},
+	{.name = "probability",
+	 .type = OPT_RATIO,
+	 .optional = true,
+	 .offset = offsetof(struct raw, probability),
+	 .example = "2%",
+	 .help = "the chance of each hit, drawn from the seed"},
+	{.name = "on",
+	 .type = OPT_STRING,
+	 .optional = true,
+	 .offset = offsetof(struct raw, on),
+	 .example = "told ok",
+	 .help = "the event that is a hit: told ok|refused|unknown, started SERVICE, "
+		 "fault NAME armed|fired|healed, log [SERVICE] /re/, printed /re/, message /re/"},
+	OPT_END};
+const struct opt_table when_table = {rows, sizeof(struct raw)};
 
 /* struct reading - one `when:` being read. */
 struct reading {
@@ -68,7 +88,7 @@ static int complain(const struct reading *r, const char *key, const char *fmt, .
 static int complain(const struct reading *r, const char *key, const char *fmt, ...)
 {
 	const struct yaml_node *value = key ? yaml_get(r->node, key) : NULL;
-	struct buf text = { 0 };
+	struct buf text = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -126,8 +146,9 @@ static int read_after(struct reading *r, const char *text)
 	if (strspn(text, "0123456789") == strlen(text))
 		return complain(r, "after", "\"%s\" needs a unit (sales)", text);
 	if (opt_parse_duration(text, DOMAIN_SHOP, &d, why, sizeof(why)) == 0)
-		return complain(r, "after", "\"%s\" is a time; `after:` counts sales (write at: %s)",
-				text, text);
+		return complain(r, "after",
+				"\"%s\" is a time; `after:` counts sales (write at: %s)", text,
+				text);
 	return complain(r, "after", "\"%s\" is not a number of sales like \"40 sales\"", text);
 }
 
@@ -152,7 +173,7 @@ static char *next_word(const char **p)
 static int choose(struct reading *r, const char *word, const char *const *names, size_t count,
 		  const char *event)
 {
-	struct buf list = { 0 };
+	struct buf list = {0};
 	char hint[128] = "";
 
 	for (size_t i = 0; i < count; i++) {
@@ -172,7 +193,7 @@ static int choose(struct reading *r, const char *word, const char *const *names,
 
 static int on_told(struct reading *r, const char *p)
 {
-	static const char *const outcomes[] = { "ok", "refused", "unknown" };
+	static const char *const outcomes[] = {"ok", "refused", "unknown"};
 
 	r->w->word = next_word(&p);
 	if (choose(r, r->w->word, outcomes, ARRAY_SIZE(outcomes), "told") < 0)
@@ -185,33 +206,36 @@ static int on_started(struct reading *r, const char *p)
 	r->w->word = next_word(&p);
 	if (!r->w->word)
 		return complain(r, "on", "started must be followed by a service, like store/store");
-	return *p ? complain(r, "on", "\"%s\" after \"started %s\" means nothing", p, r->w->word) : 0;
+	return *p ? complain(r, "on", "\"%s\" after \"started %s\" means nothing", p, r->w->word)
+		  : 0;
 }
 
 static int on_fault(struct reading *r, const char *p)
 {
-	static const char *const what[] = { "armed", "fired", "healed" };
+	static const char *const what[] = {"armed", "fired", "healed"};
 
 	r->w->word = next_word(&p);
 	r->w->word2 = next_word(&p);
 	if (!r->w->word)
-		return complain(r, "on", "fault must be followed by a fault's name and armed, fired or healed");
+		return complain(
+			r, "on",
+			"fault must be followed by a fault's name and armed, fired or healed");
 	if (choose(r, r->w->word2, what, ARRAY_SIZE(what), "fault NAME") < 0)
 		return -EINVAL;
 	return *p ? complain(r, "on", "\"%s\" after \"fault %s %s\" means nothing", p, r->w->word,
-			     r->w->word2) :
-		    0;
+			     r->w->word2)
+		  : 0;
 }
 
 /* on_pattern - the /regex/ that ends log, printed and message. */
 static int on_pattern(struct reading *r, const char *p)
 {
-	static const struct opt row = { .name = "on", .type = OPT_REGEX };
+	static const struct opt row = {.name = "on", .type = OPT_REGEX};
 	char why[512];
 
 	if (*p != '/')
-		return complain(r, "on", "expected a /regular expression/%s%s%s", *p ? ", not \"" : "",
-				p, *p ? "\"" : " here");
+		return complain(r, "on", "expected a /regular expression/%s%s%s",
+				*p ? ", not \"" : "", p, *p ? "\"" : " here");
 	if (opt_value(&row, p, &r->w->pattern, why, sizeof(why)) < 0)
 		return complain(r, "on", "%s", why);
 	return 0;
@@ -229,9 +253,9 @@ static const struct event {
 	enum when_on on;
 	int (*read)(struct reading *r, const char *rest);
 } events[] = {
-	{ "told", ON_TOLD, on_told },	     { "started", ON_STARTED, on_started },
-	{ "fault", ON_FAULT, on_fault },     { "log", ON_LOG, on_log },
-	{ "printed", ON_PRINTED, on_pattern }, { "message", ON_MESSAGE, on_pattern },
+	{"told", ON_TOLD, on_told},	     {"started", ON_STARTED, on_started},
+	{"fault", ON_FAULT, on_fault},	     {"log", ON_LOG, on_log},
+	{"printed", ON_PRINTED, on_pattern}, {"message", ON_MESSAGE, on_pattern},
 };
 
 static int read_on(struct reading *r, const char *text)
@@ -250,21 +274,22 @@ static int read_on(struct reading *r, const char *text)
 		return 0;
 	}
 	opt_suggest(word ? word : "", names, ARRAY_SIZE(events), hint, sizeof(hint));
-	return complain(r, "on",
-			"\"%s\" is not an event; known: told, started, fault, log, printed, message%s",
-			text, hint);
+	return complain(
+		r, "on",
+		"\"%s\" is not an event; known: told, started, fault, log, printed, message%s",
+		text, hint);
 }
 
 /* ---- the whole ---- */
 
 void when_init(struct when *w)
 {
-	*w = (struct when){ .at = { .ns = -1, .domain = DOMAIN_SHOP },
-			    .for_ = { .ns = -1, .domain = DOMAIN_SHOP },
-			    .after_sales = -1,
-			    .for_sales = -1,
-			    .nth = { .first = INT64_MIN },
-			    .probability = -1 };
+	*w = (struct when){.at = {.ns = -1, .domain = DOMAIN_SHOP},
+			   .for_ = {.ns = -1, .domain = DOMAIN_SHOP},
+			   .after_sales = -1,
+			   .for_sales = -1,
+			   .nth = {.first = INT64_MIN},
+			   .probability = -1};
 }
 
 static int contradictions(struct reading *r)
@@ -273,11 +298,13 @@ static int contradictions(struct reading *r)
 	int err = 0;
 
 	if (r->node->type == NODE_MAP && r->node->count == 0)
-		return complain(r, NULL, "says nothing; leave it out for a fault that is always there");
+		return complain(r, NULL,
+				"says nothing; leave it out for a fault that is always there");
 	if (w->at.ns >= 0 && w->after_sales >= 0)
 		err = complain(r, "after", "at: and after: both say when it opens; keep one");
 	if (w->nth.first != INT64_MIN && w->probability >= 0)
-		err = complain(r, "probability", "nth: and probability: both choose the hits; keep one");
+		err = complain(r, "probability",
+			       "nth: and probability: both choose the hits; keep one");
 	if (w->probability == 0)
 		err = complain(r, "probability", "a chance of 0%% never fires");
 	return err;
@@ -302,8 +329,8 @@ static int read_all(struct reading *r, const struct raw *raw)
 
 int when_parse_at(const struct yaml_node *n, const char *path, struct when *ret, struct diag *diag)
 {
-	struct reading r = { .node = n, .path = path, .w = ret, .diag = diag };
-	struct raw raw = { 0 };
+	struct reading r = {.node = n, .path = path, .w = ret, .diag = diag};
+	struct raw raw = {0};
 	int err;
 
 	when_init(ret);

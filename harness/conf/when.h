@@ -9,22 +9,23 @@ enum when_on {
 	ON_TOLD,    /* told ok | refused | unknown      word = outcome */
 	ON_STARTED, /* started SERVICE                  word = service name or glob */
 	ON_FAULT,   /* fault NAME armed|fired|healed    word = fault name, word2 = what */
-	ON_LOG,     /* log [SERVICE] /regex/            word = service glob or NULL, pattern */
+	ON_LOG,	    /* log [SERVICE] /regex/            word = service glob or NULL, pattern */
 	ON_PRINTED, /* printed /regex/ on a device (later rooms emit these) */
 	ON_MESSAGE, /* message /regex/ on the wire */
 };
 
 /** struct when - the trigger of a fault; evaluated in trial/trigger.c only. */
 struct when {
-	struct dur at;            /* from the first intended arrival; .ns < 0: not given */
-	struct dur for_;          /* arm → heal */
-	int64_t after_sales;      /* `after: 40 sales`; -1: not given */
-	int64_t for_sales;        /* `for: 5 sales`; -1: not given */
-	struct range nth;         /* hits of the matched operation, or of `on:` events; first INT64_MIN: none */
-	double probability;       /* < 0: not given */
+	struct dur at;	     /* from the first intended arrival; .ns < 0: not given */
+	struct dur for_;     /* arm → heal */
+	int64_t after_sales; /* `after: 40 sales`; -1: not given */
+	int64_t for_sales;   /* `for: 5 sales`; -1: not given */
+	struct range
+		nth; /* hits of the matched operation, or of `on:` events; first INT64_MIN: none */
+	double probability; /* < 0: not given */
 	enum when_on on;
 	char *word, *word2, *pattern; /* owned */
-	bool given;               /* there was a `when:` */
+	bool given;		      /* there was a `when:` */
 	struct mark mark;
 };
 
@@ -32,9 +33,9 @@ struct when {
 extern const struct opt_table when_table;
 /** when_init - as if there were no `when:`: in effect from the first arrival to the end. */
 void when_init(struct when *w);
-/** when_parse_at - read `when:`; @path ("faults[2].when") for messages. @ret is valid after errors too. */
-int when_parse_at(const struct yaml_node *n, const char *path, struct when *ret,
-		  struct diag *diag);
+/** when_parse_at - read `when:`; @path ("faults[2].when") for messages. @ret is valid after errors
+ * too. */
+int when_parse_at(const struct yaml_node *n, const char *path, struct when *ret, struct diag *diag);
 int when_parse(const struct yaml_node *n, struct when *ret, struct diag *diag);
 void when_done(struct when *w);
 /** when_describe - "after 40 sales, for 15 sales" in plain words. */

@@ -75,18 +75,17 @@ static bool full(size_t count)
 void yaml_push(struct yaml_node *list, struct yaml_node *item)
 {
 	if (full(list->count))
-		list->items = xrealloc(list->items, (list->count ? 2 * list->count : 1) *
-							    sizeof(*list->items));
+		list->items = xrealloc(list->items,
+				       (list->count ? 2 * list->count : 1) * sizeof(*list->items));
 	list->items[list->count++] = item;
 }
 
-void yaml_put(struct yaml_node *map, const char *key, struct mark key_mark,
-	      struct yaml_node *value)
+void yaml_put(struct yaml_node *map, const char *key, struct mark key_mark, struct yaml_node *value)
 {
 	if (full(map->count))
-		map->keys = xrealloc(map->keys,
-				     (map->count ? 2 * map->count : 1) * sizeof(*map->keys));
-	map->keys[map->count] = (struct yaml_key){ .name = xstrdup(key), .mark = key_mark };
+		map->keys =
+			xrealloc(map->keys, (map->count ? 2 * map->count : 1) * sizeof(*map->keys));
+	map->keys[map->count] = (struct yaml_key){.name = xstrdup(key), .mark = key_mark};
 	yaml_push(map, value);
 }
 
@@ -126,8 +125,9 @@ bool yaml_empty(const struct yaml_node *n)
 
 static struct mark mark_from(const struct reader *r, yaml_mark_t start)
 {
-	return (struct mark){ .file = r->file, .line = (uint32_t)start.line + 1,
-			      .col = (uint32_t)start.column + 1 };
+	return (struct mark){.file = r->file,
+			     .line = (uint32_t)start.line + 1,
+			     .col = (uint32_t)start.column + 1};
 }
 
 static struct mark mark_span(const struct reader *r, const yaml_event_t *ev)
@@ -142,7 +142,7 @@ static struct mark mark_span(const struct reader *r, const yaml_event_t *ev)
 /* mark_at - the place of a byte offset, counted in characters. */
 static struct mark mark_at(const struct reader *r, size_t offset)
 {
-	struct mark m = { .file = r->file, .line = 1, .col = 1 };
+	struct mark m = {.file = r->file, .line = 1, .col = 1};
 
 	for (size_t i = 0; i < offset && i < r->len; i++) {
 		if (r->text[i] == '\n') {
@@ -193,37 +193,37 @@ struct rewording {
 };
 /* What libyaml says, and what it means to a person. */
 static const struct rewording rewordings[] = {
-	{ "mapping values are not allowed in this context",
-	  "a second \": \" here (quote the text if it is meant, or check the indentation)" },
-	{ "could not find expected ':'", "expected \"key: value\", found no \":\"" },
-	{ "did not find expected key",
-	  "expected another key here (check the indentation and the quotes)" },
-	{ "did not find expected '-' indicator",
-	  "expected another \"- \" item here (check the indentation)" },
-	{ "did not find expected ',' or '}'", "expected \",\" or \"}\"" },
-	{ "did not find expected ',' or ']'", "expected \",\" or \"]\"" },
-	{ "found unexpected end of stream", "the file ends inside quotes" },
-	{ "found character that cannot start any token",
-	  "text cannot start with this character; quote it" },
-	{ "did not find expected <document start>",
-	  "unexpected text after the end of the document (check the indentation)" },
-	{ "did not find expected alphabetic or numeric character",
-	  "a name must follow & or *; quote the text if it is meant" },
-	{ "block sequence entries are not allowed in this context",
-	  "a list item (\"- \") is not allowed here (start it on a new line)" },
-	{ "did not find expected node content", "expected a value here" },
+	{"mapping values are not allowed in this context",
+	 "a second \": \" here (quote the text if it is meant, or check the indentation)"},
+	{"could not find expected ':'", "expected \"key: value\", found no \":\""},
+	{"did not find expected key",
+	 "expected another key here (check the indentation and the quotes)"},
+	{"did not find expected '-' indicator",
+	 "expected another \"- \" item here (check the indentation)"},
+	{"did not find expected ',' or '}'", "expected \",\" or \"}\""},
+	{"did not find expected ',' or ']'", "expected \",\" or \"]\""},
+	{"found unexpected end of stream", "the file ends inside quotes"},
+	{"found character that cannot start any token",
+	 "text cannot start with this character; quote it"},
+	{"did not find expected <document start>",
+	 "unexpected text after the end of the document (check the indentation)"},
+	{"did not find expected alphabetic or numeric character",
+	 "a name must follow & or *; quote the text if it is meant"},
+	{"block sequence entries are not allowed in this context",
+	 "a list item (\"- \") is not allowed here (start it on a new line)"},
+	{"did not find expected node content", "expected a value here"},
 };
 
 /* What libyaml was doing, as the thing that it was in. */
 static const struct rewording contexts[] = {
-	{ "while parsing a flow mapping", "in the map in { }" },
-	{ "while parsing a flow sequence", "in the list in [ ]" },
-	{ "while parsing a block mapping", "in the map" },
-	{ "while parsing a block collection", "in the list" },
-	{ "while scanning a quoted scalar", "in the quoted text" },
-	{ "while scanning a simple key", "in the key" },
-	{ "while scanning a block scalar", "in the text" },
-	{ "while scanning a plain scalar", "in the text" },
+	{"while parsing a flow mapping", "in the map in { }"},
+	{"while parsing a flow sequence", "in the list in [ ]"},
+	{"while parsing a block mapping", "in the map"},
+	{"while parsing a block collection", "in the list"},
+	{"while scanning a quoted scalar", "in the quoted text"},
+	{"while scanning a simple key", "in the key"},
+	{"while scanning a block scalar", "in the text"},
+	{"while scanning a plain scalar", "in the text"},
 };
 
 static const char *reword(const struct rewording *table, size_t count, const char *theirs)
@@ -245,11 +245,11 @@ static void scanner_error(struct reader *r)
 		diag_error(r->diag, at, "a tab is used for indentation; write spaces");
 		return;
 	}
-	diag_error(r->diag, at, "%s",
-		   reword(rewordings, ARRAY_SIZE(rewordings), p->problem));
+	diag_error(r->diag, at, "%s", reword(rewordings, ARRAY_SIZE(rewordings), p->problem));
 	if (variable_in_line(r, p->problem_mark.line))
-		diag_note(r->diag, (struct mark){ 0 },
-			  "between { } and [ ] a ${variable} must stand in quotes: \"${variable}\"");
+		diag_note(
+			r->diag, (struct mark){0},
+			"between { } and [ ] a ${variable} must stand in quotes: \"${variable}\"");
 	if (p->context && p->context_mark.line != p->problem_mark.line)
 		diag_note(r->diag, mark_from(r, p->context_mark), "%s that starts here",
 			  reword(contexts, ARRAY_SIZE(contexts), p->context));
@@ -332,7 +332,8 @@ static bool key_fits(struct reader *r, const struct yaml_node *map, const struct
 		return false;
 	}
 	if (key->plain && strcmp(key->text, "<<") == 0) {
-		diag_error(r->diag, key->mark, "merge keys (<<) are not supported; write the keys out");
+		diag_error(r->diag, key->mark,
+			   "merge keys (<<) are not supported; write the keys out");
 		return false;
 	}
 	if (map->count >= YAML_PAIRS_MAX) {
@@ -375,7 +376,8 @@ static struct yaml_node *read_alias(struct reader *r, const yaml_event_t *ev)
 {
 	struct yaml_node *n = yaml_new(NODE_SCALAR, mark_span(r, ev));
 
-	diag_error(r->diag, n->mark, "aliases (*%s) are not supported; quote the text if the * is meant",
+	diag_error(r->diag, n->mark,
+		   "aliases (*%s) are not supported; quote the text if the * is meant",
 		   (const char *)ev->data.alias.anchor);
 	n->text = xstrdup("");
 	return n;
@@ -420,14 +422,15 @@ static struct yaml_node *read_document(struct reader *r)
 	}
 	yaml_event_delete(&e);
 	if (!root && !r->failed)
-		diag_error(r->diag, (struct mark){ .file = r->file, .line = 1, .col = 1 },
+		diag_error(r->diag, (struct mark){.file = r->file, .line = 1, .col = 1},
 			   "the file is empty");
 	return root;
 }
 
 /* ---- the text before libyaml sees it ---- */
 
-/* utf8_len - bytes of the character at p, 0 when it is none (overlong forms, surrogates: libyaml). */
+/* utf8_len - bytes of the character at p, 0 when it is none (overlong forms, surrogates: libyaml).
+ */
 static size_t utf8_len(const char *p, size_t left)
 {
 	unsigned char c = (unsigned char)*p;
@@ -460,10 +463,10 @@ static size_t odd_at(const char *p, size_t left)
 
 bool yaml_clean(const char *file, const char *text, size_t len, struct diag *diag)
 {
-	const struct reader reader = { .file = file, .text = text, .len = len }, *r = &reader;
+	const struct reader reader = {.file = file, .text = text, .len = len}, *r = &reader;
 
 	if (len > YAML_SIZE_MAX) {
-		diag_error(diag, (struct mark){ .file = file }, "the file is larger than %d MiB",
+		diag_error(diag, (struct mark){.file = file}, "the file is larger than %d MiB",
 			   YAML_SIZE_MAX >> 20);
 		return false;
 	}
@@ -474,8 +477,8 @@ bool yaml_clean(const char *file, const char *text, size_t len, struct diag *dia
 		if (n && !odd)
 			continue;
 		diag_error(diag, mark_at(r, i),
-			   n ? "a control character (0x%02x); is this a text file?" :
-			       "this is not UTF-8 text (byte 0x%02x)",
+			   n ? "a control character (0x%02x); is this a text file?"
+			     : "this is not UTF-8 text (byte 0x%02x)",
 			   (unsigned char)r->text[i]);
 		return false;
 	}
@@ -484,7 +487,7 @@ bool yaml_clean(const char *file, const char *text, size_t len, struct diag *dia
 
 struct yaml_node *yaml_load(const char *file, const char *text, size_t len, struct diag *diag)
 {
-	struct reader r = { .file = file, .text = text, .len = len, .diag = diag };
+	struct reader r = {.file = file, .text = text, .len = len, .diag = diag};
 	size_t errors = diag_errors(diag);
 	struct yaml_node *root;
 
@@ -492,7 +495,7 @@ struct yaml_node *yaml_load(const char *file, const char *text, size_t len, stru
 	if (!yaml_clean(file, text, len, diag))
 		return NULL;
 	if (!yaml_parser_initialize(&r.parser)) {
-		diag_error(diag, (struct mark){ .file = file }, "out of memory");
+		diag_error(diag, (struct mark){.file = file}, "out of memory");
 		return NULL;
 	}
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
@@ -530,14 +533,14 @@ int yaml_read(const char *path, struct buf *out, struct diag *diag)
 		return 0;
 	/* gives the name a home in diag: the caller's may be gone when this is shown */
 	diag_source(diag, path, "", 0);
-	diag_error(diag, (struct mark){ .file = path }, "cannot be read: %s", strerror(-err));
+	diag_error(diag, (struct mark){.file = path}, "cannot be read: %s", strerror(-err));
 	return err;
 }
 
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag)
 {
 	struct yaml_node *root = NULL;
-	struct buf text = { 0 };
+	struct buf text = {0};
 
 	if (yaml_read(path, &text, diag) == 0)
 		root = yaml_load(path, text.data ? text.data : "", text.len, diag);

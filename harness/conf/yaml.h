@@ -18,23 +18,23 @@ enum node_type { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 struct yaml_node {
 	enum node_type type;
-	struct mark mark;  /* where the value starts */
-	char *text;        /* scalar: owned, NUL-terminated */
+	struct mark mark; /* where the value starts */
+	char *text;	  /* scalar: owned, NUL-terminated */
 	size_t len;
-	bool plain;        /* scalar written without quotes */
-	size_t count;      /* list: items; map: pairs */
+	bool plain;   /* scalar written without quotes */
+	size_t count; /* list: items; map: pairs */
 	struct yaml_node **items;
 	struct yaml_key { /* map only, parallel to items */
 		char *name;
 		struct mark mark;
-	} *keys;
+	} * keys;
 	char **files; /* root only, owned: names that marks of --set values point to */
 	size_t files_count;
 };
 
-#define YAML_DEPTH_MAX 64	   /* nesting beyond it is an error */
-#define YAML_SIZE_MAX (4 << 20)	   /* bytes in a file */
-#define YAML_PAIRS_MAX 10000	   /* keys in one map */
+#define YAML_DEPTH_MAX 64	/* nesting beyond it is an error */
+#define YAML_SIZE_MAX (4 << 20) /* bytes in a file */
+#define YAML_PAIRS_MAX 10000	/* keys in one map */
 
 /** yaml_clean - is this text that may be read: UTF-8, no control characters, not too large? The
  * first offence goes into diag. (libyaml's emitter never returns from bytes that are not UTF-8.) */
@@ -46,7 +46,8 @@ struct buf;
 int yaml_read(const char *path, struct buf *out, struct diag *diag);
 /** yaml_load_file - the same from disk; a missing file is an error at file:0. */
 struct yaml_node *yaml_load_file(const char *path, struct diag *diag);
-/** yaml_tree_free - NULL is fine. (libyaml exports a yaml_free of its own; ours must not shadow it.) */
+/** yaml_tree_free - NULL is fine. (libyaml exports a yaml_free of its own; ours must not shadow
+ * it.) */
 void yaml_tree_free(struct yaml_node *n);
 /** yaml_get - the value of a key; NULL: absent, or not a map. */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

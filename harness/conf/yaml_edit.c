@@ -114,8 +114,8 @@ static int place_in_list(struct setting *s, struct yaml_node *list)
 	if (*after != ']' || after > s->end)
 		return set_error(s, "--set: no ] after", s->rest, (size_t)(s->end - s->rest));
 	if (i > list->count) {
-		diag_error(s->diag, s->mark, "--set: [%lu] is beyond the list: it has %zu item%s", i,
-			   list->count, list->count == 1 ? "" : "s");
+		diag_error(s->diag, s->mark, "--set: [%lu] is beyond the list: it has %zu item%s",
+			   i, list->count, list->count == 1 ? "" : "s");
 		return -EINVAL;
 	}
 	if (i == list->count) {
@@ -172,7 +172,7 @@ static struct yaml_node *parse_value(const char *file, const char *text, struct 
 
 	if (*text)
 		return yaml_load(file, text, strlen(text), diag);
-	n = yaml_new(NODE_SCALAR, (struct mark){ .file = file, .line = 1, .col = 1 });
+	n = yaml_new(NODE_SCALAR, (struct mark){.file = file, .line = 1, .col = 1});
 	n->text = xstrdup("");
 	return n;
 }
@@ -186,11 +186,11 @@ static void keep_file(struct yaml_node *root, char *file)
 
 int yaml_set(struct yaml_node **root, const char *assignment, struct diag *diag)
 {
-	struct setting s = { .rest = assignment, .end = strchr(assignment, '='), .diag = diag };
+	struct setting s = {.rest = assignment, .end = strchr(assignment, '='), .diag = diag};
 	char *file = xasprintf("--set %s", assignment);
 	int err = -EINVAL;
 
-	s.mark = (struct mark){ .file = file, .line = 1, .col = 1 };
+	s.mark = (struct mark){.file = file, .line = 1, .col = 1};
 	if (!*root)
 		*root = yaml_new(NODE_MAP, s.mark);
 	diag_source(diag, file, assignment, strlen(assignment));
@@ -226,9 +226,9 @@ static void emit(yaml_emitter_t *em, yaml_event_t *ev)
 static void emit_text(yaml_emitter_t *em, const char *text, size_t len, bool plain)
 {
 	yaml_event_t ev;
-	yaml_scalar_style_t style = plain ? YAML_PLAIN_SCALAR_STYLE :
-				    memchr(text, '\n', len) ? YAML_LITERAL_SCALAR_STYLE :
-							      YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+	yaml_scalar_style_t style = plain		      ? YAML_PLAIN_SCALAR_STYLE
+				    : memchr(text, '\n', len) ? YAML_LITERAL_SCALAR_STYLE
+							      : YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 
 	yaml_scalar_event_initialize(&ev, NULL, NULL, (const yaml_char_t *)text, (int)len, 1, 1,
 				     style);

@@ -41,31 +41,30 @@ struct all {
 	struct weights weights;
 };
 #define ROW(member, t)                                                                             \
-	.name = #member, .offset = offsetof(struct all, member), .type = (t), .optional = true, .help = ""
-static const struct opt_value choices[] = { { "one", "" }, { "two", "" }, { NULL, NULL } };
-static const struct opt rows[] = {
-	{ ROW(flag, OPT_BOOL) },
-	{ ROW(n, OPT_INT), .min = "-5", .max = "5" },
-	{ ROW(size, OPT_SIZE), .max = "1GiB" },
-	{ ROW(pace, OPT_PACE) },
-	{ ROW(money, OPT_MONEY) },
-	{ ROW(d, OPT_DURATION), .domain = DOMAIN_EITHER, .max = "1h" },
-	{ ROW(share, OPT_RATIO) },
-	{ ROW(x, OPT_NUMBER) },
-	{ ROW(text, OPT_STRING), .scalar = true },
-	{ ROW(regex, OPT_REGEX) },
-	{ ROW(choice, OPT_ENUM), .values = choices },
-	{ ROW(range, OPT_RANGE) },
-	{ ROW(list, OPT_STRLIST) },
-	{ ROW(map, OPT_STRMAP) },
-	{ ROW(weights, OPT_WEIGHTS) },
-	OPT_END
-};
+	.name = #member, .offset = offsetof(struct all, member), .type = (t), .optional = true,    \
+	.help = ""
+static const struct opt_value choices[] = {{"one", ""}, {"two", ""}, {NULL, NULL}};
+static const struct opt rows[] = {{ROW(flag, OPT_BOOL)},
+				  {ROW(n, OPT_INT), .min = "-5", .max = "5"},
+				  {ROW(size, OPT_SIZE), .max = "1GiB"},
+				  {ROW(pace, OPT_PACE)},
+				  {ROW(money, OPT_MONEY)},
+				  {ROW(d, OPT_DURATION), .domain = DOMAIN_EITHER, .max = "1h"},
+				  {ROW(share, OPT_RATIO)},
+				  {ROW(x, OPT_NUMBER)},
+				  {ROW(text, OPT_STRING), .scalar = true},
+				  {ROW(regex, OPT_REGEX)},
+				  {ROW(choice, OPT_ENUM), .values = choices},
+				  {ROW(range, OPT_RANGE)},
+				  {ROW(list, OPT_STRLIST)},
+				  {ROW(map, OPT_STRMAP)},
+				  {ROW(weights, OPT_WEIGHTS)},
+				  OPT_END};
 static const struct conf_kind kinds[] = {
-	{ .name = "all.types", .summary = "", .opts = { rows, sizeof(struct all) } },
-	{ .name = "noop", .summary = "", .opts = { rows, sizeof(struct all) } },
+	{.name = "all.types", .summary = "", .opts = {rows, sizeof(struct all)}},
+	{.name = "noop", .summary = "", .opts = {rows, sizeof(struct all)}},
 };
-static const struct conf_catalog catalog = { kinds, kinds, 2, 2 };
+static const struct conf_catalog catalog = {kinds, kinds, 2, 2};
 
 static bool simple(const char *s)
 {
@@ -91,7 +90,7 @@ static bool same(const struct yaml_node *a, const struct yaml_node *b)
 static void round_trip(const struct yaml_node *tree)
 {
 	struct diag *diag = diag_new();
-	struct buf text = { 0 };
+	struct buf text = {0};
 	struct yaml_node *again;
 
 	yaml_write(tree, &text);
@@ -141,7 +140,7 @@ static bool fuzz_experiment(const char *text, size_t len, struct diag *diag)
 	char path[64];
 	cleanup_close int fd = memory_file(text, len, path);
 	struct experiment *x = experiment_load(path, &catalog, NULL, diag);
-	struct buf words = { 0 };
+	struct buf words = {0};
 	bool ok = x != NULL;
 
 	for (size_t i = 0; x && i < x->faults_count; i++)
@@ -155,7 +154,7 @@ static bool fuzz_target(const char *text, size_t len, struct diag *diag)
 {
 	char path[64];
 	cleanup_close int fd = memory_file(text, len, path);
-	struct target *t = target_load(path, (struct mark){ 0 }, diag);
+	struct target *t = target_load(path, (struct mark){0}, diag);
 	bool ok = t != NULL;
 
 	REQUIRE(!t || t->digest);
@@ -166,10 +165,9 @@ static bool fuzz_target(const char *text, size_t len, struct diag *diag)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool (*const readers[])(const char *, size_t, struct diag *) = {
-		fuzz_tree, fuzz_experiment, fuzz_target, fuzz_set
-	};
+		fuzz_tree, fuzz_experiment, fuzz_target, fuzz_set};
 	struct diag *diag = diag_new();
-	struct buf out = { 0 };
+	struct buf out = {0};
 	bool ok;
 
 	if (size) {
@@ -188,7 +186,7 @@ int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		cleanup_file FILE *in = fopen(argv[i], "rb");
-		struct buf b = { 0 };
+		struct buf b = {0};
 		int c;
 
 		if (!in) {

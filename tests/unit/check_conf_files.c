@@ -25,47 +25,62 @@ struct full {
 	char *node;
 	int64_t left;
 };
-static const struct opt full_rows[] = {
-	{ .name = "node", .type = OPT_STRING, .offset = offsetof(struct full, node), .help = "where" },
-	{ .name = "left", .type = OPT_SIZE, .offset = offsetof(struct full, left), .def = "0 B",
-	  .help = "how much is left" },
-	OPT_END
-};
+static const struct opt full_rows[] = {{.name = "node",
+					.type = OPT_STRING,
+					.offset = offsetof(struct full, node),
+					.help = "where"},
+				       {.name = "left",
+					.type = OPT_SIZE,
+					.offset = offsetof(struct full, left),
+					.def = "0 B",
+					.help = "how much is left"},
+				       OPT_END};
 struct drop {
 	struct strlist between;
 	double rate;
 };
-static const struct opt drop_rows[] = {
-	{ .name = "between", .type = OPT_STRLIST, .offset = offsetof(struct drop, between),
-	  .help = "two nodes" },
-	{ .name = "rate", .type = OPT_RATIO, .offset = offsetof(struct drop, rate), .def = "1%",
-	  .help = "share of packets" },
-	OPT_END
-};
+static const struct opt drop_rows[] = {{.name = "between",
+					.type = OPT_STRLIST,
+					.offset = offsetof(struct drop, between),
+					.help = "two nodes"},
+				       {.name = "rate",
+					.type = OPT_RATIO,
+					.offset = offsetof(struct drop, rate),
+					.def = "1%",
+					.help = "share of packets"},
+				       OPT_END};
 struct limit {
 	struct dur p99, max;
 };
-static const struct opt limit_rows[] = {
-	{ .name = "p99", .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
-	  .offset = offsetof(struct limit, p99), .help = "limit" },
-	{ .name = "max", .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .optional = true,
-	  .offset = offsetof(struct limit, max), .help = "limit" },
-	OPT_END
-};
-static const struct opt no_rows[] = { OPT_END };
-#define LIMITS { limit_rows, sizeof(struct limit) }
+static const struct opt limit_rows[] = {{.name = "p99",
+					 .type = OPT_DURATION,
+					 .domain = DOMAIN_SHOP,
+					 .optional = true,
+					 .offset = offsetof(struct limit, p99),
+					 .help = "limit"},
+					{.name = "max",
+					 .type = OPT_DURATION,
+					 .domain = DOMAIN_SYSTEM,
+					 .optional = true,
+					 .offset = offsetof(struct limit, max),
+					 .help = "limit"},
+					OPT_END};
+static const struct opt no_rows[] = {OPT_END};
+#define LIMITS                                                                                     \
+	{                                                                                          \
+		limit_rows, sizeof(struct limit)                                                   \
+	}
 static const struct conf_kind faults[] = {
-	{ .name = "disk.full", .summary = "", .opts = { full_rows, sizeof(struct full) } },
-	{ .name = "net.drop", .summary = "", .opts = { drop_rows, sizeof(struct drop) } },
+	{.name = "disk.full", .summary = "", .opts = {full_rows, sizeof(struct full)}},
+	{.name = "net.drop", .summary = "", .opts = {drop_rows, sizeof(struct drop)}},
 };
 static const struct conf_kind checks[] = {
-	{ .name = "checkout-time", .summary = "", .opts = LIMITS },
-	{ .name = "no-double-charge", .summary = "", .opts = { no_rows, 1 } },
-	{ .name = "no-lost-sale", .summary = "", .opts = { no_rows, 1 }, .needs_books = true },
-	{ .name = "recovery-time", .summary = "", .opts = LIMITS },
+	{.name = "checkout-time", .summary = "", .opts = LIMITS},
+	{.name = "no-double-charge", .summary = "", .opts = {no_rows, 1}},
+	{.name = "no-lost-sale", .summary = "", .opts = {no_rows, 1}, .needs_books = true},
+	{.name = "recovery-time", .summary = "", .opts = LIMITS},
 };
-static const struct conf_catalog catalog = { faults, checks, ARRAY_SIZE(faults),
-					     ARRAY_SIZE(checks) };
+static const struct conf_catalog catalog = {faults, checks, ARRAY_SIZE(faults), ARRAY_SIZE(checks)};
 
 /* ---- files in a folder of their own ---- */
 
@@ -99,7 +114,7 @@ static char *put(const char *name, const char *text)
 
 static void no_errors(const struct diag *diag)
 {
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	diag_render(diag, &out);
 	ck_assert_msg(diag_errors(diag) == 0, "%s", out.data ? out.data : "");
@@ -109,12 +124,12 @@ static void no_errors(const struct diag *diag)
 static struct experiment *experiment(const char *text, const char *set)
 {
 	cleanup_free char *path = put("x.yml", text);
-	struct strlist sets = { 0 };
+	struct strlist sets = {0};
 	struct diag *diag = diag_new();
 	struct experiment *x;
 
 	if (set)
-		strlist_add(&sets, set, (struct mark){ 0 });
+		strlist_add(&sets, set, (struct mark){0});
 	x = experiment_load(path, &catalog, &sets, diag);
 	no_errors(diag);
 	ck_assert_ptr_nonnull(x);
@@ -126,7 +141,7 @@ static struct experiment *experiment(const char *text, const char *set)
 static struct target *target(const char *path)
 {
 	struct diag *diag = diag_new();
-	struct target *t = target_load(path, (struct mark){ 0 }, diag);
+	struct target *t = target_load(path, (struct mark){0}, diag);
 
 	no_errors(diag);
 	ck_assert_ptr_nonnull(t);
@@ -196,7 +211,8 @@ START_TEST(test_defaults)
 {
 	struct experiment *x =
 		experiment("target: t\nshoppers: {count: 1, arrivals: burst 20 every 10min}\n"
-			   "checks: [no-lost-sale]\n", NULL);
+			   "checks: [no-lost-sale]\n",
+			   NULL);
 
 	ck_assert_int_eq(x->seed, -1);
 	ck_assert_int_eq(x->shoppers.patience.ns, -1);
@@ -220,7 +236,7 @@ END_TEST
 START_TEST(test_set)
 {
 	struct experiment *x = experiment(design_example, "faults[1].net.drop.rate=5%");
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	ck_assert_double_eq_tol(((struct drop *)x->faults[1].opts)->rate, 0.05, 1e-12);
 	yaml_write(x->tree, &out);
@@ -233,11 +249,11 @@ END_TEST
 
 START_TEST(test_expect)
 {
-	struct experiment *x =
-		experiment("target: t\nshoppers: {count: 1, arrivals: constant 10/s, human: none}\n"
-			   "env: {TILL_BUG: no-fsync}\nchecks: [no-lost-sale]\nbaseline: never\n"
-			   "expect: {check: no-lost-sale, verdict: violated, until: 2027-01-31, why: known}\n",
-			   NULL);
+	struct experiment *x = experiment(
+		"target: t\nshoppers: {count: 1, arrivals: constant 10/s, human: none}\n"
+		"env: {TILL_BUG: no-fsync}\nchecks: [no-lost-sale]\nbaseline: never\n"
+		"expect: {check: no-lost-sale, verdict: violated, until: 2027-01-31, why: known}\n",
+		NULL);
 
 	ck_assert(x->expect.given);
 	ck_assert_int_eq(x->expect.verdict, EXPECT_VIOLATED);
@@ -260,7 +276,8 @@ static const char target_text[] =
 	"    data: {/var/lib/till: seed, /var/empty: }\n"
 	"    mounts: {/opt/x: seed}\n"
 	"    services:\n"
-	"      - {name: store, run: [till-store, --data, /var/lib/till], ready: {http: \":8080/health\"},\n"
+	"      - {name: store, run: [till-store, --data, /var/lib/till], ready: {http: "
+	"\":8080/health\"},\n"
 	"         restart: always, end: running}\n"
 	"  lane-{1..3}:\n"
 	"    user: till\n"
@@ -392,7 +409,8 @@ static char *digest(const char *path)
 
 START_TEST(test_digest)
 {
-	cleanup_free char *path = target_folder(), *same = xasprintf("%s/seed/../target.yml", folder);
+	cleanup_free char *path = target_folder(),
+			  *same = xasprintf("%s/seed/../target.yml", folder);
 	cleanup_free char *one = digest(path), *again = digest(same), *two = NULL, *three = NULL;
 
 	ck_assert_uint_eq(strlen(one), 64);
@@ -411,10 +429,12 @@ START_TEST(test_scripts)
 {
 	static const char *const drivers[] = {
 		"{script: [./d.py, \"${lane}\", \"${seed}\"]}",
-		"{script: {run: [./d.py, \"${lane}\", \"${seed}\"], ops: [sell, close], env: {A: \"$${B}\"}}}",
+		"{script: {run: [./d.py, \"${lane}\", \"${seed}\"], ops: [sell, close], env: {A: "
+		"\"$${B}\"}}}",
 	};
 	cleanup_free char *text = xasprintf("name: t\nkey: {}\nnodes: {lane-1: {}}\ndriver: %s\n"
-					    "books: {command: {node: lane-1, run: ./books}}\n", drivers[_i]);
+					    "books: {command: {node: lane-1, run: ./books}}\n",
+					    drivers[_i]);
 	cleanup_free char *path = put("target.yml", text);
 	struct target *t = target(path);
 

@@ -48,27 +48,27 @@ END_TEST
 static const struct {
 	const char *before, *set, *set2, *after;
 } sets[] = {
-	{ "a: 1", "a=2", NULL, "a: 2\n" },
-	{ "a: 1", "b=[1, {c: d}]", NULL, "a: 1\nb:\n- 1\n- c: d\n" },
-	{ "a: 1", "b.c.d=x", "b.c.e=y", "a: 1\nb:\n  c:\n    d: x\n    e: y\n" },
-	{ "a: 1", "b=", NULL, "a: 1\nb: \"\"\n" },
-	{ "a: 1", "b==x=y", NULL, "a: 1\nb: =x=y\n" },
-	{ "l: [a, b]", "l[1]=c", "l[2]=d", "l:\n- a\n- c\n- d\n" },
-	{ "f: [{net.drop: {rate: 1%}}]", "f[0].net.drop.rate=2%", NULL,
-	  "f:\n- net.drop:\n    rate: 2%\n" },
+	{"a: 1", "a=2", NULL, "a: 2\n"},
+	{"a: 1", "b=[1, {c: d}]", NULL, "a: 1\nb:\n- 1\n- c: d\n"},
+	{"a: 1", "b.c.d=x", "b.c.e=y", "a: 1\nb:\n  c:\n    d: x\n    e: y\n"},
+	{"a: 1", "b=", NULL, "a: 1\nb: \"\"\n"},
+	{"a: 1", "b==x=y", NULL, "a: 1\nb: =x=y\n"},
+	{"l: [a, b]", "l[1]=c", "l[2]=d", "l:\n- a\n- c\n- d\n"},
+	{"f: [{net.drop: {rate: 1%}}]", "f[0].net.drop.rate=2%", NULL,
+	 "f:\n- net.drop:\n    rate: 2%\n"},
 	/* the longest key wins */
-	{ "{n: {d: 1}, n.d: 2}", "n.d=3", NULL, "n:\n  d: 1\nn.d: 3\n" },
-	{ "{n: {d: 1}, n.d: {x: 2}}", "n.d.x=3", NULL, "n:\n  d: 1\nn.d:\n  x: 3\n" },
-	{ "a: 1", "b[0].c=2", NULL, "a: 1\nb:\n- c: 2\n" },
-	{ "a:", "a.b=2", NULL, "a:\n  b: 2\n" },
-	{ "a: {b: 1}", "a.b=2", "a.b=3", "a:\n  b: 3\n" },
+	{"{n: {d: 1}, n.d: 2}", "n.d=3", NULL, "n:\n  d: 1\nn.d: 3\n"},
+	{"{n: {d: 1}, n.d: {x: 2}}", "n.d.x=3", NULL, "n:\n  d: 1\nn.d:\n  x: 3\n"},
+	{"a: 1", "b[0].c=2", NULL, "a: 1\nb:\n- c: 2\n"},
+	{"a:", "a.b=2", NULL, "a:\n  b: 2\n"},
+	{"a: {b: 1}", "a.b=2", "a.b=3", "a:\n  b: 3\n"},
 };
 
 START_TEST(test_set)
 {
 	struct yaml_node *n = load(sets[_i].before);
 	struct diag *diag = diag_new();
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	ck_assert_int_eq(yaml_set(&n, sets[_i].set, diag), 0);
 	if (sets[_i].set2)
@@ -84,26 +84,26 @@ END_TEST
 static const struct {
 	const char *set, *words;
 } bad_sets[] = {
-	{ "a", "--set needs path=value, not \"a\"" },
-	{ "=1", "--set needs path=value, not \"=1\"" },
-	{ "a.b=1", "nothing to go into" },
-	{ "l.x=1", "a list needs a number like [0]" },
-	{ "l[9]=1", "[9] is beyond the list: it has 2 items" },
-	{ "l[x]=1", "a list needs a number like [0]" },
-	{ "l[0=1", "no ] after" },
-	{ "l[99999999999999999999]=1", "is beyond the list" },
-	{ "m.=1", "the path ends with a dot" },
-	{ ".x=1", "a key is missing before" },
-	{ "a=[1", "expected \",\" or \"]\"" },
-	{ "a={b: 1, b: 2}", "is given twice" },
-	{ "\xff=1", "this is not UTF-8 text" },
+	{"a", "--set needs path=value, not \"a\""},
+	{"=1", "--set needs path=value, not \"=1\""},
+	{"a.b=1", "nothing to go into"},
+	{"l.x=1", "a list needs a number like [0]"},
+	{"l[9]=1", "[9] is beyond the list: it has 2 items"},
+	{"l[x]=1", "a list needs a number like [0]"},
+	{"l[0=1", "no ] after"},
+	{"l[99999999999999999999]=1", "is beyond the list"},
+	{"m.=1", "the path ends with a dot"},
+	{".x=1", "a key is missing before"},
+	{"a=[1", "expected \",\" or \"]\""},
+	{"a={b: 1, b: 2}", "is given twice"},
+	{"\xff=1", "this is not UTF-8 text"},
 };
 
 START_TEST(test_set_bad)
 {
 	struct yaml_node *n = load("{a: 1, l: [1, 2], m: {}}");
 	struct diag *diag = diag_new();
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	ck_assert_int_lt(yaml_set(&n, bad_sets[_i].set, diag), 0);
 	ck_assert_uint_eq(diag_errors(diag), 1);
@@ -121,7 +121,7 @@ START_TEST(test_set_marks_live)
 {
 	struct yaml_node *n = load("a: 1");
 	struct diag *diag = diag_new();
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	ck_assert_int_eq(yaml_set(&n, "b.c=1", diag), 0);
 	ck_assert_int_eq(yaml_set(&n, "b.c=22", diag), 0);
@@ -142,7 +142,9 @@ static const char *const texts[] = {
 	"sql: |\n  SELECT key,\n    total\n  FROM sales\nmore: >\n  folded\n  text\n",
 	"a: \"tab\\there\\nline \\u00e9\\u20ac\"\n",
 	"'': empty\n'a: b': c\n\"q\\\"q\": d\n",
-	"[]\n", "{}\n", "a: []\nb: {}\nc: [[], [{}]]\n",
+	"[]\n",
+	"{}\n",
+	"a: []\nb: {}\nc: [[], [{}]]\n",
 	"k: \"${total}\"\nl: ${total}\n",
 	"w: ' leading'\nx: 'trailing '\ny: \"\\n\"\nz: \"a\\n\\n b\\n\"\n",
 };
@@ -165,7 +167,7 @@ static void same(const struct yaml_node *a, const struct yaml_node *b)
 START_TEST(test_round_trip)
 {
 	struct yaml_node *n = load(texts[_i]), *again;
-	struct buf once = { 0 }, twice = { 0 };
+	struct buf once = {0}, twice = {0};
 
 	yaml_write(n, &once);
 	again = load(once.data);
@@ -183,7 +185,7 @@ START_TEST(test_missing_file)
 {
 	struct diag *diag = diag_new();
 	char path[] = "/nonexistent/x.yml"; /* gone before rendering in real life */
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	ck_assert_ptr_null(yaml_load_file(path, diag));
 	memset(path, 'z', strlen(path));
