@@ -161,7 +161,10 @@ static struct var var_get(void *arg, int slot)
 	case V_ATTEMPT:
 		return var_number(h, a->attempt, false);
 	case V_ITEMS:
+	case V_LINES:
 		return var_items(h, a);
+	case V_SEED:
+		return var_number(h, h->init.opts->seed, false);
 	case V_ITEM:
 		return var_number(h, a->item, a->item <= 0);
 	default:
@@ -475,7 +478,8 @@ static void run_end(struct run *run, int outcome, bool transport, int64_t at_ns,
 }
 
 /* "HTTP 503: the first line of the body", printable. */
-static const char *reply_words(struct http *h, const char *what, long status, const struct buf *body)
+static const char *reply_words(struct http *h, const char *what, long status,
+			       const struct buf *body)
 {
 	size_t n = (size_t)snprintf(h->error, sizeof(h->error), "%s%sHTTP %ld%s", what,
 				    what[0] ? ", " : "", status, body->len ? ": " : "");

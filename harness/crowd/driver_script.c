@@ -35,7 +35,8 @@
 #define BACKOFF_NS_MIN (100 * NS_PER_MS)
 #define BACKOFF_NS_MAX (5 * NS_PER_S)
 
-#define PROC_OF(member, ptr) ((struct proc *)(void *)((char *)(ptr) - offsetof(struct proc, member)))
+#define PROC_OF(member, ptr)                                                                       \
+	((struct proc *)(void *)((char *)(ptr) - offsetof(struct proc, member)))
 
 struct script;
 

@@ -25,7 +25,8 @@ static const char *const http_vars[SLOTS_BUILTIN] = {
 	[V_SKU] = "sku",	   [V_QTY] = "qty",	      [V_PRICE] = "price",
 	[V_TENDER] = "tender",	   [V_AMOUNT] = "amount",     [V_TOTAL] = "total",
 	[V_RECEIPT] = "receipt",   [V_CURRENCY] = "currency", [V_ATTEMPT] = "attempt",
-	[V_ITEMS] = "items",	   [V_ITEM] = "item",
+	[V_ITEMS] = "items",	   [V_ITEM] = "item",	      [V_LINES] = "lines",
+	[V_SEED] = "seed",
 };
 
 static const struct {
@@ -235,7 +236,7 @@ static int header_map(struct hconf *h, struct hstep *s, const struct strmap *m, 
 	return r;
 }
 
-/* The step's headers over the driver's over ours. "Expect:" keeps libcurl from waiting for a 100. */
+/* The step's headers over the driver's over ours. "Expect:": libcurl waits for no 100. */
 static int compile_headers(struct hconf *h, struct hstep *s, struct err *e)
 {
 	int r = s->conf->json ? header_set(h, s, "Content-Type", "application/json", e) : 0;

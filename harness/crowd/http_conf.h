@@ -12,10 +12,18 @@
 /* Variables that every request has; taken values come after. See http_vars[]. */
 enum slot {
 	V_KEY, V_OF, V_OP, V_LANE, V_INDEX, V_SHOPPER, V_SKU, V_QTY, V_PRICE, V_TENDER, V_AMOUNT,
-	V_TOTAL, V_RECEIPT, V_CURRENCY, V_ATTEMPT, V_ITEMS, V_ITEM, SLOTS_BUILTIN
+	V_TOTAL, V_RECEIPT, V_CURRENCY, V_ATTEMPT, V_ITEMS, V_ITEM, V_LINES,
+	V_SEED, SLOTS_BUILTIN
 };
 /* Takes that are facts for the ledger and not session variables. */
-enum fact { FACT_NONE = -1, FACT_RECEIPT, FACT_TOTAL, FACT_TOTAL_MAJOR, FACT_CURRENCY, FACT_OFFLINE };
+enum fact {
+	FACT_NONE = -1,
+	FACT_RECEIPT,
+	FACT_TOTAL,
+	FACT_TOTAL_MAJOR,
+	FACT_CURRENCY,
+	FACT_OFFLINE
+};
 
 struct hheader {
 	char *name; /* owned */

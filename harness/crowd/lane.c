@@ -30,7 +30,8 @@
 #define TURNS_AT_ONCE 512 /* then the loop gets a turn */
 #define OPEN_RETRY_NS (100 * NS_PER_MS)
 
-#define LANE_OF(member, ptr) ((struct lane *)(void *)((char *)(ptr) - offsetof(struct lane, member)))
+#define LANE_OF(member, ptr)                                                                       \
+	((struct lane *)(void *)((char *)(ptr) - offsetof(struct lane, member)))
 
 /* ---- queues ---- */
 

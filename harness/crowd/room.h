@@ -189,7 +189,7 @@ void lane_init(struct lane *l, struct crowd *c, unsigned index, const char *name
 void lane_join(struct crowd *c, struct shopper *s, int64_t now_ns, bool front);
 /** lane_elsewhere - could this lane's shopper be served at another lane? */
 bool lane_elsewhere(const struct lane *l, bool this_one_dies);
-/** lane_down - the till is dead: a backup opens, the probing begins. Its queue stays (lane_requeue). */
+/** lane_down - the till is dead: a backup opens, probing begins. The queue: lane_requeue(). */
 void lane_down(struct lane *l, int64_t now_ns);
 void lane_requeue(struct lane *l, int64_t now_ns);
 /** lane_probe - open a session, or see whether anybody answers. */

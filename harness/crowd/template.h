@@ -9,8 +9,9 @@
  *   URL, form     percent-encoded
  *   JSON          within a string: escaped. A string that is nothing but one
  *                 ${variable} becomes the value itself: qty, price, amount,
- *                 total, shopper, attempt and values taken from JSON numbers
- *                 are numbers, items is a list, an absent value is null.
+ *                 total, item, shopper, attempt, index, seed and values taken
+ *                 from JSON numbers are numbers, items (or lines) is a list,
+ *                 an absent value is null.
  *                 "${amount:text}" stays a string.
  *   header        control characters left out
  *   raw           as it is
