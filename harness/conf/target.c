@@ -257,6 +257,7 @@ static void read_nodes(struct load *l)
 /* expand_sections - the tree without nodes: and vars: contents, ${...} replaced. */
 static struct yaml_node *expand_sections(struct load *l)
 {
+	const struct yaml_node *field = yaml_get(yaml_get(l->tree, "key"), "field");
 	struct yaml_node *copy = yaml_new(l->tree->type, l->tree->mark);
 
 	for (size_t i = 0; l->tree->type == NODE_MAP && i < l->tree->count; i++) {
@@ -264,6 +265,7 @@ static struct yaml_node *expand_sections(struct load *l)
 		struct scope s = {.vars = &l->t->vars,
 				  .takes = &l->takes,
 				  .diag = l->diag,
+				  .key_field = field ? field->text : NULL,
 				  .runtime = strcmp(key->name, "driver") == 0};
 
 		if (strcmp(key->name, "vars") == 0)

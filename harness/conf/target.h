@@ -102,8 +102,8 @@ struct http_step {
 /*
  * ${...} in driver strings that the driver replaces when it runs; all others
  * were replaced on loading. `$${` stands for a literal `${` and is left to the
- * driver there. In `json` text a variable between quotes is part of a string
- * (escape it), one outside quotes is a bare JSON value.
+ * driver there. In `json` text they stand between quotes; a string that is one
+ * variable alone becomes its value, "${total:text}" stays a string.
  */
 extern const char *const runtime_vars[]; /* ends with NULL: "key", "sku", ... */
 
@@ -215,5 +215,7 @@ const struct node *target_node(const struct target *t, const char *name);
 const struct service *target_service(const struct target *t, const char *name,
 				     const struct node **ret_node);
 extern const struct opt_table target_table;
+/** driver_table, books_table - what `driver:` and `books:` may be, for help (opt_help) only. */
+extern const struct opt_table driver_table, books_table;
 
 #endif

@@ -4,9 +4,10 @@
  * that names the kind; each kind has its own table over the same struct. The
  * http driver's actions are lists of steps (or one step): a step's method is a
  * key of its own (`post: /sales`), and its `json:` body is any tree, rendered
- * to JSON text here once. In it quoted text is a string, plain text that looks
- * like a number, true, false or null is that, and a plain ${variable} alone is
- * left bare, so that `total: ${total}` sends a number.
+ * to JSON text here once. In it quoted text is a string, and plain text that
+ * looks like a number, true, false or null is that. Variables stay in quotes: a
+ * string that is one ${variable} alone becomes the variable's value, number or
+ * text, when the driver fills it in ("${total:text}" stays text).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -67,14 +68,6 @@ static bool is_json_number(const char *p)
 	return !*p;
 }
 
-/* is_variable - the whole text is one ${name}. */
-static bool is_variable(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len > 3 && s[0] == '$' && s[1] == '{' && strchr(s, '}') == s + len - 1;
-}
-
 static void json_node(const struct yaml_node *n, struct buf *out);
 
 static void json_scalar(const struct yaml_node *n, struct buf *out)
@@ -82,7 +75,7 @@ static void json_scalar(const struct yaml_node *n, struct buf *out)
 	if (yaml_empty(n))
 		buf_adds(out, "null");
 	else if (n->plain && (strcmp(n->text, "true") == 0 || strcmp(n->text, "false") == 0 ||
-			      is_json_number(n->text) || is_variable(n->text)))
+			      is_json_number(n->text)))
 		buf_adds(out, n->text);
 	else
 		json_add_string(out, n->text);
@@ -419,7 +412,7 @@ static const struct opt_table driver_tables[] = {
 	[DRIVER_SCRIPT] = {script_rows, sizeof(struct driver)},
 	[DRIVER_NULL] = {null_rows, sizeof(struct driver)},
 };
-const struct opt_value driver_help[] = {
+static const struct opt_value driver_kinds[] = {
 	[DRIVER_HTTP] = {"http", "declared requests"},
 	[DRIVER_SCRIPT] = {"script", "a long-lived process, one JSON object per line"},
 	[DRIVER_NULL] = {"null", "answers ok after nothing; for benchmarks"},
@@ -480,6 +473,25 @@ static int check_urls(const struct driver *d, const char *path, struct diag *dia
 	return 0;
 }
 
+/* For help only: the kinds as if they were blocks of a block. */
+static const struct opt driver_rows[] = {{.name = "http",
+					  .type = OPT_STRUCT,
+					  .optional = true,
+					  .sub = {http_rows, sizeof(struct driver)},
+					  .help = "declared requests; no code"},
+					 {.name = "script",
+					  .type = OPT_STRUCT,
+					  .optional = true,
+					  .sub = {script_rows, sizeof(struct driver)},
+					  .help = "a long-lived process, one JSON object per line"},
+					 {.name = "null",
+					  .type = OPT_STRUCT,
+					  .optional = true,
+					  .sub = {null_rows, sizeof(struct driver)},
+					  .help = "answers ok after nothing; for benchmarks"},
+					 OPT_END};
+const struct opt_table driver_table = {driver_rows, sizeof(struct driver)};
+
 int driver_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
 {
 	struct driver *d = field;
@@ -496,7 +508,7 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 		return 0;
 	}
 	d->kind = DRIVER_NULL; /* owns nothing until its table was read */
-	err = kind_of(n, path, driver_help, diag);
+	err = kind_of(n, path, driver_kinds, diag);
 	if (err < 0)
 		return err;
 	d->kind = err;
@@ -509,7 +521,7 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 					      .keys = &key};
 		options = &run_only; /* script: [argv] */
 	}
-	below = xasprintf("%s.%s", path, driver_help[d->kind].name);
+	below = xasprintf("%s.%s", path, driver_kinds[d->kind].name);
 	err = opt_apply(driver_tables[d->kind], options, n->keys[0].mark, below, d, diag);
 	if (err == 0)
 		err = check_ops(d, below, diag);
@@ -584,23 +596,47 @@ static const struct opt_table books_tables[] = {
 	[BOOKS_HTTP] = {books_http_rows, sizeof(struct books)},
 	[BOOKS_COMMAND] = {command_rows, sizeof(struct books)},
 };
-const struct opt_value books_help[] = {/* index + 1 is enum books_kind */
-				       {"sqlite", "SQL on a SQLite file"},
-				       {"postgres", "SQL on PostgreSQL"},
-				       {"http", "JSON from a URL"},
-				       {"command", "JSON from a command"},
-				       {NULL, NULL}};
+static const struct opt_value books_kinds[] = {/* index + 1 is enum books_kind */
+					       {"sqlite", "SQL on a SQLite file"},
+					       {"postgres", "SQL on PostgreSQL"},
+					       {"http", "JSON from a URL"},
+					       {"command", "JSON from a command"},
+					       {NULL, NULL}};
+
+/* For help only. */
+static const struct opt books_rows[] = {{.name = "sqlite",
+					 .type = OPT_STRUCT,
+					 .optional = true,
+					 .sub = {sqlite_rows, sizeof(struct books)},
+					 .help = "SQL on a SQLite file"},
+					{.name = "postgres",
+					 .type = OPT_STRUCT,
+					 .optional = true,
+					 .sub = {postgres_rows, sizeof(struct books)},
+					 .help = "SQL on PostgreSQL"},
+					{.name = "http",
+					 .type = OPT_STRUCT,
+					 .optional = true,
+					 .sub = {books_http_rows, sizeof(struct books)},
+					 .help = "JSON from a URL"},
+					{.name = "command",
+					 .type = OPT_STRUCT,
+					 .optional = true,
+					 .sub = {command_rows, sizeof(struct books)},
+					 .help = "JSON from a command"},
+					OPT_END};
+const struct opt_table books_table = {books_rows, sizeof(struct books)};
 
 int books_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
 {
 	struct books *b = field;
-	int kind = kind_of(n, path, books_help, diag);
+	int kind = kind_of(n, path, books_kinds, diag);
 	cleanup_free char *below = NULL;
 
 	if (kind < 0)
 		return kind;
 	b->kind = kind + 1;
-	below = xasprintf("%s.%s", path, books_help[kind].name);
+	below = xasprintf("%s.%s", path, books_kinds[kind].name);
 	return opt_apply(books_tables[b->kind], n->items[0], n->keys[0].mark, below, b, diag);
 }
 

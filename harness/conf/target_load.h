@@ -11,6 +11,7 @@ struct scope {
 	const char *node; /* NULL outside of nodes: */
 	int index;
 	bool runtime;		     /* in driver: those are left for it */
+	const char *key_field;	     /* key.field: the key by another name; NULL */
 	const struct strlist *takes; /* names that `take:` defines */
 	struct diag *diag;
 };
@@ -34,8 +35,6 @@ void books_free(void *field);
 /* goods: from the list in the file or from a CSV next to it */
 void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag);
 void goods_free(struct target *t);
-
-extern const struct opt_value books_help[], driver_help[];
 
 /** digest_target - SHA-256 of the target file and all files it names. Caller frees the hex text. */
 char *digest_target(const struct target *t, const char *text, size_t len);

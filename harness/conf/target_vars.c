@@ -20,15 +20,17 @@
 #define NAMES_MAX 256
 #define GROUP_MAX 200
 
-const char *const runtime_vars[] = {"key",    "sku",	 "qty",	    "price",   "tender",
-				    "amount", "lane",	 "seed",    "total",   "lines",
-				    "of",     "receipt", "shopper", "attempt", "currency",
-				    "item",   "items",	 "op",	    "index",   NULL};
+const char *const runtime_vars[] = {"key",	"of",	   "op",    "lane",    "node",
+				    "index",	"shopper", "sku",   "qty",     "price",
+				    "tender",	"amount",  "total", "receipt", "attempt",
+				    "currency", "items",   "item",  NULL};
 
 /* ---- lookup ---- */
 
 static bool is_runtime(const struct scope *s, const char *name)
 {
+	if (s->key_field && strcmp(name, s->key_field) == 0)
+		return true;
 	for (size_t i = 0; runtime_vars[i]; i++)
 		if (strcmp(runtime_vars[i], name) == 0)
 			return true;
@@ -96,6 +98,9 @@ static const char *expand_one(const struct scope *s, const char *p, const struct
 		return NULL;
 	}
 	name = xstrndup(p + 2, (size_t)(end - p - 2));
+	if (s->runtime && strlen(name) > 5 && strcmp(name + strlen(name) - 5, ":text") == 0)
+		name[strlen(name) - 5] =
+			'\0'; /* the driver's business: a number as a JSON string */
 	value = known(s, name, number);
 	if (value)
 		buf_adds(out, value);

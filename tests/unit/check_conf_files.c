@@ -376,7 +376,7 @@ START_TEST(test_driver)
 	ck_assert_int_eq(scan->steps[0].method, HTTP_PUT);
 	ck_assert_str_eq(scan->steps[0].url, "/sales/${key}/lines");
 	ck_assert_str_eq(scan->steps[0].json,
-			 "{\"sku\":\"${sku}\",\"qty\":${qty},\"text\":\"a \\\"b\\\"\","
+			 "{\"sku\":\"${sku}\",\"qty\":\"${qty}\",\"text\":\"a \\\"b\\\"\","
 			 "\"list\":[1,\"2\",true,null,1.5e3,\"01\",-0]}");
 	ck_assert_int_eq(scan->steps[0].ok.last, 299);
 	ck_assert_uint_eq(pay->count, 2);
@@ -428,8 +428,8 @@ END_TEST
 START_TEST(test_scripts)
 {
 	static const char *const drivers[] = {
-		"{script: [./d.py, \"${lane}\", \"${seed}\"]}",
-		"{script: {run: [./d.py, \"${lane}\", \"${seed}\"], ops: [sell, close], env: {A: "
+		"{script: [./d.py, \"${lane}\", \"${index}\"]}",
+		"{script: {run: [./d.py, \"${lane}\", \"${index}\"], ops: [sell, close], env: {A: "
 		"\"$${B}\"}}}",
 	};
 	cleanup_free char *text = xasprintf("name: t\nkey: {}\nnodes: {lane-1: {}}\ndriver: %s\n"
@@ -440,7 +440,7 @@ START_TEST(test_scripts)
 
 	ck_assert_int_eq(t->driver.kind, DRIVER_SCRIPT);
 	ck_assert_uint_eq(t->driver.script.count, 3);
-	ck_assert_str_eq(t->driver.script.at[2], "${seed}");
+	ck_assert_str_eq(t->driver.script.at[2], "${index}");
 	ck_assert_uint_eq(t->driver.script_ops.count, _i ? 2 : 0);
 	if (_i)
 		ck_assert_str_eq(strmap_get(&t->driver.script_env, "A"), "$${B}");
