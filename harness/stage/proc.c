@@ -53,7 +53,7 @@ void proc_ended(const struct proc *p, char *ret, size_t len)
 	else
 		snprintf(ret, len, "exited with status %d", WEXITSTATUS(p->status));
 	n = strlen(ret);
-	if (p->left && n < len)
+	if (p->left && !p->swept && n < len)
 		snprintf(ret + n, len - n, ", leaving %u process%s behind (killed)", p->left,
 			 p->left == 1 ? "" : "es");
 }
@@ -371,6 +371,7 @@ int proc_signal(struct proc *p, int sig, bool tree)
 
 	if (!p->started || p->gone)
 		return 0;
+	p->swept |= tree && sig == SIGKILL;
 	if (!p->exited && syscall(SYS_pidfd_send_signal, p->main_fd, sig, NULL, 0) == 0)
 		n = 1;
 	if ((tree || p->daemonised) && p->keeper)

@@ -264,6 +264,7 @@ struct proc {
 	int main_fd, keeper_fd; /* owned pidfds; -1 until started */
 	pid_t main, keeper;     /* as the worker sees them; 0: none */
 	bool started, daemonised, exited, gone, failed;
+	bool swept;             /* we killed the whole tree: what was left is our doing */
 	int status;             /* wait status, once exited */
 	unsigned left;          /* processes it left behind */
 	struct lines lines;
