@@ -18,7 +18,8 @@
  *
  * A lane whose POS cannot be reached after all tries is DOWN: its queue moves,
  * a backup lane opens, and the cashier looks every few seconds whether the
- * till is back. While no lane is up, shoppers wait in the hall; a lane without
+ * till is back. To a till that opens, shoppers come over from the longest
+ * queues until they are level. While no lane is up, shoppers wait in the hall; a lane without
  * a queue of its own serves the hall.
  */
 #include <stdio.h>
@@ -458,6 +459,32 @@ void lane_requeue(struct lane *l, int64_t now_ns)
 	}
 }
 
+static struct queue *queue_longest(struct crowd *c)
+{
+	struct queue *q = &c->lanes[0].queue;
+
+	for (unsigned i = 1; i < c->lanes_count; i++) {
+		if (c->lanes[i].queue.len > q->len)
+			q = &c->lanes[i].queue;
+	}
+	return q;
+}
+
+/* A till opens: as everywhere, the last in the longest queues are the first to come over. */
+static void lane_attract(struct lane *l, int64_t now_ns)
+{
+	struct queue *q;
+
+	for (q = queue_longest(l->crowd); q->len > lane_load(l) + 1; q = queue_longest(l->crowd)) {
+		struct shopper *s = q->tail;
+
+		queue_remove(s);
+		s->joined_ns = now_ns;
+		s->lane = l->index;
+		queue_push(&l->queue, s, true);
+	}
+}
+
 static void lane_up(struct lane *l, int64_t now_ns)
 {
 	struct crowd *c = l->crowd;
@@ -469,6 +496,8 @@ static void lane_up(struct lane *l, int64_t now_ns)
 		c->ready = true;
 	if (back)
 		lane_say(l, "up");
+	if (!c->halted)
+		lane_attract(l, now_ns);
 }
 
 void lane_probe(struct lane *l)

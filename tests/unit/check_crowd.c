@@ -520,6 +520,29 @@ START_TEST(backup_lane_opens)
 }
 END_TEST
 
+/* All are queueing when the backup opens: they spread, nobody is lost, order is kept. */
+START_TEST(shoppers_come_over)
+{
+	size_t at[4] = { 0 };
+
+	teardown();
+	setup();
+	lanes(3);
+	kit_backup(&k, "lane-3");
+	f.can[ACT_OPEN_SESSION] = true;
+	k.x.shoppers.count = 60;
+	k.x.shoppers.arrivals.per_s = 1e6;
+	f.delay_ns = 300 * NS_PER_US;
+	f.how = die_after_three;
+	shop();
+	ck_assert_uint_eq(kit_count(&k, TOLD_OK), 60);
+	for (size_t i = 0; i < 60; i++)
+		at[k.told[i].lane[5] - '0']++;
+	ck_assert_uint_ge(at[2], 20);
+	ck_assert_uint_ge(at[3], 20);
+}
+END_TEST
+
 START_TEST(no_open_lane)
 {
 	k.x.shoppers.count = 20;
@@ -917,6 +940,7 @@ static Suite *suite(void)
 	tcase_add_test(t, served_shopper_moves_with_key);
 	tcase_add_test(t, dead_lane_comes_back);
 	tcase_add_test(t, backup_lane_opens);
+	tcase_add_test(t, shoppers_come_over);
 	tcase_add_test(t, no_open_lane);
 	tcase_add_test(t, open_session_in_vain);
 	tcase_add_test(t, patience_ends);
