@@ -110,6 +110,7 @@ static int defaults(const struct cmd *cmd, struct cli *ret)
 	int r = -1;
 
 	ret->seed = -1;
+	ret->keep = -1;
 	for (o = cmd->opts; o->name && r < 0; o++) {
 		if (o->def)
 			r = value_put(cmd, o, o->def, ret);

@@ -18,70 +18,70 @@
 #include "report/terminal.h"
 
 static const struct cli_opt options[] = {
-    {.name = "seed",
-     .letter = 's',
-     .type = CLI_INT,
-     .offset = offsetof(struct cli, seed),
-     .arg = "N",
-     .min = 0,
-     .max = INT64_MAX / 2,
-     .help = "first seed, in place of the file's (a file without one has 1)"},
-    {.name = "seeds",
-     .letter = 'n',
-     .type = CLI_INT,
-     .offset = offsetof(struct cli, seeds),
-     .arg = "N",
-     .min = 1,
-     .max = 1000000,
-     .help = "trials per experiment, with seeds SEED, SEED+1, ... (default 1)"},
-    {.name = "until-fail",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli, until_fail),
-     .help = "go on with the next seed until a trial fails; --seeds limits it"},
-    {.name = "jobs",
-     .letter = 'j',
-     .type = CLI_INT,
-     .offset = offsetof(struct cli, jobs),
-     .arg = "N",
-     .def = "1",
-     .min = 1,
-     .max = SUITE_JOBS_MAX,
-     .help = "trials at the same time"},
-    {.name = "set",
-     .type = CLI_LIST,
-     .offset = offsetof(struct cli, sets),
-     .arg = "PATH=VALUE",
-     .help = "change a value of the file, e.g. shoppers.count=50; repeatable"},
-    {.name = "out",
-     .letter = 'o',
-     .type = CLI_STRING,
-     .offset = offsetof(struct cli, out),
-     .arg = "DIR",
-     .def = "results",
-     .help = "where results go"},
-    {.name = "junit",
-     .type = CLI_STRING,
-     .offset = offsetof(struct cli, junit),
-     .arg = "FILE",
-     .help = "one JUnit file for all trials"},
-    {.name = "keep",
-     .type = CLI_CHOICE,
-     .offset = offsetof(struct cli, keep),
-     .arg = "all|failed|none",
-     .def = "all",
-     .choices = store_keep_names,
-     .help = "of which trials to keep logs and ledgers"},
-    {.name = "dry-run",
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli, dry_run),
-     .help = "show what would be done, and do nothing"},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli, quiet),
-     .help = "no progress, no report: the exit code says it"},
-    CLI_OPT_JSON,
-    CLI_OPT_END,
+	{.name = "seed",
+	 .letter = 's',
+	 .type = CLI_INT,
+	 .offset = offsetof(struct cli, seed),
+	 .arg = "N",
+	 .min = 0,
+	 .max = INT64_MAX / 2,
+	 .help = "first seed, in place of the file's (a file without one has 1)"},
+	{.name = "seeds",
+	 .letter = 'n',
+	 .type = CLI_INT,
+	 .offset = offsetof(struct cli, seeds),
+	 .arg = "N",
+	 .min = 1,
+	 .max = 1000000,
+	 .help = "trials per experiment, with seeds SEED, SEED+1, ... (default 1)"},
+	{.name = "until-fail",
+	 .type = CLI_FLAG,
+	 .offset = offsetof(struct cli, until_fail),
+	 .help = "go on with the next seed until a trial fails; --seeds limits it"},
+	{.name = "jobs",
+	 .letter = 'j',
+	 .type = CLI_INT,
+	 .offset = offsetof(struct cli, jobs),
+	 .arg = "N",
+	 .def = "1",
+	 .min = 1,
+	 .max = SUITE_JOBS_MAX,
+	 .help = "trials at the same time"},
+	{.name = "set",
+	 .type = CLI_LIST,
+	 .offset = offsetof(struct cli, sets),
+	 .arg = "PATH=VALUE",
+	 .help = "change a value of the file, e.g. shoppers.count=50; repeatable"},
+	{.name = "out",
+	 .letter = 'o',
+	 .type = CLI_STRING,
+	 .offset = offsetof(struct cli, out),
+	 .arg = "DIR",
+	 .def = "results",
+	 .help = "where results go"},
+	{.name = "junit",
+	 .type = CLI_STRING,
+	 .offset = offsetof(struct cli, junit),
+	 .arg = "FILE",
+	 .help = "one JUnit file for all trials"},
+	{.name = "keep",
+	 .type = CLI_CHOICE,
+	 .offset = offsetof(struct cli, keep),
+	 .arg = "all|failed|none",
+	 .choices = store_keep_names,
+	 .help = "of which trials to keep logs and ledgers (default all; failed with "
+		 "--until-fail)"},
+	{.name = "dry-run",
+	 .type = CLI_FLAG,
+	 .offset = offsetof(struct cli, dry_run),
+	 .help = "show what would be done, and do nothing"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .type = CLI_FLAG,
+	 .offset = offsetof(struct cli, quiet),
+	 .help = "no progress, no report: the exit code says it"},
+	CLI_OPT_JSON,
+	CLI_OPT_END,
 };
 
 struct run_view {
@@ -223,13 +223,16 @@ static int launch(const struct cli *c, struct plan *p)
 	struct err e = {0};
 	int r;
 
+	if (o.keep < 0) /* an endless search would fill the disk with good days */
+		o.keep = c->until_fail ? KEEP_FAILED : KEEP_ALL;
 	if (!o.seeds)
 		o.seeds = c->until_fail ? INT64_MAX / 2 / (int64_t)p->count : 1;
 	v.many = o.seeds > 1 || p->count > 1;
-	v.live = (struct live_view){
-	    .out = stderr, .terminal = isatty(STDERR_FILENO), .colour = cmd_colour(STDERR_FILENO)};
+	v.live = (struct live_view){.out = stderr,
+				    .terminal = isatty(STDERR_FILENO),
+				    .colour = cmd_colour(STDERR_FILENO)};
 	o.hooks = (struct suite_hooks){
-	    .arg = &v, .report = on_report, .ended = on_ended, .tick = on_tick};
+		.arg = &v, .report = on_report, .ended = on_ended, .tick = on_tick};
 	plan_probe(p);
 	r = suite_run(&o, &s, &e);
 	live_clear(&v.live);
@@ -262,14 +265,15 @@ static int run(const struct cli *c)
 }
 
 const struct cmd cmd_run = {
-    .name = "run",
-    .args = "[OPTION]... FILE|DIR...",
-    .summary = "run experiments and judge them",
-    .about = "Reads every experiment first; nothing is launched while one is wrong. Each trial\n"
-	     "leaves DIR/<experiment>/<utc>-<seed>/ with its evidence; several end in a table.\n"
-	     "Ctrl-C heals, judges and reports what there is; a second one stops at once.",
-    .opts = options,
-    .words_min = 1,
-    .words_max = SIZE_MAX,
-    .run = run,
+	.name = "run",
+	.args = "[OPTION]... FILE|DIR...",
+	.summary = "run experiments and judge them",
+	.about =
+		"Reads every experiment first; nothing is launched while one is wrong. Each trial\n"
+		"leaves DIR/<experiment>/<utc>-<seed>/ with its evidence; several end in a table.\n"
+		"Ctrl-C heals, judges and reports what there is; a second one stops at once.",
+	.opts = options,
+	.words_min = 1,
+	.words_max = SIZE_MAX,
+	.run = run,
 };

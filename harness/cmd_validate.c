@@ -10,24 +10,25 @@
 #include "explore/plan.h"
 
 static const struct cli_opt options[] = {
-    {.name = "set",
-     .type = CLI_LIST,
-     .offset = offsetof(struct cli, sets),
-     .arg = "PATH=VALUE",
-     .help = "change a value of each experiment first; repeatable"},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli, quiet),
-     .help = "say nothing about files that are right"},
-    CLI_OPT_JSON,
-    CLI_OPT_END,
+	{.name = "set",
+	 .type = CLI_LIST,
+	 .offset = offsetof(struct cli, sets),
+	 .arg = "PATH=VALUE",
+	 .help = "change a value of each experiment first; repeatable"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .type = CLI_FLAG,
+	 .offset = offsetof(struct cli, quiet),
+	 .help = "say nothing about files that are right"},
+	CLI_OPT_JSON,
+	CLI_OPT_END,
 };
 
 struct validation {
 	const struct cli *c;
 	struct conf_catalog cat;
-	struct buf json; /* array members */
+	struct plan plan; /* keeps targets, so that their errors are told once */
+	struct buf json;  /* array members */
 	size_t files, bad;
 };
 
@@ -53,14 +54,12 @@ static void tell(struct validation *v, const char *path, const struct diag *diag
 static void validate_file(struct validation *v, const char *path)
 {
 	struct diag *diag = diag_new();
-	struct plan p = {0};
 
 	if (file_is_target(path))
 		target_free(target_load(path, (struct mark){0}, diag));
 	else
-		plan_add(&p, path, &v->cat, &v->c->sets, diag);
+		plan_add(&v->plan, path, &v->cat, &v->c->sets, diag);
 	tell(v, path, diag);
-	plan_done(&p);
 	diag_free(diag);
 }
 
@@ -93,18 +92,21 @@ static int validate(const struct cli *c)
 	if (c->json)
 		printf("[%s]\n", v.json.data ? v.json.data : "");
 	buf_done(&v.json);
+	plan_done(&v.plan);
 	return v.bad ? EXIT_BAD_FILE : 0;
 }
 
 const struct cmd cmd_validate = {
-    .name = "validate",
-    .args = "[OPTION]... FILE|DIR...",
-    .summary = "check experiment and target files",
-    .about = "Reads the files as run would, targets and faults included, and launches nothing.\n"
-	     "Errors name file, line and column; at most 20 a file. Exit 65 when there are any.\n"
-	     "--json prints an array with one array of errors for each file that has some.",
-    .opts = options,
-    .words_min = 1,
-    .words_max = SIZE_MAX,
-    .run = validate,
+	.name = "validate",
+	.args = "[OPTION]... FILE|DIR...",
+	.summary = "check experiment and target files",
+	.about =
+		"Reads the files as run would, targets and faults included, and launches nothing.\n"
+		"Errors name file, line and column; at most 20 a file. Exit 65 when there are "
+		"any.\n"
+		"--json prints an array with one array of errors for each file that has some.",
+	.opts = options,
+	.words_min = 1,
+	.words_max = SIZE_MAX,
+	.run = validate,
 };

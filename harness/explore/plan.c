@@ -60,8 +60,8 @@ bool file_is_target(const char *path)
 		return true;
 	diag = diag_new();
 	root = yaml_load_file(path, diag);
-	target =
-	    root && root->type == NODE_MAP && yaml_get(root, "nodes") && !yaml_get(root, "target");
+	target = root && root->type == NODE_MAP && yaml_get(root, "nodes") &&
+		 !yaml_get(root, "target");
 	yaml_tree_free(root);
 	diag_free(diag);
 	return target;
@@ -150,29 +150,33 @@ static char *target_asked(const struct experiment *x)
 	return xasprintf("%.*s: %s", (int)(slash - x->path), x->path, x->target);
 }
 
+static void target_keep(struct plan *p, char *asked, struct target *t)
+{
+	size_t n = p->targets_count++;
+
+	p->targets = xrealloc(p->targets, (n + 1) * sizeof(struct target *));
+	p->targets_asked = xrealloc(p->targets_asked, (n + 1) * sizeof(char *));
+	p->targets[n] = t;
+	p->targets_asked[n] = asked;
+}
+
+/* A target that was wrong is remembered too: its errors are told once, not once an experiment. */
 static struct target *plan_target(struct plan *p, const struct experiment *x, struct diag *diag)
 {
 	char *asked = target_asked(x);
-	struct target *t;
 	size_t i;
 
 	for (i = 0; i < p->targets_count; i++) {
-		if (str_eq(p->targets_asked[i], asked)) {
-			free(asked);
-			return p->targets[i];
-		}
-	}
-	t = target_load(x->target, x->target_mark, diag);
-	if (!t) {
+		if (!str_eq(p->targets_asked[i], asked))
+			continue;
 		free(asked);
-		return NULL;
+		if (!p->targets[i])
+			diag_error(diag, x->target_mark, "the errors of target \"%s\" are above",
+				   x->target);
+		return p->targets[i];
 	}
-	p->targets = xrealloc(p->targets, (i + 1) * sizeof(struct target *));
-	p->targets_asked = xrealloc(p->targets_asked, (i + 1) * sizeof(char *));
-	p->targets[i] = t;
-	p->targets_asked[i] = asked;
-	p->targets_count++;
-	return t;
+	target_keep(p, asked, target_load(x->target, x->target_mark, diag));
+	return p->targets[i];
 }
 
 static void faults_check(const struct experiment *x, const struct target *t, struct diag *diag)

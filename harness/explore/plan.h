@@ -23,7 +23,7 @@ struct plan_entry {
 struct plan {
 	struct plan_entry *at;
 	size_t count;
-	struct target **targets; /* owned */
+	struct target **targets; /* owned; NULL: it had errors */
 	char **targets_asked;	 /* parallel: as the experiments named them */
 	size_t targets_count;
 };
