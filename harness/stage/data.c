@@ -58,7 +58,8 @@ int data_fill(struct stage *st, struct err *e)
 
 		for (size_t k = 0; k < n->conf->data_count; k++) {
 			cleanup_free char *from = data_source(st, n, k);
-			int r = from ? copy_tree(from, n->data[k].host, st->slot->service_id, e) : 0;
+			int r = from ? copy_tree(from, n->data[k].host, st->slot->service_id, e)
+				     : 0;
 
 			if (r < 0)
 				return err_wrap(e, "data %s of node %s", n->data[k].path,

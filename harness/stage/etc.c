@@ -19,12 +19,44 @@
 #include "base/cleanup.h"
 
 static const char *const harmless[] = {
-	"alternatives", "bindresvport.blacklist", "ca-certificates", "debian_version", "ethertypes",
-	"fonts", "gai.conf", "gss", "host.conf", "inputrc", "java-11-openjdk", "java-17-openjdk",
-	"java-21-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime",
-	"magic", "magic.mime", "mime.types", "netconfig", "networks", "os-release", "perl", "php",
-	"postgresql-common", "protocols", "python3", "python3.11", "python3.12", "python3.13", "rpc",
-	"services", "ssl", "terminfo", "timezone", "xattr.conf",
+	"alternatives",
+	"bindresvport.blacklist",
+	"ca-certificates",
+	"debian_version",
+	"ethertypes",
+	"fonts",
+	"gai.conf",
+	"gss",
+	"host.conf",
+	"inputrc",
+	"java-11-openjdk",
+	"java-17-openjdk",
+	"java-21-openjdk",
+	"ld.so.cache",
+	"ld.so.conf",
+	"ld.so.conf.d",
+	"locale.alias",
+	"localtime",
+	"magic",
+	"magic.mime",
+	"mime.types",
+	"netconfig",
+	"networks",
+	"os-release",
+	"perl",
+	"php",
+	"postgresql-common",
+	"protocols",
+	"python3",
+	"python3.11",
+	"python3.12",
+	"python3.13",
+	"rpc",
+	"services",
+	"ssl",
+	"terminfo",
+	"timezone",
+	"xattr.conf",
 };
 
 int etc_template(const char *dir, struct err *e)
@@ -104,7 +136,8 @@ static void add_account(struct buf *passwd, struct buf *group, const struct acco
 }
 
 /* The rootfs's own file, or what every node has; with a line feed in front to search for. */
-static void read_base(const struct stage_node *n, const char *file, const char *other, struct buf *b)
+static void read_base(const struct stage_node *n, const char *file, const char *other,
+		      struct buf *b)
 {
 	cleanup_free char *path = n->rootfs ? xasprintf("%s/etc/%s", n->rootfs, file) : NULL;
 	cleanup_file FILE *f = path ? fopen(path, "re") : NULL;

@@ -113,7 +113,8 @@ static _Noreturn void guardian_enter(int sock, int harness)
 	high_harness = fcntl(harness, F_DUPFD, 64);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	if (high_sock < 0 || high_harness < 0 || dup2(high_sock, 3) < 0 || dup2(high_harness, 4) < 0)
+	if (high_sock < 0 || high_harness < 0 || dup2(high_sock, 3) < 0 ||
+	    dup2(high_harness, 4) < 0)
 		_exit(1);
 	close_range(5, ~0U, 0);
 	if (chdir("/") < 0)
@@ -219,7 +220,8 @@ static int sweep(int dir, const char *path, int depth)
 			removed += remove_tree(full) == 0;
 		if (ent->d_name[0] == '.' || depth == 0)
 			continue;
-		sub = openat(dirfd(d), ent->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		sub = openat(dirfd(d), ent->d_name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub >= 0)
 			removed += sweep(sub, full, depth - 1);
 	}

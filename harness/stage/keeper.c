@@ -61,7 +61,7 @@ static void main_ended(struct keeper *k)
 		report(k, (struct report){ .kind = REPORT_DAEMONISED }, NULL, 0);
 		return;
 	}
-	report(k, (struct report){ .kind = REPORT_EXITED, .code = k->status, .left = left }, NULL, 0);
+	report(k, (struct report){.kind = REPORT_EXITED, .code = k->status, .left = left}, NULL, 0);
 	k->sweeping = true;
 }
 

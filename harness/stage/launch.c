@@ -138,7 +138,8 @@ static _Noreturn void main_process(const struct order *o, const int fds[ORDER_FD
 		fail(sync, "no_new_privs", NULL);
 	if (chdir(o->cwd) < 0)
 		fail(sync, "entering its folder", o->cwd);
-	if (dup2(fds[ORDER_IN], 0) < 0 || dup2(fds[ORDER_OUT], 1) < 0 || dup2(fds[ORDER_ERR], 2) < 0)
+	if (dup2(fds[ORDER_IN], 0) < 0 || dup2(fds[ORDER_OUT], 1) < 0 ||
+	    dup2(fds[ORDER_ERR], 2) < 0)
 		fail(sync, "dup2", NULL);
 	fcntl(sync, F_SETFD, FD_CLOEXEC);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);

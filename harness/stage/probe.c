@@ -62,8 +62,8 @@ static void probe_userns(struct probe *p)
 	struct slot s = { .home = -1 };
 
 	if (enter(&s, p))
-		say(p, true, s.range ? "a range of ids" : "one id: services share the harness's own",
-		    "");
+		say(p, true,
+		    s.range ? "a range of ids" : "one id: services share the harness's own", "");
 }
 
 static void probe_tun(struct probe *p)

@@ -7,8 +7,8 @@
  *   ordered ─ STARTED ─► on_started ─ EXITED ─► on_exited ─ GONE ─► on_gone
  *      └───── FAILED ────────────────────────────────────────────► on_gone
  *
- * Output is not read before the start is told, and it is drained before an exit is told, so that the last words of a
- * process come before its end. A keeper that vanishes counts as a SIGKILL.
+ * Output is not read before the start is told, and it is drained before an exit is told, so that
+ * the last words of a process come before its end. A keeper that vanishes counts as a SIGKILL.
  */
 #include "stage/room.h"
 
@@ -249,8 +249,11 @@ static int send_order(const struct proc_opts *o, const int fds[ORDER_FDS], struc
 	uid_t outer = o->node->st->slot->service_id;
 	struct strlist env = env_make(o, &a);
 	struct order order = {
-		.ids = { .uid = a.uid, .gid = a.gid, .outer_uid = outer, .outer_gid = outer },
-		.forks = o->forks, .argv = o->argv, .env = env.at, .cwd = o->cwd ? o->cwd : "/target",
+		.ids = {.uid = a.uid, .gid = a.gid, .outer_uid = outer, .outer_gid = outer},
+		.forks = o->forks,
+		.argv = o->argv,
+		.env = env.at,
+		.cwd = o->cwd ? o->cwd : "/target",
 	};
 	int r = order_send(o->node->ctl, &order, fds, e);
 

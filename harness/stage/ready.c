@@ -73,9 +73,10 @@ static void missed(struct ready_try *t)
 static void http_send(struct ready_try *t)
 {
 	char text[1400];
-	int n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: worstday\r\n"
-			 "Accept: */*\r\nConnection: close\r\n\r\n", t->path,
-			 t->host[0] ? t->host : "localhost", t->port);
+	int n = snprintf(text, sizeof(text),
+			 "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: worstday\r\n"
+			 "Accept: */*\r\nConnection: close\r\n\r\n",
+			 t->path, t->host[0] ? t->host : "localhost", t->port);
 
 	if (send(t->sock.fd, text, (size_t)n, MSG_NOSIGNAL) != n) {
 		missed(t);
@@ -89,7 +90,8 @@ static void http_send(struct ready_try *t)
 /* "HTTP/1.1 204 No Content": enough when the status is there. */
 static void http_read(struct ready_try *t)
 {
-	ssize_t n = recv(t->sock.fd, t->reply + t->got, sizeof(t->reply) - 1 - t->got, MSG_DONTWAIT);
+	ssize_t n =
+		recv(t->sock.fd, t->reply + t->got, sizeof(t->reply) - 1 - t->got, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -130,7 +132,8 @@ static void connect_place(struct ready_try *t)
 						 : sizeof(struct sockaddr_in6);
 
 	t->sent = false;
-	t->sock.fd = stage_socket(n->st, n->conf->name, to->ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	t->sock.fd =
+		stage_socket(n->st, n->conf->name, to->ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (t->sock.fd < 0 || (connect(t->sock.fd, (const struct sockaddr *)to, len) < 0 &&
 			       errno != EINPROGRESS)) {
 		missed(t);
@@ -274,7 +277,8 @@ static bool first_try(struct ready_try *t)
 
 	if (r->log)
 		return regex_new(&t->log, r->log, NULL) == 0;
-	if ((r->http && !place_parse(t, r->http, true)) || (r->tcp && !place_parse(t, r->tcp, false)))
+	if ((r->http && !place_parse(t, r->http, true)) ||
+	    (r->tcp && !place_parse(t, r->tcp, false)))
 		return false;
 	attempt(t);
 	return true;

@@ -58,6 +58,8 @@ struct idmap {
 /** userns_map - map one id each in the new user namespace of process pid (a child). */
 int userns_map(pid_t pid, const struct idmap *m);
 
+/** net_small_tables - in the worker's own namespace, before any is made for a node. */
+void net_small_tables(void);
 /** net_take - the namespace for node `index`, clean; borrowed. Negative errno. */
 int net_take(struct slot *s, unsigned index, int *ret_fd, struct err *e);
 /** net_return - clean it for the next trial, or throw it away. */

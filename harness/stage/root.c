@@ -45,7 +45,7 @@ static int give(const struct stage_node *n, const char *path, mode_t mode)
 
 static int plain_system(void)
 {
-	static const char *const dirs[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr" };
+	static const char *const dirs[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr"};
 	char from[16], link[256];
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
@@ -154,10 +154,12 @@ static int rootfs_root(const struct stage_node *n, struct err *e)
 
 static int dev_nodes(void)
 {
-	static const struct { const char *from, *to; } binds[] = {
-		{ "/dev/null", "dev/null" }, { "/dev/zero", "dev/zero" }, { "/dev/full", "dev/full" },
-		{ "/dev/random", "dev/random" }, { "/dev/urandom", "dev/urandom" },
-		{ "/dev/tty", "dev/tty" },
+	static const struct {
+		const char *from, *to;
+	} binds[] = {
+		{"/dev/null", "dev/null"},	 {"/dev/zero", "dev/zero"},
+		{"/dev/full", "dev/full"},	 {"/dev/random", "dev/random"},
+		{"/dev/urandom", "dev/urandom"}, {"/dev/tty", "dev/tty"},
 	};
 	static const struct { const char *to, *link; } links[] = {
 		{ "pts/ptmx", "dev/ptmx" }, { "/proc/self/fd", "dev/fd" },
@@ -168,7 +170,8 @@ static int dev_nodes(void)
 	for (size_t i = 0; i < ARRAY_SIZE(binds); i++) {
 		int r = make_file(binds[i].to, NULL, 0666);
 
-		if (r == 0 && mount(binds[i].from, binds[i].to, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+		if (r == 0 && mount(binds[i].from, binds[i].to, NULL, MS_BIND, NULL) < 0 &&
+		    errno != ENOENT)
 			r = -errno;
 		if (r < 0)
 			return r;

@@ -97,13 +97,16 @@ static bool patience(const struct svc *s, const struct proc *p)
 static void on_exited(struct proc *p)
 {
 	struct svc *s = p->owner;
-	char did[1200], why[1300];
+	char did[1200], why[1400];
 
 	proc_ended(p, did, sizeof(did));
 	s->last_status = p->status;
 	snprintf(s->last_did, sizeof(s->last_did), "%.255s", did);
 	if (!s->ready && s->state == SVC_UP && !s->by_us && !patience(s, p)) {
-		snprintf(why, sizeof(why), "%s before it was ready", did);
+		snprintf(why, sizeof(why), "%s before it was ready%s", did,
+			 p->left && p->status == 0
+				 ? " (if it is meant to leave daemons behind, say `forks: true`)"
+				 : "");
 		svc_unready(s, why);
 	}
 	s->ready = false;
@@ -147,9 +150,15 @@ static void on_gone(struct proc *p)
 int svc_start(struct svc *s, struct err *e)
 {
 	struct proc_opts o = {
-		.node = s->node, .user = s->conf->user, .argv = s->conf->run.at, .cwd = s->conf->cwd,
-		.forks = s->conf->forks, .in = -1, .out = -1, .log = s->log,
-		.env = { &s->node->conf->env, &s->conf->env, s->st->o.env },
+		.node = s->node,
+		.user = s->conf->user,
+		.argv = s->conf->run.at,
+		.cwd = s->conf->cwd,
+		.forks = s->conf->forks,
+		.in = -1,
+		.out = -1,
+		.log = s->log,
+		.env = {&s->node->conf->env, &s->conf->env, s->st->o.env},
 	};
 	struct proc *p = xcalloc(1, sizeof(*p));
 	struct err mine = { 0 };
@@ -328,7 +337,8 @@ int stage_freeze(struct stage *st, const char *service, bool freeze, struct err 
 	if (!s->proc || (!freeze && s->frozen == 0))
 		return 0;
 	s->frozen += freeze ? 1 : -1;
-	return freeze || s->frozen == 0 ? proc_signal(s->proc, freeze ? SIGSTOP : SIGCONT, true) : 0;
+	return freeze || s->frozen == 0 ? proc_signal(s->proc, freeze ? SIGSTOP : SIGCONT, true)
+					: 0;
 }
 
 int stage_hold(struct stage *st, const char *service, bool hold, struct err *e)

@@ -61,6 +61,7 @@ static int slot_enter(struct slot *s, struct err *e)
 	s->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (s->home < 0)
 		return err_errno(e, errno, "opening the network namespace");
+	net_small_tables();
 	r = base_mount(s, e);
 	return r < 0 ? r : wire_new(&s->wire, e);
 }

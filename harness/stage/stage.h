@@ -48,7 +48,8 @@ enum service_event { SERVICE_STARTED, SERVICE_READY, SERVICE_EXITED, SERVICE_KIL
 
 struct stage_hooks {
 	void *arg;
-	/* service: "node/name"; process: its ordinal path "store/0/0" (starts so far); did: words */
+	/* service: "node/name"; process: its ordinal path "store/0/0" (starts so far); did: words
+	 */
 	void (*service)(void *arg, enum service_event ev, const char *node, const char *service,
 			const char *process, const char *did);
 	/* one line of output, without newline */
@@ -76,12 +77,14 @@ int stage_open(struct slot *s, const struct stage_opts *o, struct stage **ret, s
 /** stage_start - start all services in `after:` order and wait until ready (runs the loop).
  * -EPROTO with words when one is not ready in time, exits, ... : the target's fault, not ours. */
 int stage_start(struct stage *st, struct err *e);
-/** stage_stop - stop signal, wait stop_within, SIGKILL; all services of all nodes; runs the loop. */
+/** stage_stop - stop signal, wait stop_within, SIGKILL; all services of all nodes; runs the loop.
+ */
 int stage_stop(struct stage *st, struct err *e);
 /** stage_free - kill what is left, unmount, return namespaces to the pool. */
 void stage_free(struct stage *st);
 
-/** What services did that they should not: unexpected end states as words; NULL: none. Owned by st. */
+/** What services did that they should not: unexpected end states as words; NULL: none. Owned by st.
+ */
 const char *stage_misbehaved(const struct stage *st);
 
 /* Services are named "node/service"; globs allowed in stage_services. */
@@ -118,16 +121,19 @@ int stage_restart(struct stage *st, const char *service, bool polite, struct err
 int stage_netns(struct stage *st, const char *node);
 /** stage_socket - socket(2) made inside the node's network namespace. */
 int stage_socket(struct stage *st, const char *node, int domain, int type, int protocol);
-/** stage_address - the node's IPv4 address text on the wire; NULL: no such node. Any node name or localhost. */
+/** stage_address - the node's IPv4 address text on the wire; NULL: no such node. Any node name or
+ * localhost. */
 const char *stage_address(struct stage *st, const char *node);
-/** stage_path - where a path of the node's data directories lies for the worker; caller frees; NULL. */
+/** stage_path - where a path of the node's data directories lies for the worker; caller frees;
+ * NULL. */
 char *stage_path(struct stage *st, const char *node, const char *path);
 /**
  * stage_spawn - run argv inside the node (user as given or the node's), with
  * pipes. Not a service: not counted, dies with the stage. Returns 0.
  */
 struct spawned {
-	int in, out; /* owned by caller: write end of stdin, read end of stdout; stderr goes to logs */
+	int in, out; /* owned by caller: write end of stdin, read end of stdout; stderr goes to logs
+		      */
 	int pidfd;   /* owned */
 };
 int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],

@@ -29,7 +29,8 @@ struct wire_order {
  */
 int tun_make(int netns_fd, unsigned index, int *ret_fd, struct err *e);
 
-/** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket. */
+/** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket.
+ */
 void switch_run(int ctl, struct wire_shared *shared);
 /** switch_dest - node index that an IP packet is addressed to, or -1. Pure. */
 int switch_dest(const uint8_t *p, size_t len);

@@ -184,9 +184,11 @@ START_TEST(one_service)
 			      "exec sleep 1000")->ready.log = xstrdup("^host");
 	start(&w);
 	ck_assert_msg(said(&w.log, "host store user root uid 0"), "%s", w.log.data);
-	ck_assert_msg(said(&w.events, "started store/hello/0 (started); ready"), "%s", w.events.data);
+	ck_assert_msg(said(&w.events, "started store/hello/0 (started); ready"), "%s",
+		      w.events.data);
 	stop(&w);
-	ck_assert_msg(said(&w.events, "killed store/hello/0 (killed by SIGTERM)"), "%s", w.events.data);
+	ck_assert_msg(said(&w.events, "killed store/hello/0 (killed by SIGTERM)"), "%s",
+		      w.events.data);
 	ck_assert_ptr_null(stage_misbehaved(w.stage));
 	finish(&w);
 }
@@ -259,7 +261,8 @@ START_TEST(inside_a_node)
 END_TEST
 
 /* Readiness by TCP and HTTP, in `after:` order. */
-#define LISTEN(port, more) "import socket\ns=socket.socket()\ns.bind(('', " #port "))\ns.listen(50)\n" \
+#define LISTEN(port, more)                                                                         \
+	"import socket\ns=socket.socket()\ns.bind(('', " #port "))\ns.listen(50)\n"                \
 	"while 1:\n c,_=s.accept()\n" more
 
 START_TEST(ready_by_tcp_and_http)
@@ -302,14 +305,16 @@ static const struct {
 	const char *script, *ready_log, *want;
 	int restart;
 } hopeless[] = {
-	{ "echo no such table >&2; exit 3", "up", "exited with status 3 before it was ready; its "
-	  "last lines:\nno such table", RESTART_NEVER },
-	{ "exit 1", "up", "exited with status 1 before it was ready; it wrote nothing",
-	  RESTART_ALWAYS },
-	{ "echo thinking; sleep 1000", "up", "was not ready within 0.3 s; its last lines:\nthinking",
-	  RESTART_NEVER },
-	{ "kill -SEGV $$", "up", "killed by SIGSEGV before it was ready", RESTART_NEVER },
-	{ NULL, NULL, "running /no/such/program: No such file", RESTART_NEVER },
+	{"echo no such table >&2; exit 3", "up",
+	 "exited with status 3 before it was ready; its "
+	 "last lines:\nno such table",
+	 RESTART_NEVER},
+	{"exit 1", "up", "exited with status 1 before it was ready; it wrote nothing",
+	 RESTART_ALWAYS},
+	{"echo thinking; sleep 1000", "up", "was not ready within 0.3 s; its last lines:\nthinking",
+	 RESTART_NEVER},
+	{"kill -SEGV $$", "up", "killed by SIGSEGV before it was ready", RESTART_NEVER},
+	{NULL, NULL, "running /no/such/program: No such file", RESTART_NEVER},
 };
 
 START_TEST(never_ready)
@@ -357,7 +362,8 @@ START_TEST(ignores_sigterm)
 	int64_t before;
 
 	setup(&w);
-	s = add_shell(add_node(&w, "a"), "x", "trap '' TERM; echo up; while :; do sleep 1000; done");
+	s = add_shell(add_node(&w, "a"), "x",
+		      "trap '' TERM; echo up; while :; do sleep 1000; done");
 	s->ready.log = xstrdup("up");
 	s->stop_within.ns = 200 * NS_PER_MS;
 	start(&w);
@@ -428,7 +434,9 @@ START_TEST(fork_bomb)
 	int64_t before;
 
 	setup(&w);
-	add_shell(add_node(&w, "a"), "bomb", "n=0; while [ $n -lt 300 ]; do (sleep 1000 & sleep 1000) & n=$((n+1)); done; echo up; wait")
+	add_shell(add_node(&w, "a"), "bomb",
+		  "n=0; while [ $n -lt 300 ]; do (sleep 1000 & sleep 1000) & n=$((n+1)); done; "
+		  "echo up; wait")
 		->ready.log = xstrdup("up");
 	start(&w);
 	before = clock_now();
@@ -612,7 +620,8 @@ START_TEST(prepared)
 	n = add_node(&w, "a");
 	data_at(n, "/data");
 	add_shell(n, "x", "cat /data/f; echo up; sleep 1000")->ready.log = xstrdup("up");
-	prepare_step(&w, WORDS("sh", "-c", "head -c 8 /dev/zero | tr '\\0' a >/data/f; echo >>/data/f"));
+	prepare_step(
+		&w, WORDS("sh", "-c", "head -c 8 /dev/zero | tr '\\0' a >/data/f; echo >>/data/f"));
 	ck_assert_msg(stage_prepare(w.slot, &o, &ran, &e) == 0, "%s", e.msg);
 	ck_assert(ran);
 	ck_assert_int_eq(stage_prepare(w.slot, &o, &ran, &e), 0);
@@ -625,7 +634,8 @@ START_TEST(prepared)
 	free(w.target.prepare[0].run.at[2]);
 	w.target.prepare[0].run.at[2] = fails;
 	ck_assert_int_eq(stage_prepare(w.slot, &o, &ran, &e), -EPROTO);
-	ck_assert_msg(strstr(e.msg, "sh exited with status 5; its last lines:\ndisk on fire") != NULL,
+	ck_assert_msg(strstr(e.msg, "sh exited with status 5; its last lines:\ndisk on fire") !=
+			      NULL,
 		      "%s", e.msg);
 	finish(&w);
 }
@@ -654,7 +664,8 @@ START_TEST(postgres)
 	s->ready.command = xstrdup("psql -h /tmp -c 'select 1' template1");
 	s->ready.within.ns = 30 * NS_PER_S;
 	w.target.name[0] = 'p';
-	prepare_step(&w, WORDS(PG "initdb", "-D", "/data", "-A", "trust", "-N"))->user = xstrdup("postgres");
+	prepare_step(&w, WORDS(PG "initdb", "-D", "/data", "-A", "trust", "-N"))->user =
+		xstrdup("postgres");
 	ck_assert_msg(stage_prepare(w.slot, &o, &ran, &e) == 0, "%s", e.msg);
 	start(&w);
 	stop(&w);
@@ -670,7 +681,8 @@ START_TEST(spawned)
 	struct spawned sp;
 	char line[64] = "";
 	char sh[] = "sh", c[] = "-c", script[] = "read x; echo got $x; echo aside >&2; exec cat";
-	char nothing[] = "nothing-like-it", *argv[] = { sh, c, script, NULL }, *none[] = { nothing, NULL };
+	char nothing[] = "nothing-like-it", *argv[] = {sh, c, script, NULL},
+	     *none[] = {nothing, NULL};
 
 	setup(&w);
 	add_node(&w, "a");
@@ -696,12 +708,13 @@ START_TEST(rootfs)
 {
 	static struct world w;
 	struct node *n;
-	char *command = xasprintf("mkdir -p %s/root/etc %s/root/bin && cp /bin/sh %s/root/bin/ && "
-				  "ldd /bin/sh | grep -o '/[^ ]*' | sort -u | while read f; do mkdir -p "
-				  "%s/root/$(dirname $f); cp $f %s/root/$f; done; "
-				  "echo 'till:x:77:88:t:/:/bin/sh' >%s/root/etc/passwd; "
-				  "echo mine >%s/root/etc/mine", folder, folder, folder, folder, folder,
-				  folder, folder);
+	char *command =
+		xasprintf("mkdir -p %s/root/etc %s/root/bin && cp /bin/sh %s/root/bin/ && "
+			  "ldd /bin/sh | grep -o '/[^ ]*' | sort -u | while read f; do mkdir -p "
+			  "%s/root/$(dirname $f); cp $f %s/root/$f; done; "
+			  "echo 'till:x:77:88:t:/:/bin/sh' >%s/root/etc/passwd; "
+			  "echo mine >%s/root/etc/mine",
+			  folder, folder, folder, folder, folder, folder, folder);
 
 	ck_assert_int_eq(system(command), 0);
 	free(command);
@@ -710,9 +723,11 @@ START_TEST(rootfs)
 	n->rootfs = xstrdup("root");
 	n->user = xstrdup("till");
 	data_at(n, "/var/lib/deep/data");
-	add_service(n, "x", WORDS("/bin/sh", "-c", "read x </etc/mine; echo $x; echo y >/tmp/f; "
-				  "echo z >/var/lib/deep/data/f; while read a b; do case $a in Uid:) "
-				  "echo uid $b;; esac; done </proc/self/status; echo up; read x <&2"))
+	add_service(n, "x",
+		    WORDS("/bin/sh", "-c",
+			  "read x </etc/mine; echo $x; echo y >/tmp/f; "
+			  "echo z >/var/lib/deep/data/f; while read a b; do case $a in Uid:) "
+			  "echo uid $b;; esac; done </proc/self/status; echo up; read x <&2"))
 		->ready.log = xstrdup("up");
 	start(&w);
 	ck_assert_msg(said(&w.log, "mine\n") && said(&w.log, "uid 77"), "%s", w.log.data);
@@ -891,10 +906,26 @@ static bool can_stage(void)
 int main(void)
 {
 	const TTest *const plain[] = {
-		one_service, kill_and_restart, inside_a_node, ready_by_tcp_and_http, ready_by_command,
-		waits_in_a_circle, ignores_sigterm, daemons, floods_its_log, fork_bomb,
-		holds_and_freezes, misbehaves, fifty_trials, data, prepared, spawned, rootfs, guardian,
-		sweep, own_cost,
+		one_service,
+		kill_and_restart,
+		inside_a_node,
+		ready_by_tcp_and_http,
+		ready_by_command,
+		waits_in_a_circle,
+		ignores_sigterm,
+		daemons,
+		floods_its_log,
+		fork_bomb,
+		holds_and_freezes,
+		misbehaves,
+		fifty_trials,
+		data,
+		prepared,
+		spawned,
+		rootfs,
+		guardian,
+		sweep,
+		own_cost,
 	};
 	const char *tmp = getenv("TMPDIR");
 	Suite *s = suite_create("stage");
