@@ -106,7 +106,7 @@ static int homes(const struct stage_node *n)
 static int plain_root(const struct stage_node *n, struct err *e)
 {
 	cleanup_free char *etc = xasprintf("%s/etc", n->st->slot->base);
-	int r = mount_tmpfs(".", "mode=0755");
+	int r = mount_tmpfs(".", "mode=0755,size=10%");
 
 	if (r == 0 && chdir(n->st->slot->root) < 0)
 		r = -errno;
@@ -143,7 +143,7 @@ static int rootfs_root(const struct stage_node *n, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(fresh); i++) {
 		r = make_dirs(fresh[i], 0755);
 		if (r == 0)
-			r = mount_tmpfs(fresh[i], "mode=1777");
+			r = mount_tmpfs(fresh[i], "mode=1777,size=10%");
 		if (r < 0)
 			return err_errno(e, -r, "a tmpfs at /%s", fresh[i]);
 	}
@@ -189,7 +189,7 @@ static int kernel_dev(const struct stage_node *n)
 	(void)n;
 	if (mkdir("dev", 0755) < 0 && errno != EEXIST)
 		return -errno;
-	if (mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755") < 0)
+	if (mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=10%") < 0)
 		return -errno;
 	if (mkdir("dev/pts", 0755) < 0 || mkdir("dev/shm", 01777) < 0 ||
 	    chmod("dev/shm", 01777) < 0)

@@ -735,6 +735,36 @@ START_TEST(rootfs)
 }
 END_TEST
 
+/* The harness's own processes dying is told as such, never as the target's fault. */
+START_TEST(init_dies)
+{
+	static struct world w;
+	struct err e = { 0 };
+	struct service_state s;
+	char path[64];
+	int pid;
+
+	setup(&w);
+	add_shell(add_node(&w, "a"), "x", "sleep 1000");
+	start(&w);
+	ck_assert_int_eq((int)stage_services(w.stage, "*", &s, 1), 1);
+	pid = s.main_pid;
+	for (int up = 0; up < 2; up++) { /* to its keeper, to its init */
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		f = fopen(path, "r");
+		ck_assert_int_eq(fscanf(f, "%*d %*s %*c %d", &pid), 1);
+		fclose(f);
+	}
+	kill(pid, SIGKILL);
+	await(&w, &w.events, "killed a/x/0");
+	ck_assert_int_eq(stage_stop(w.stage, &e), -EPIPE);
+	ck_assert_str_eq(e.msg, "the init of node a is gone");
+	finish(&w);
+}
+END_TEST
+
 /* ---- what is left on the host ---- */
 
 static int count(const char *command)
@@ -925,7 +955,7 @@ int main(void)
 		rootfs,
 		guardian,
 		sweep,
-		own_cost,
+		own_cost, init_dies,
 	};
 	const char *tmp = getenv("TMPDIR");
 	Suite *s = suite_create("stage");
