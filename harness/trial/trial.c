@@ -461,7 +461,8 @@ static int trial_begin(struct trial *t, struct err *e)
 	int err;
 
 	t->epoch_ns = t->started_ns = clock_now();
-	t->out->facts = (struct trial_facts){ .heal_ns = -1, .settled_ns = -1, .pressure = -1,
+	t->out->facts = (struct trial_facts){ .faults_off = !t->in->faults, .heal_ns = -1,
+					      .settled_ns = -1, .pressure = -1,
 					      .baseline_rate = t->in->baseline_rate,
 					      .baseline_p95_ns = t->in->baseline_p95_ns };
 	err = loop_new(&t->loop, e);
