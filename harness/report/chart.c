@@ -83,7 +83,7 @@ static double step_for(double max, int want)
 
 static void number(char *to, size_t size, double v, const char *unit)
 {
-	snprintf(to, size, "%.6g%s", v, unit);
+	snprintf(to, size, "%.4g%s", v, unit);
 }
 
 /* ---- what all panels share ---- */
@@ -105,10 +105,10 @@ static void bands(struct chart *c)
 		const char *name = fault_name(c, b->fault);
 
 		buf_printf(
-		    c->out,
-		    "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" class=\"band\">"
-		    "<title>",
-		    x, TOP - 8, w < 1.5 ? 1.5 : w, c->bottom - TOP + 8);
+			c->out,
+			"<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" class=\"band\">"
+			"<title>",
+			x, TOP - 8, w < 1.5 ? 1.5 : w, c->bottom - TOP + 8);
 		html_text(c->out, name);
 		buf_printf(c->out, " from %.2f s to %.2f s</title></rect>\n",
 			   (double)b->from_ns / 1e9, (double)b->to_ns / 1e9);
@@ -159,7 +159,7 @@ static void axis(struct chart *c)
 
 static void y_axis(struct chart *c, double top, double max, const char *unit)
 {
-	double step = step_for(max, 4), at;
+	double step = step_for(max, 6), at;
 	char words[64];
 
 	for (at = 0; at <= max * 1.0001; at += step) {
@@ -371,7 +371,7 @@ void chart_page(const struct summary *s, const struct series *sr, struct buf *ou
 	buf_printf(out,
 		   "<svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"Sales, times and "
 		   "services over time, with faults shaded\">\n",
-		   WIDTH, c.bottom + 44);
+		   WIDTH, c.bottom + 54);
 	axis(&c);
 	bands(&c);
 	sales(&c, first);
@@ -379,7 +379,7 @@ void chart_page(const struct summary *s, const struct series *sr, struct buf *ou
 	if (c.strips)
 		services(&c, third);
 	fired(&c);
-	text(&c, WIDTH - RIGHT, c.bottom + 41, "tick end faint",
+	text(&c, WIDTH - RIGHT, c.bottom + 48, "tick end faint",
 	     pace_of(&c) > 1 ? "seconds since opening; shop minutes below"
 			     : "seconds since opening");
 	buf_adds(out, "</svg>\n");

@@ -15,41 +15,42 @@
 #define STORY_MAX 200000 /* bytes of story shown; the ledgers have the rest */
 
 static const char style[] =
-    ":root{color-scheme:light dark;--bg:#fbfaf8;--ink:#1d1f23;--faint:#6b7078;--rule:#dcdad5;"
-    "--card:#fff;--ok:#2c7a5a;--unknown:#c2452d;--refused:#c9962b;--left:#9aa0a8;"
-    "--p50:#3a6fb5;--p95:#8a4fb0;--queue:#b8741a;--band:#c2452d22;--fired:#c2452d}\n"
-    "@media(prefers-color-scheme:dark){:root{--bg:#16181c;--ink:#e8e6e1;--faint:#989da6;"
-    "--rule:#33373e;--card:#1e2126;--ok:#4fb38a;--unknown:#ea7258;--refused:#dcb04f;"
-    "--left:#6c727b;--p50:#78a9ea;--p95:#c08ee2;--queue:#e0a04c;--band:#ea725826;"
-    "--fired:#ea7258}}\n"
-    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
-    "font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}\n"
-    "main{max-width:1040px;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
-    "h1{font-size:1.7rem;line-height:1.25;margin:.2rem 0 .4rem}h2{font-size:1.1rem;"
-    "margin:2.2rem 0 .6rem}p{margin:.4rem 0}.faint{color:var(--faint)}\n"
-    ".tag{display:inline-block;padding:.15rem .7rem;border-radius:99px;color:#fff;"
-    "font-weight:600;font-size:.9rem;letter-spacing:.02em}\n"
-    ".v-holds{background:#2c7a5a}.v-violated{background:#b93c25}.v-inconclusive{background:"
-    "#8a6914}.v-unsupported,.v-broken{background:#5b616b}\n"
-    ".t-holds{color:var(--ok)}.t-violated{color:var(--unknown)}.t-inconclusive{color:"
-    "var(--refused)}td b{font-weight:600}\n"
-    "table{border-collapse:collapse;width:100%;font-size:.94rem}th{text-align:left;font-weight:"
-    "600;color:var(--faint)}th,td{padding:.42rem .8rem .42rem 0;border-bottom:1px solid "
-    "var(--rule);vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-    ".wide{overflow-x:auto}svg{display:block;width:100%;min-width:640px;height:auto}\n"
-    "pre{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.9rem "
-    "1rem;overflow-x:auto;font:13px/1.55 ui-monospace,Menlo,Consolas,monospace;white-space:"
-    "pre-wrap;overflow-wrap:anywhere}\n"
-    ".axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.7}.tick{font-size:11px;"
-    "fill:var(--ink)}.mid{text-anchor:middle}.end{text-anchor:end}text.faint{fill:var(--faint)}"
-    ".panel{font-size:13px;font-weight:600;fill:var(--ink)}.faultname{font-size:12px;"
-    "font-weight:600;fill:var(--fired)}\n"
-    ".band{fill:var(--band)}.fired{fill:var(--fired)}.ok{fill:var(--ok)}.refused{fill:"
-    "var(--refused)}.unknown{fill:var(--unknown)}.left{fill:var(--left)}\n"
-    ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.p50{stroke:"
-    "var(--p50)}.p95{stroke:var(--p95)}.queue{stroke:var(--queue);stroke-dasharray:5 4}"
-    ".box50{fill:var(--p50)}.box95{fill:var(--p95)}.boxq{fill:var(--queue)}\n"
-    ".gone{fill:var(--unknown)}.ready{fill:var(--ok)}.started{fill:var(--refused)}\n";
+	":root{color-scheme:light dark;--bg:#fbfaf8;--ink:#1d1f23;--faint:#6b7078;--rule:#dcdad5;"
+	"--card:#fff;--ok:#2c7a5a;--unknown:#c2452d;--refused:#c9962b;--left:#9aa0a8;"
+	"--p50:#3a6fb5;--p95:#8a4fb0;--queue:#b8741a;--band:#c2452d22;--fired:#c2452d}\n"
+	"@media(prefers-color-scheme:dark){:root{--bg:#16181c;--ink:#e8e6e1;--faint:#989da6;"
+	"--rule:#33373e;--card:#1e2126;--ok:#4fb38a;--unknown:#ea7258;--refused:#dcb04f;"
+	"--left:#6c727b;--p50:#78a9ea;--p95:#c08ee2;--queue:#e0a04c;--band:#ea725826;"
+	"--fired:#ea7258}}\n"
+	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
+	"font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}\n"
+	"main{max-width:1040px;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
+	"h1{font-size:1.7rem;line-height:1.25;margin:.2rem 0 .4rem}h2{font-size:1.1rem;"
+	"margin:2.2rem 0 .6rem}p{margin:.4rem 0}.faint{color:var(--faint)}\n"
+	".tag{display:inline-block;padding:.15rem .7rem;border-radius:99px;color:#fff;"
+	"font-weight:600;font-size:.9rem;letter-spacing:.02em}\n"
+	".v-holds{background:#2c7a5a}.v-violated{background:#b93c25}.v-inconclusive{background:"
+	"#8a6914}.v-unsupported,.v-broken{background:#5b616b}\n"
+	".t-holds{color:var(--ok)}.t-violated{color:var(--unknown)}.t-inconclusive{color:"
+	"var(--refused)}td b{font-weight:600}\n"
+	"table{border-collapse:collapse;width:100%;font-size:.94rem}th{text-align:left;font-weight:"
+	"600;color:var(--faint)}th,td{padding:.42rem .8rem .42rem 0;border-bottom:1px solid "
+	"var(--rule);vertical-align:top}td:first-child,td[class^=t-]{white-space:nowrap}td.n{text-"
+	"align:right;font-variant-numeric:tabular-nums}\n"
+	".wide{overflow-x:auto}svg{display:block;width:100%;min-width:640px;height:auto}\n"
+	"pre{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.9rem "
+	"1rem;overflow-x:auto;font:13px/1.55 ui-monospace,Menlo,Consolas,monospace;white-space:"
+	"pre-wrap;overflow-wrap:anywhere}\n"
+	".axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.7}.tick{font-size:11px;"
+	"fill:var(--ink)}.mid{text-anchor:middle}.end{text-anchor:end}text.faint{fill:var(--faint)}"
+	".panel{font-size:13px;font-weight:600;fill:var(--ink)}.faultname{font-size:12px;"
+	"font-weight:600;fill:var(--fired)}\n"
+	".band{fill:var(--band)}.fired{fill:var(--fired)}.ok{fill:var(--ok)}.refused{fill:"
+	"var(--refused)}.unknown{fill:var(--unknown)}.left{fill:var(--left)}\n"
+	".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.p50{stroke:"
+	"var(--p50)}.p95{stroke:var(--p95)}.queue{stroke:var(--queue);stroke-dasharray:5 4}"
+	".box50{fill:var(--p50)}.box95{fill:var(--p95)}.boxq{fill:var(--queue)}\n"
+	".gone{fill:var(--unknown)}.ready{fill:var(--ok)}.started{fill:var(--refused)}\n";
 
 static void cell(struct buf *b, const char *s)
 {
@@ -66,8 +67,9 @@ static void cell_number(struct buf *b, int64_t n)
 static void head(struct buf *b, const struct summary *s)
 {
 	buf_adds(
-	    b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
+		b,
+		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
 	html_text(b, s->verdict);
 	buf_adds(b, ": ");
 	html_text(b, s->experiment);
@@ -187,10 +189,11 @@ static void witnesses(struct buf *b, const struct summary *s)
 		return;
 	buf_adds(b, "<section>\n<h2>Witnesses against ");
 	html_text(b, c->name);
-	buf_printf(b,
-		   "</h2>\n<p class=\"faint\">%zu of %lld</p>\n<div class=\"wide\"><table>\n"
-		   "<tr><th>Sale</th><th>What</th></tr>\n",
-		   c->witnesses, (long long)c->violations);
+	buf_adds(b, "</h2>\n");
+	if (c->violations > (int64_t)c->witnesses)
+		buf_printf(b, "<p class=\"faint\">the first %zu of %lld</p>\n", c->witnesses,
+			   (long long)c->violations);
+	buf_adds(b, "<div class=\"wide\"><table>\n<tr><th>Sale</th><th>What</th></tr>\n");
 	for (i = 0; i < c->witnesses; i++) {
 		buf_adds(b, "<tr>");
 		cell(b, c->witness[i].key);
@@ -212,21 +215,21 @@ struct ledger_row {
 static void reconciliation(struct buf *b, const struct summary *s)
 {
 	static const struct ledger_row rows[] = {
-	    ROW("told", "sales that shoppers were told about", told),
-	    ROW("", "told ok", ok),
-	    ROW("", "told refused", refused),
-	    ROW("", "left in doubt (unknown)", unknown),
-	    ROW("", "walked out without a sale", left),
-	    ROW("", "trains missed", missed_trains),
-	    ROW("books", "sales recorded", books),
-	    ROW("", "told and recorded exactly once", matched),
-	    ROW("", "acknowledged but not recorded", missing),
-	    ROW("", "recorded more than once", duplicated),
-	    ROW("", "recorded but never told of", phantom),
-	    ROW("", "recorded without a key", unkeyed),
-	    ROW("bank", "records", bank),
-	    ROW("paper", "records", paper),
-	    ROW("drawer", "records", drawer),
+		ROW("told", "sales that shoppers were told about", told),
+		ROW("", "told ok", ok),
+		ROW("", "told refused", refused),
+		ROW("", "left in doubt (unknown)", unknown),
+		ROW("", "walked out without a sale", left),
+		ROW("", "trains missed", missed_trains),
+		ROW("books", "sales recorded", books),
+		ROW("", "told and recorded exactly once", matched),
+		ROW("", "acknowledged but not recorded", missing),
+		ROW("", "recorded more than once", duplicated),
+		ROW("", "recorded but never told of", phantom),
+		ROW("", "recorded without a key", unkeyed),
+		ROW("bank", "records", bank),
+		ROW("paper", "records", paper),
+		ROW("drawer", "records", drawer),
 	};
 	size_t i;
 
