@@ -175,6 +175,9 @@ fuzz: deps
 tidy:
 	tests/tidy
 
+format:
+	clang-format -i $$(git ls-files "*.c" "*.h")
+
 analyze: deps
 	@command -v clang-tidy >/dev/null && command -v cppcheck >/dev/null || \
 		{ echo 'installing clang-tidy and cppcheck'; $$([ "$$(id -u)" = 0 ] || echo sudo) \
