@@ -21,31 +21,33 @@ settle: 5s
 checks: [no-lost-sale]
 Y
 
-pause() { python3 -c 'import select,sys; select.select([], [], [], float(sys.argv[1]))' "$1"; }
-
 # signal, seconds before it, how many times, exit code
 one() {
-	local sig=$1 wait=$2 times=$3 want=$4 pid code
-	"$worstday" run --out "$work/results" "$work/long.yml" >"$work/out" 2>&1 </dev/null &
-	pid=$!
-	pause "$wait"
-	kill -s "$sig" $pid
-	if [ "$times" = 2 ]; then
-		pause 0.1
-		kill -s "$sig" $pid 2>/dev/null
-	fi
-	( pause 30; kill -9 $pid ) 2>/dev/null &
-	local watchdog=$!
-	wait $pid
-	code=$?
-	kill $watchdog 2>/dev/null
-	wait $watchdog 2>/dev/null
-	if [ $code != "$want" ]; then
-		echo "SIG$sig x $times after $wait s: exit $code, expected $want"
+	local code
+	python3 - "$worstday" "$work" "$@" <<'P'
+import os, select, signal, subprocess, sys
+worstday, work, sig, wait, times = *sys.argv[1:5], int(sys.argv[5])
+out = open(work + "/out", "w")
+p = subprocess.Popen([worstday, "run", "--out", work + "/results", work + "/long.yml"],
+                     stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+for pause in [float(wait)] + [0.1] * (times - 1):
+    select.select([], [], [], pause)
+    if p.poll() is None:
+        p.send_signal(getattr(signal, "SIG" + sig))
+try:
+    code = p.wait(30)
+except subprocess.TimeoutExpired:
+    p.kill()
+    code = "none within 30 s"
+print(code, file=open(work + "/code", "w"))
+P
+	code=$(cat "$work/code")
+	if [ "$code" != "$4" ]; then
+		echo "SIG$1 x $3 after $2 s: exit $code, expected $4"
 		tail -n 15 "$work/out" | sed 's/^/    /'
 		failed=1
 	else
-		echo "ok SIG$sig x $times after $wait s: exit $code"
+		echo "ok SIG$1 x $3 after $2 s: exit $code"
 	fi
 }
 for w in 0.05 0.3 1.0 2.0; do one INT $w 1 130; done
