@@ -3,7 +3,9 @@
  * Theory of operation. The lines of a story are gathered from every ledger,
  * each with its time, sorted, and printed; the books come last because they
  * were read last. Events of faults and services are told when they happened
- * near the sale; when there are very many, those nearest to its end.
+ * near the sale's time at the till; when there are many, those nearest to its
+ * end. What adds nothing is left out: the arming of a fault that fired at once,
+ * its heal when that followed at once, and how the services came up.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,7 +18,8 @@
 #include "judge/check.h"
 
 #define NEAR_NS (2 * NS_PER_S)
-#define EVENTS_MAX 40
+#define AT_ONCE_NS (50 * NS_PER_MS)
+#define EVENTS_MAX 16
 #define ROWS_MAX 10
 
 struct line {
@@ -94,8 +97,8 @@ static void story_told(struct story *s)
 
 		if (!str_eq(t->key, s->key))
 			continue;
-		if (t->intended_ns < s->from)
-			s->from = t->intended_ns;
+		if (t->start_ns < s->from)
+			s->from = t->start_ns;
 		if (t->end_ns > s->to)
 			s->to = t->end_ns;
 		line_add(s, t->intended_ns, false, "shopper %" PRId64 " comes to %s", t->shopper,
@@ -152,7 +155,10 @@ static void story_event(struct story *s, const struct event *ev)
 						   [EV_HEALED] = "healed" };
 	static const char *const service_words[] = { [EV_STARTED] = "started", [EV_READY] = "is ready",
 						     [EV_EXITED] = "exited", [EV_KILLED] = "was killed" };
-	const char *gap = ev->did ? ": " : "", *did = key_text(ev->did);
+	const char *word = ev->kind >= EV_STARTED && ev->kind <= EV_KILLED ?
+			   service_words[ev->kind] : "";
+	bool new_words = ev->did && *ev->did && !strstr(word, ev->did);
+	const char *gap = new_words ? ": " : "", *did = new_words ? ev->did : "";
 
 	switch (ev->kind) {
 	case EV_ARMED:
@@ -167,7 +173,7 @@ static void story_event(struct story *s, const struct event *ev)
 	case EV_EXITED:
 	case EV_KILLED:
 		line_add(s, ev->t_ns, true, "service %s %s%s%s", key_text(ev->object),
-			 service_words[ev->kind], gap, did);
+			 word, gap, did);
 		break;
 	case EV_LANE:
 		line_add(s, ev->t_ns, true, "%s: %s", key_text(ev->object), did);
@@ -181,9 +187,43 @@ static void story_event(struct story *s, const struct event *ev)
 	}
 }
 
+/* Is this arming or heal said by a firing of the same fault right beside it? */
+static bool said_by_firing(const struct ledgers *l, size_t i)
+{
+	const struct event *ev = &l->event[i];
+	bool armed = ev->kind == EV_ARMED;
+
+	if (!armed && ev->kind != EV_HEALED)
+		return false;
+	for (size_t k = armed ? i + 1 : i - 1; k < l->event_count; k += armed ? 1 : SIZE_MAX) {
+		int64_t gap = l->event[k].t_ns - ev->t_ns;
+
+		if (gap > AT_ONCE_NS || gap < -AT_ONCE_NS)
+			return false;
+		if (l->event[k].kind == EV_FIRED && l->event[k].fault == ev->fault)
+			return true;
+	}
+	return false;
+}
+
+static bool tells(const struct story *s, size_t i)
+{
+	const struct event *ev = &s->in->ledgers->event[i];
+
+	if (s->from == INT64_MAX)
+		return ev->kind == EV_FIRED; /* when it happened is unknown */
+	if (ev->t_ns < s->from - NEAR_NS || ev->t_ns > s->to + NEAR_NS)
+		return false;
+	if (ev->t_ns < s->in->facts->open_ns && ev->kind != EV_FIRED)
+		return false;
+	return !said_by_firing(s->in->ledgers, i);
+}
+
 static int64_t distance(const struct story *s, const struct line *l)
 {
-	return l->t_ns > s->to ? l->t_ns - s->to : s->to - l->t_ns;
+	int64_t end = s->from == INT64_MAX ? 0 : s->to;
+
+	return l->t_ns > end ? l->t_ns - end : end - l->t_ns;
 }
 
 static int nearest_first(const void *a, const void *b, void *story)
@@ -214,8 +254,7 @@ static size_t story_events(struct story *s)
 	size_t own = s->count, left_out = 0;
 
 	for (size_t i = 0; i < l->event_count; i++)
-		if (!own || (l->event[i].t_ns >= s->from - NEAR_NS &&
-			     l->event[i].t_ns <= s->to + NEAR_NS))
+		if (tells(s, i))
 			story_event(s, &l->event[i]);
 	qsort_r(s->at, s->count, sizeof(*s->at), nearest_first, s);
 	while (s->count > own + EVENTS_MAX) {
@@ -280,8 +319,6 @@ void judge_story(const struct judge_in *in, const char *key, struct buf *out)
 
 	story_told(&s);
 	story_devices(&s);
-	if (s.from == INT64_MAX)
-		s.from = s.to = in->facts->open_ns;
 	left_out = story_events(&s);
 	for (size_t i = 0; i < s.count; i++) {
 		buf_printf(out, "%14.3f s  %s\n",
