@@ -45,6 +45,7 @@ enum lane_choice { LANE_SHORTEST, LANE_RANDOM, LANE_POOL };
 
 struct shoppers {
 	int64_t count;
+	int64_t first; /* ordinal of the first one: keys are made of it */
 	struct arrivals arrivals;
 	struct strlist lanes;  /* node names or globs; default: the target's lanes */
 	struct strlist backup; /* lanes that open only when another dies */
@@ -58,6 +59,7 @@ struct shoppers {
 				 * (defaults in crowd) */
 	struct dur fixed_time;	/* greeting, bagging */
 	struct dur step_timeout; /* system: a till that has not answered is unknown */
+	struct dur open_within;	 /* system: lanes that have no session by then: no trial */
 	int64_t retries;	 /* how often a cashier tries an unknown or failed step again */
 	double retap;		 /* chance that an impatient shopper taps again while waiting */
 	double train;		 /* share of shoppers with a train to catch */
@@ -106,6 +108,7 @@ struct experiment {
 	struct dur warmup;   /* shop; sales before it are not judged for timing */
 	int64_t min_sales;   /* fewer judged sales make the trial inconclusive; default 1 */
 	struct dur deadline; /* wall cap of the whole trial, system, default 30min */
+	bool trace;	     /* logs/driver.<lane>.log */
 	const struct yaml_node *faults_node, *checks_node; /* private: part of tree */
 };
 

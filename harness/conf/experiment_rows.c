@@ -124,6 +124,8 @@ static const struct opt_value human_choices[] = {{"normal", "people take their t
 static const struct opt shoppers_rows[] = {
 	{ROW(shoppers, count), .type = OPT_INT, .min = "1", .max = "100000000",
 	 .help = "how many come in all", .example = "300"},
+	{ROW(shoppers, first), .type = OPT_INT, .def = "0", .min = "0", .max = "1000000000",
+	 .help = "number of the first shopper; sale keys are S and the number"},
 	{ROW(shoppers, arrivals), .type = OPT_CUSTOM, .parse_at = parse_arrivals,
 	 .help = "when they come, in shop time: poisson RATE, constant RATE, burst N every TIME",
 	 .example = "poisson 4/min"},
@@ -151,6 +153,8 @@ static const struct opt shoppers_rows[] = {
 	 .help = "greeting and bagging"},
 	{ROW(shoppers, step_timeout), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "60s",
 	 .min = "1ms", .help = "a till that has not answered by then: outcome unknown"},
+	{ROW(shoppers, open_within), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "60s",
+	 .min = "1ms", .help = "lanes that could not open a session by then: nothing is judged"},
 	{ROW(shoppers, retries), .type = OPT_INT, .def = "2", .min = "0", .max = "100",
 	 .help = "how often a cashier tries a failed or unknown step again"},
 	{ROW(shoppers, retap), .type = OPT_RATIO, .def = "0%",
@@ -224,6 +228,8 @@ static const struct opt experiment_rows[] = {
 	 .help = "fewer judged sales make the trial inconclusive"},
 	{ROW(experiment, deadline), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "30min",
 	 .min = "1s", .help = "cap on the whole trial"},
+	{ROW(experiment, trace), .type = OPT_BOOL, .def = "false",
+	 .help = "write the driver's requests and answers to logs/driver.LANE.log"},
 	OPT_END};
 
 const struct opt_table experiment_table = {experiment_rows, sizeof(struct experiment)};

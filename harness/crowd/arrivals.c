@@ -28,7 +28,7 @@ int64_t arrivals_gap(const struct crowd *c, int64_t id)
 		/* differences of rounded products: no drift over a long day */
 		return (int64_t)((double)id * mean_ns) - (int64_t)((double)(id - 1) * mean_ns);
 	case ARRIVALS_BURST:
-		return a->burst > 0 && id % a->burst == 0 ? a->every_ns : 0;
+		return a->burst > 0 && (id - c->conf->first) % a->burst == 0 ? a->every_ns : 0;
 	}
 	return 0;
 }
@@ -45,7 +45,7 @@ static void arrive(struct crowd *c, int64_t now_ns)
 
 	hist_add(c->lateness, now_ns - at);
 	c->next_id++;
-	if (c->next_id >= c->conf->count)
+	if (c->next_id >= c->conf->first + c->conf->count)
 		c->arrivals_done = true;
 	else
 		c->next_shop_ns += arrivals_gap(c, c->next_id);
@@ -68,7 +68,7 @@ static void arrival_fire(struct loop_timer *t, int64_t now_ns)
 void arrivals_start(struct crowd *c, int64_t first_ns)
 {
 	c->first_ns = first_ns;
-	c->next_id = 0;
+	c->next_id = c->conf->first;
 	c->next_shop_ns = 0;
 	c->arrival.fire = arrival_fire;
 	c->arrivals_done = c->conf->count <= 0;

@@ -41,6 +41,8 @@ struct crowd_hooks {
 	void (*left)(void *arg, const struct left *l);
 	void (*lane)(void *arg, const char *lane, const char *did); /* down, up, backup opened */
 	void (*finished)(void *arg); /* every shopper has left */
+	/* What the drivers say and hear, as whole lines (crowd/trace.h); NULL: costs nothing. */
+	void (*trace)(void *arg, const char *lane, const char *text, size_t len);
 };
 
 struct crowd_opts {

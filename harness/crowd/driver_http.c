@@ -31,6 +31,7 @@
 #include "base/str.h"
 #include "crowd/curl_loop.h"
 #include "crowd/http_conf.h"
+#include "crowd/trace.h"
 
 #define REPLY_MAX_BYTES (1 << 20)
 #define HEADERS_MAX_BYTES (64 << 10)
@@ -59,6 +60,7 @@ struct run {
 	const struct hstep *step;
 	unsigned index; /* of step within the action */
 	int64_t total;
+	uint64_t taken; /* bits of the takes that found something; for the trace only */
 	bool offline;
 	char receipt[64], currency[8];
 };
@@ -89,6 +91,41 @@ struct http {
 };
 
 static void run_next(struct run *run);
+
+/* ---- trace ---- */
+
+static bool run_traced(const struct run *run)
+{
+	return trace_on(run->lane->http->init.opts) && run->step;
+}
+
+static struct trace trace_of(const struct run *run)
+{
+	return (struct trace){ run->lane->http->init.opts, run->lane->name, run->ask };
+}
+
+/* A probe says something only when nobody listened. */
+static void run_trace_end(const struct run *run, int outcome, const char *error)
+{
+	struct trace t = trace_of(run);
+
+	if (!run->step->conf && outcome != TOLD_OK)
+		trace_note(&t, "looked whether the till is there:", error,
+			   error ? strlen(error) : 0);
+	else if (run->step->conf)
+		trace_outcome(&t, outcome, error);
+}
+
+static void run_trace_missing(const struct run *run)
+{
+	const struct http_step *s = run->step->conf;
+	struct trace t = trace_of(run);
+
+	for (size_t i = 0; i < s->takes_count && i < 64; i++) {
+		if (!(run->taken >> i & 1))
+			trace_took(&t, s->takes[i].name, NULL, 0);
+	}
+}
 
 /* ---- variables ---- */
 
@@ -247,6 +284,12 @@ static void take_set(void *arg, size_t take, const char *text, size_t len, bool 
 	struct run *run = arg;
 	struct value *v;
 
+	if (run_traced(run)) {
+		struct trace t = trace_of(run);
+
+		run->taken |= take < 64 ? UINT64_C(1) << take : 0;
+		trace_took(&t, run->step->conf->takes[take].name, text, len);
+	}
 	if (run->step->take_slot[take] < 0) {
 		take_fact(run, run->step->take_fact[take], text, len);
 		return;
@@ -292,12 +335,13 @@ static int on_send(void *arg, char *ip, char *local_ip, int port, int local_port
 	return q->sends++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
+static const char *const method_names[] = {
+	[HTTP_GET] = "GET",	[HTTP_POST] = "POST",	  [HTTP_PUT] = "PUT",
+	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+};
+
 static void set_method(CURL *easy, const struct hstep *s)
 {
-	static const char *const names[] = {
-		[HTTP_GET] = "GET",	[HTTP_POST] = "POST",	  [HTTP_PUT] = "PUT",
-		[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
-	};
 	int method = s->conf->method;
 
 	if (s->body || method == HTTP_POST)
@@ -305,7 +349,7 @@ static void set_method(CURL *easy, const struct hstep *s)
 	else
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	if (!(method == HTTP_POST || (method == HTTP_GET && !s->body)))
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[method]);
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_names[method]);
 }
 
 static void set_common(struct hlane *l, struct req *q)
@@ -345,7 +389,7 @@ static struct req *req_new(struct hlane *l, const struct hstep *s)
 	set_method(q->easy, s);
 	if (s->fixed)
 		curl_easy_setopt(q->easy, CURLOPT_HTTPHEADER, s->fixed);
-	if (takes_want_headers(s->takes)) {
+	if (takes_want_headers(s->takes) || trace_on(l->http->init.opts)) {
 		curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, on_header);
 		curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
 	}
@@ -431,6 +475,13 @@ static void run_send(struct run *run)
 		if (!s->fixed)
 			render_headers(run, q, &v);
 	}
+	if (s->conf && run_traced(run)) {
+		struct trace t = trace_of(run);
+
+		trace_request(&t, method_names[s->conf->method], q->url.data,
+			      s->fixed ? s->fixed : q->list, &q->body);
+	}
+	run->taken = 0;
 	net_add(run->lane->net, q->easy, q);
 }
 
@@ -469,6 +520,8 @@ static void run_end(struct run *run, int outcome, bool transport, int64_t at_ns,
 	struct answer a = { .outcome = outcome, .transport = transport, .offline = run->offline,
 			    .at_ns = at_ns, .total = run->total, .error = error };
 
+	if (run_traced(run))
+		run_trace_end(run, outcome, error);
 	memcpy(receipt, run->receipt, sizeof(receipt));
 	memcpy(currency, run->currency, sizeof(currency));
 	a.receipt = receipt[0] ? receipt : NULL;
@@ -532,6 +585,7 @@ static const char *reply_fault(struct run *run, long status)
 	struct tmpl_values values = { .arg = run, .get = var_get };
 	struct take_sink sink = { .arg = run, .set = take_set };
 	const char *missing;
+	int took;
 
 	if (s->fail && regex_match(s->fail, text.body, text.body_len))
 		return reply_words(h, "fail-pattern", status, &q->reply);
@@ -539,7 +593,10 @@ static const char *reply_fault(struct run *run, long status)
 		return reply_words(h, "", status, &q->reply);
 	if (s->ok && !regex_match(s->ok, text.body, text.body_len))
 		return reply_words(h, "not the ok-pattern", status, &q->reply);
-	if (takes_apply(s->takes, &text, &values, &sink, &missing) < 0) {
+	took = takes_apply(s->takes, &text, &values, &sink, &missing);
+	if (run_traced(run))
+		run_trace_missing(run);
+	if (took < 0) {
 		snprintf(h->error, sizeof(h->error), "the reply has no %s", missing);
 		return h->error;
 	}
@@ -592,6 +649,11 @@ static void on_done(void *priv, CURLcode res, int64_t at_ns)
 		return;
 	}
 	curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (run_traced(run)) {
+		struct trace t = trace_of(run);
+
+		trace_reply(&t, status, &q->headers, &q->reply);
+	}
 	if (is_refused(&h->conf, status, &q->reply)) {
 		run_end(run, TOLD_REFUSED, false, at_ns, reply_words(h, "", status, &q->reply));
 		return;
@@ -664,6 +726,8 @@ static void http_cancel(void *d, struct ask *a)
 	(void)d;
 	if (!run)
 		return;
+	if (run_traced(run))
+		run_trace_end(run, TOLD_UNKNOWN, "no answer; the request was given up");
 	net_remove(run->lane->net, run->req->easy);
 	run_drop(run);
 }

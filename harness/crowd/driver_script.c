@@ -29,6 +29,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "crowd/driver_script.h"
+#include "crowd/trace.h"
 
 #define LINE_MAX_BYTES (1 << 20)
 #define BACKLOG_MAX_BYTES (4 << 20) /* unread requests: the process hangs */
@@ -71,6 +72,26 @@ struct script {
 	struct script_counts n;
 	int64_t id;
 };
+
+/* ---- trace ---- */
+
+static struct trace trace_of(const struct script *s, const struct ask *a)
+{
+	return (struct trace){ s->init.opts, s->init.lanes[a->lane], a };
+}
+
+/* What concerns no ask is said at every lane that the process works for. */
+static void proc_note(const struct proc *p, const char *words, const char *text, size_t len)
+{
+	const struct script *s = p->script;
+
+	for (unsigned i = 0; trace_on(s->init.opts) && i < s->init.lanes_count; i++) {
+		struct trace t = { s->init.opts, s->init.lanes[i], NULL };
+
+		if (p == &s->procs[s->of_lane[i]])
+			trace_note(&t, words, text, len);
+	}
+}
 
 /* ---- pending asks ---- */
 
@@ -120,6 +141,11 @@ static void proc_lost(struct proc *p, const char *why)
 		struct ask *a = p->pending->ask;
 
 		pend_drop(p->pending);
+		if (trace_on(p->script->init.opts)) {
+			struct trace t = trace_of(p->script, a);
+
+			trace_outcome(&t, TOLD_UNKNOWN, why);
+		}
 		answer_unknown(a, true, now, why);
 	}
 }
@@ -162,6 +188,7 @@ static void proc_died(struct proc *p, const char *why)
 		return;
 	proc_end(p);
 	p->script->n.deaths++;
+	proc_note(p, why, NULL, 0);
 	loop_timer_at(p->script->init.opts->loop, &p->restart, clock_now() + p->backoff_ns);
 	p->backoff_ns = p->backoff_ns ? p->backoff_ns * 2 : BACKOFF_NS_MIN;
 	if (p->backoff_ns > BACKOFF_NS_MAX)
@@ -235,6 +262,7 @@ static void reply_line(struct proc *p, const char *line, size_t len, int64_t at_
 
 	if (json_parse(line, len, &o, NULL) < 0 || o.type != JSON_OBJECT) {
 		s->n.garbage++;
+		proc_note(p, "the script wrote a line that is no JSON object:", line, len);
 		return;
 	}
 	idv = json_get(&o, "id");
@@ -242,12 +270,21 @@ static void reply_line(struct proc *p, const char *line, size_t len, int64_t at_
 		x = pend_find(p, id);
 	if (!x) {
 		*(idv.type == JSON_NUMBER ? &s->n.late : &s->n.garbage) += 1;
+		proc_note(p, idv.type == JSON_NUMBER ?
+			  "the script answered what nobody waits for:" :
+			  "the script wrote a reply without an id:", line, len);
 		return;
 	}
 	ask = x->ask;
 	pend_drop(x);
 	p->backoff_ns = 0;
 	read_answer(&o, ask, &a, &bad);
+	if (trace_on(s->init.opts)) {
+		struct trace t = trace_of(s, ask);
+
+		trace_line(&t, '<', line, len);
+		trace_outcome(&t, bad ? TOLD_UNKNOWN : a.outcome, bad ? bad : a.error);
+	}
 	if (bad)
 		answer_unknown(ask, false, at_ns, bad);
 	else
@@ -388,6 +425,7 @@ static void script_perform(void *d, struct ask *a)
 {
 	struct script *s = d;
 	struct proc *p = &s->procs[s->of_lane[a->lane]];
+	size_t before = p->send.len;
 
 	if (!p->up) {
 		answer_unknown(a, true, clock_now(), "the driver script is not running");
@@ -398,14 +436,26 @@ static void script_perform(void *d, struct ask *a)
 		return;
 	}
 	write_request(p, pend_add(p, a)->id, a);
+	if (trace_on(s->init.opts)) {
+		struct trace t = trace_of(s, a);
+
+		trace_line(&t, '>', p->send.data + before, p->send.len - before);
+	}
 	proc_flush(p);
 }
 
 static void script_cancel(void *d, struct ask *a)
 {
-	(void)d;
-	if (a->priv)
-		pend_drop(a->priv);
+	struct script *s = d;
+
+	if (!a->priv)
+		return;
+	pend_drop(a->priv);
+	if (trace_on(s->init.opts)) {
+		struct trace t = trace_of(s, a);
+
+		trace_outcome(&t, TOLD_UNKNOWN, "no answer; the request was given up");
+	}
 }
 
 /* Without open-session there is nothing to ask: a running process is a till that is up. */

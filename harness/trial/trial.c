@@ -15,6 +15,7 @@
 #include "trial/books.h"
 #include "trial/noise.h"
 #include "trial/settle.h"
+#include "trial/trace.h"
 #include "trial/trigger.h"
 
 /*
@@ -30,7 +31,6 @@
 
 #define TICK_NS (50 * NS_PER_MS)
 #define LOG_CAP (8 << 20)
-#define OPEN_CAP_NS (60 * NS_PER_S)
 #define CLOSE_CAP_NS (60 * NS_PER_S)
 
 const char *const phase_names[] = { "staging", "starting", "open", "settling",
@@ -45,6 +45,7 @@ struct trial {
 	struct crowd *crowd;
 	struct triggers *triggers; /* NULL on the good day */
 	struct settle *settle;
+	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
 	struct loop_timer tick;
 	struct noise noise;
@@ -149,6 +150,11 @@ static void on_lane(void *arg, const char *lane, const char *did)
 	ledger_event(t->ledger, (struct event){ .kind = EV_LANE, .fault = -1, .node = lane,
 						.object = lane, .did = did });
 	show(t, "%s: %s", lane, did);
+}
+
+static void on_trace(void *arg, const char *lane, const char *text, size_t len)
+{
+	traces_add(((struct trial *)arg)->traces, lane, text, len);
 }
 
 static void on_finished(void *arg)
@@ -274,6 +280,10 @@ static int do_crowd(struct trial *t, struct err *e)
 			   .finished = on_finished },
 	};
 
+	if (t->in->experiment->trace) {
+		t->traces = traces_new(t->logs, LOG_CAP);
+		o.hooks.trace = on_trace;
+	}
 	return crowd_new(&t->crowd, &o, e);
 }
 
@@ -290,7 +300,8 @@ static int do_triggers(struct trial *t, struct err *e)
 static int do_shop(struct trial *t, struct err *e)
 {
 	int64_t first = 0, deadline = t->epoch_ns + t->in->experiment->deadline.ns;
-	int err = crowd_open(t->crowd, clock_now() + OPEN_CAP_NS, &first, e);
+	int64_t within = t->in->experiment->shoppers.open_within.ns;
+	int err = crowd_open(t->crowd, clock_now() + within, &first, e);
 
 	if (err < 0)
 		return err;
@@ -484,6 +495,7 @@ static void trial_end(struct trial *t)
 	if (t->stage)
 		stage_free(t->stage);
 	settle_free(t->settle);
+	traces_free(t->traces);
 	free(t->logs);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
