@@ -16,11 +16,13 @@ struct options {
 	double min;
 };
 
-static const struct opt rows[] = {
-	{ .name = "min", .type = OPT_RATIO, .offset = offsetof(struct options, min), .def = "100%",
-	  .scalar = true, .help = "share of sales that must end in ok or refused" },
-	OPT_END
-};
+static const struct opt rows[] = {{.name = "min",
+				   .type = OPT_RATIO,
+				   .offset = offsetof(struct options, min),
+				   .def = "100%",
+				   .scalar = true,
+				   .help = "share of sales that must end in ok or refused"},
+				  OPT_END};
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
@@ -45,17 +47,21 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 		check_forget(ret);
 	snprintf(ret->figure, sizeof(ret->figure), "%.2f %% answered", share * 100);
 	snprintf(ret->limit, sizeof(ret->limit), ">= %.4g %%", o->min * 100);
-	check_finish(ret, "no sale", "%" PRId64 " of %" PRId64 " sales were answered (95 %% interval "
-		     "%.1f to %.1f %%)", ret->judged - unknown, ret->judged, lo * 100, hi * 100);
+	check_finish(ret, "no sale",
+		     "%" PRId64 " of %" PRId64 " sales were answered (95 %% interval "
+		     "%.1f to %.1f %%)",
+		     ret->judged - unknown, ret->judged, lo * 100, hi * 100);
 	if (ret->verdict == VIOLATED)
-		snprintf(ret->why, sizeof(ret->why), "%" PRId64 " of %" PRId64 " sales got no clear "
-			 "answer", unknown, ret->judged);
+		snprintf(ret->why, sizeof(ret->why),
+			 "%" PRId64 " of %" PRId64 " sales got no clear "
+			 "answer",
+			 unknown, ret->judged);
 }
 
 const struct check_ops check_answered_sales = {
 	.name = "answered-sales",
 	.summary = "shoppers get a clear answer: paid or refused, not an error or silence",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.judge = judge,
 	.example = "answered-sales: {min: 99%}",
 };

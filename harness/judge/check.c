@@ -20,8 +20,11 @@
 #include "base/err.h"
 
 const char *const verdict_names[VERDICTS_COUNT] = {
-	[HOLDS] = "holds", [INCONCLUSIVE] = "inconclusive", [UNSUPPORTED] = "unsupported",
-	[VIOLATED] = "violated", [BROKEN] = "broken",
+	[HOLDS] = "holds",
+	[INCONCLUSIVE] = "inconclusive",
+	[UNSUPPORTED] = "unsupported",
+	[VIOLATED] = "violated",
+	[BROKEN] = "broken",
 };
 
 int verdict_exit(enum verdict v)
@@ -52,7 +55,7 @@ void judgement_done(struct judgement *j)
 
 void judgement_witness(struct judgement *j, const char *key, const char *fmt, ...)
 {
-	struct buf what = { 0 };
+	struct buf what = {0};
 	va_list ap;
 
 	j->violations++;
@@ -61,8 +64,8 @@ void judgement_witness(struct judgement *j, const char *key, const char *fmt, ..
 	va_start(ap, fmt);
 	buf_vprintf(&what, fmt, ap);
 	va_end(ap);
-	j->witness[j->witnesses++] = (struct witness){ .key = key && *key ? xstrdup(key) : NULL,
-						       .what = buf_steal(&what) };
+	j->witness[j->witnesses++] = (struct witness){.key = key && *key ? xstrdup(key) : NULL,
+						      .what = buf_steal(&what)};
 }
 
 void check_inconclusive(struct judgement *j, const char *fmt, ...)
@@ -80,8 +83,9 @@ bool sale_ambiguous(const struct sale *s, struct judgement *j)
 	if (s->tolds <= 1)
 		return false;
 	if (j->verdict == HOLDS)
-		check_inconclusive(j, "key %s was used for %u different sales, so neither can be judged",
-				   key_text(s->key), s->tolds);
+		check_inconclusive(
+			j, "key %s was used for %u different sales, so neither can be judged",
+			key_text(s->key), s->tolds);
 	return true;
 }
 
@@ -171,12 +175,12 @@ static void refs_add(struct row_refs *r, uint64_t hash, const struct book *b)
 {
 	if ((r->count & (r->count - 1)) == 0) /* full at every power of two */
 		r->at = xrealloc(r->at, (r->count ? r->count * 2 : 1) * sizeof(*r->at));
-	r->at[r->count++] = (struct row_ref){ hash, b };
+	r->at[r->count++] = (struct row_ref){hash, b};
 }
 
 void row_refs_fill(struct row_refs *r, const struct ledgers *l, enum book_what what, bool start)
 {
-	*r = (struct row_refs){ 0 };
+	*r = (struct row_refs){0};
 	for (size_t i = 0; i < l->book_count; i++)
 		if (is_row(&l->book[i], what, start))
 			refs_add(r, key_hash(l->book[i].key), &l->book[i]);
@@ -263,7 +267,7 @@ void rows_build(struct rows *r, const struct judge_in *in)
 {
 	size_t several = 0;
 
-	*r = (struct rows){ 0 };
+	*r = (struct rows){0};
 	for (size_t i = 0; i < in->sales->count; i++)
 		several += in->sales->at[i].books > 1;
 	if (several)
@@ -275,7 +279,7 @@ void rows_done(struct rows *r)
 {
 	free(r->end.at);
 	free(r->start.at);
-	*r = (struct rows){ 0 };
+	*r = (struct rows){0};
 }
 
 static void subtract(uint32_t *from, uint32_t n)
@@ -285,11 +289,11 @@ static void subtract(uint32_t *from, uint32_t n)
 
 uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret)
 {
-	struct tally_rows old = { 0 };
+	struct tally_rows old = {0};
 	const struct book *b;
 	size_t at = SIZE_MAX;
 
-	*ret = (struct tally_rows){ 0 };
+	*ret = (struct tally_rows){0};
 	if (s->books == 1 && s->book)
 		tally_row(s->book, ret);
 	else if (s->books > 1)
@@ -339,9 +343,9 @@ static const struct {
 	char code[4];
 	int exponent;
 } exponents[] = {
-	{ "BHD", 3 }, { "CLP", 0 }, { "IQD", 3 }, { "ISK", 0 }, { "JOD", 3 }, { "JPY", 0 },
-	{ "KRW", 0 }, { "KWD", 3 }, { "LYD", 3 }, { "OMR", 3 }, { "PYG", 0 }, { "TND", 3 },
-	{ "UGX", 0 }, { "VND", 0 }, { "XAF", 0 }, { "XOF", 0 },
+	{"BHD", 3}, {"CLP", 0}, {"IQD", 3}, {"ISK", 0}, {"JOD", 3}, {"JPY", 0},
+	{"KRW", 0}, {"KWD", 3}, {"LYD", 3}, {"OMR", 3}, {"PYG", 0}, {"TND", 3},
+	{"UGX", 0}, {"VND", 0}, {"XAF", 0}, {"XOF", 0},
 };
 
 int judge_currency_exponent(const char *currency)

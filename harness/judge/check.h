@@ -44,7 +44,7 @@ struct row_refs {
 	struct row_ref {
 		uint64_t hash;
 		const struct book *book;
-	} *at; /* owned; sorted by hash, then order in the file */
+	} * at; /* owned; sorted by hash, then order in the file */
 	size_t count;
 };
 /** row_refs_fill - the keyed rows of one sort, of the start or of the end. */
@@ -65,13 +65,14 @@ void rows_done(struct rows *r);
 /** struct tally_rows - the new rows of one key, by meaning. */
 struct tally_rows {
 	uint32_t sales, voids, refunds;
-	const struct book *sale;       /* first of each; NULL: none */
+	const struct book *sale; /* first of each; NULL: none */
 	const struct book *refund;
 };
 /** rows_tally - returns how many new rows there are. */
 uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
 
-/** sale_ambiguous - told twice under one key: nothing can be said; noted in j (see check_finish). */
+/** sale_ambiguous - told twice under one key: nothing can be said; noted in j (see check_finish).
+ */
 bool sale_ambiguous(const struct sale *s, struct judgement *j);
 /** books_unkeyed - sale rows without a key, less those that were there at the start. */
 size_t books_unkeyed(const struct ledgers *l);

@@ -36,45 +36,58 @@ struct options {
 };
 
 static const struct opt_value of_values[] = {
-	[OF_CHECKOUT] = { "checkout", "from reaching the till to being told" },
-	[OF_WHOLE] = { "whole", "from the intended arrival to being told" },
-	[OF_QUEUE] = { "queue", "from the intended arrival to reaching the till" },
-	[OF_SYSTEM] = { "system", "only the POS's own time; limits are real time then" },
-	{ NULL, NULL },
+	[OF_CHECKOUT] = {"checkout", "from reaching the till to being told"},
+	[OF_WHOLE] = {"whole", "from the intended arrival to being told"},
+	[OF_QUEUE] = {"queue", "from the intended arrival to reaching the till"},
+	[OF_SYSTEM] = {"system", "only the POS's own time; limits are real time then"},
+	{NULL, NULL},
 };
 
 #define LIMIT(field, words)                                                                        \
-	{ .name = #field, .type = OPT_DURATION, .offset = offsetof(struct options, field),         \
-	  .optional = true, .min = "1us", .domain = DOMAIN_SHOP, .help = words, .example = "20s" }
+	{                                                                                          \
+		.name = #field, .type = OPT_DURATION, .offset = offsetof(struct options, field),   \
+		.optional = true, .min = "1us", .domain = DOMAIN_SHOP, .help = words,              \
+		.example = "20s"                                                                   \
+	}
 
-static const struct opt rows[] = {
-	{ .name = "of", .type = OPT_ENUM, .offset = offsetof(struct options, of),
-	  .def = "checkout", .values = of_values, .help = "which time is meant" },
-	{ .name = "during", .type = OPT_ENUM, .offset = offsetof(struct options, during),
-	  .def = "all", .values = during_values, .help = "which sales count" },
-	LIMIT(p50, "limit of the median"),
-	LIMIT(p90, "limit that 90 % must keep"),
-	LIMIT(p95, "limit that 95 % must keep"),
-	LIMIT(p99, "limit that 99 % must keep"),
-	LIMIT(p999, "limit that 99.9 % must keep"),
-	LIMIT(max, "limit that everybody must keep"),
-	{ .name = "min_count", .type = OPT_INT, .offset = offsetof(struct options, min_count),
-	  .def = "20", .min = "1", .help = "fewer samples are too few for a percentile (p999: ten "
-					   "times as many)" },
-	OPT_END
-};
+static const struct opt rows[] = {{.name = "of",
+				   .type = OPT_ENUM,
+				   .offset = offsetof(struct options, of),
+				   .def = "checkout",
+				   .values = of_values,
+				   .help = "which time is meant"},
+				  {.name = "during",
+				   .type = OPT_ENUM,
+				   .offset = offsetof(struct options, during),
+				   .def = "all",
+				   .values = during_values,
+				   .help = "which sales count"},
+				  LIMIT(p50, "limit of the median"),
+				  LIMIT(p90, "limit that 90 % must keep"),
+				  LIMIT(p95, "limit that 95 % must keep"),
+				  LIMIT(p99, "limit that 99 % must keep"),
+				  LIMIT(p999, "limit that 99.9 % must keep"),
+				  LIMIT(max, "limit that everybody must keep"),
+				  {.name = "min_count",
+				   .type = OPT_INT,
+				   .offset = offsetof(struct options, min_count),
+				   .def = "20",
+				   .min = "1",
+				   .help = "fewer samples are too few for a percentile (p999: ten "
+					   "times as many)"},
+				  OPT_END};
 
 static const struct level {
 	const char *name;
 	size_t offset;
 	double p; /* 1: the maximum */
 } levels[] = {
-	{ "p50", offsetof(struct options, p50), 0.5 },
-	{ "p90", offsetof(struct options, p90), 0.9 },
-	{ "p95", offsetof(struct options, p95), 0.95 },
-	{ "p99", offsetof(struct options, p99), 0.99 },
-	{ "p999", offsetof(struct options, p999), 0.999 },
-	{ "max", offsetof(struct options, max), 1 },
+	{"p50", offsetof(struct options, p50), 0.5},
+	{"p90", offsetof(struct options, p90), 0.9},
+	{"p95", offsetof(struct options, p95), 0.95},
+	{"p99", offsetof(struct options, p99), 0.99},
+	{"p999", offsetof(struct options, p999), 0.999},
+	{"max", offsetof(struct options, max), 1},
 };
 
 static int64_t level_limit(const struct options *o, const struct level *l)
@@ -87,7 +100,8 @@ static void check(const void *opts, struct mark at, struct diag *diag)
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		if (level_limit(opts, &levels[i]) >= 0)
 			return;
-	diag_error(diag, at, "checkout-time needs at least one limit: p50, p90, p95, p99, p999 or max");
+	diag_error(diag, at,
+		   "checkout-time needs at least one limit: p50, p90, p95, p99, p999 or max");
 }
 
 static bool paced(const void *opts)
@@ -115,9 +129,9 @@ struct span {
 
 static struct span span_of(const struct told *t, int of)
 {
-	return of == OF_QUEUE ? (struct span){ t->intended_ns, t->start_ns } :
-	       of == OF_WHOLE ? (struct span){ t->intended_ns, t->end_ns } :
-				(struct span){ t->start_ns, t->end_ns };
+	return of == OF_QUEUE	? (struct span){t->intended_ns, t->start_ns}
+	       : of == OF_WHOLE ? (struct span){t->intended_ns, t->end_ns}
+				: (struct span){t->start_ns, t->end_ns};
 }
 
 /* What judging one check needs. */
@@ -154,7 +168,7 @@ static void collect(struct work *w)
 	if (w->o->of != OF_QUEUE && w->o->of != OF_WHOLE)
 		return;
 	for (size_t i = 0; i < l->left_count; i++) {
-		struct span s = { l->left[i].intended_ns, l->left[i].left_ns };
+		struct span s = {l->left[i].intended_ns, l->left[i].left_ns};
 
 		if (in_phase(w, s))
 			samples_add(&w->samples, shop_ns(w->in->experiment, s.to - s.from));
@@ -246,7 +260,7 @@ static void name_slow(const struct work *w, int64_t limit, struct judgement *ret
 
 static void judge_levels(struct work *w, struct judgement *ret)
 {
-	struct buf said = { 0 };
+	struct buf said = {0};
 	int64_t broken = -1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
@@ -262,7 +276,7 @@ static void judge_levels(struct work *w, struct judgement *ret)
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
-	struct work w = { .in = in, .o = opts };
+	struct work w = {.in = in, .o = opts};
 
 	w.windows_count = judge_windows(in->ledgers, &w.windows);
 	collect(&w);
@@ -278,7 +292,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 const struct check_ops check_checkout_time = {
 	.name = "checkout-time",
 	.summary = "how long a checkout takes: limits on percentiles and the maximum",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.timing = true,
 	.queue_based = true,
 	.paced = paced,

@@ -41,17 +41,25 @@ struct options {
 	struct dur timeout;
 };
 
-static const struct opt rows[] = {
-	{ .name = "run", .type = OPT_STRLIST, .offset = offsetof(struct options, run),
-	  .help = "command: one string for sh -c, or a list of words", .example = "[./sum.py, -v]",
-	  .scalar = true },
-	{ .name = "name", .type = OPT_STRING, .offset = offsetof(struct options, name),
-	  .optional = true, .help = "what the report calls it" },
-	{ .name = "timeout", .type = OPT_DURATION, .offset = offsetof(struct options, timeout),
-	  .def = "60s", .min = "1ms", .domain = DOMAIN_SYSTEM,
-	  .help = "then it is killed and the trial is broken" },
-	OPT_END
-};
+static const struct opt rows[] = {{.name = "run",
+				   .type = OPT_STRLIST,
+				   .offset = offsetof(struct options, run),
+				   .help = "command: one string for sh -c, or a list of words",
+				   .example = "[./sum.py, -v]",
+				   .scalar = true},
+				  {.name = "name",
+				   .type = OPT_STRING,
+				   .offset = offsetof(struct options, name),
+				   .optional = true,
+				   .help = "what the report calls it"},
+				  {.name = "timeout",
+				   .type = OPT_DURATION,
+				   .offset = offsetof(struct options, timeout),
+				   .def = "60s",
+				   .min = "1ms",
+				   .domain = DOMAIN_SYSTEM,
+				   .help = "then it is killed and the trial is broken"},
+				  OPT_END};
 
 #define OUTPUT_MAX (1 << 20)
 
@@ -64,7 +72,8 @@ static char *program(const struct experiment *x, const char *word)
 
 	if (word[0] == '/' || !strchr(word, '/'))
 		return xstrdup(word);
-	beside = slash ? xasprintf("%.*s/%s", (int)(slash - x->path), x->path, word) : xstrdup(word);
+	beside =
+		slash ? xasprintf("%.*s/%s", (int)(slash - x->path), x->path, word) : xstrdup(word);
 	full = access(beside, X_OK) == 0 ? realpath(beside, NULL) : NULL;
 	return full ? full : xstrdup(word);
 }
@@ -133,7 +142,7 @@ static int spawn(const struct judge_in *in, const struct options *o, int out, pi
 /* Wait for fd to be readable; false when the time is up. */
 static bool wait_readable(int fd, int64_t deadline)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int n;
 
 	do {
@@ -237,7 +246,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 {
 	const struct options *o = opts;
 	int64_t deadline = clock_now() + o->timeout.ns;
-	struct buf out = { 0 };
+	struct buf out = {0};
 	int fds[2], err;
 	pid_t pid;
 	bool in_time;
@@ -269,7 +278,7 @@ static void check(const void *opts, struct mark at, struct diag *diag)
 const struct check_ops check_custom = {
 	.name = "custom",
 	.summary = "a command of yours reads the ledgers and judges",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.check = check,
 	.judge = judge,
 	.example = "custom: {run: [./sum.py], timeout: 10s}",

@@ -18,7 +18,14 @@
 
 struct err;
 
-enum verdict { HOLDS, INCONCLUSIVE, UNSUPPORTED, VIOLATED, BROKEN, VERDICTS_COUNT }; /* rising precedence */
+enum verdict {
+	HOLDS,
+	INCONCLUSIVE,
+	UNSUPPORTED,
+	VIOLATED,
+	BROKEN,
+	VERDICTS_COUNT
+};							/* rising precedence */
 extern const char *const verdict_names[VERDICTS_COUNT]; /* "holds", "inconclusive", ... */
 /** verdict_exit - 0 holds, 1 violated, 2 inconclusive, 3 unsupported, 4 broken. */
 int verdict_exit(enum verdict v);
@@ -41,18 +48,18 @@ struct trial_facts {
 	int64_t settled_ns;   /* quiescence; -1: never reached within the cap */
 	int64_t late_p99_ns;  /* noise guard: crowd start error */
 	int64_t timer_p99_ns; /* and loop timers */
-	double steal;         /* CPU steal share 0..1 over the trial */
+	double steal;	      /* CPU steal share 0..1 over the trial */
 	double pressure;      /* PSI cpu some share 0..1; < 0 unknown */
 	bool books_read;      /* false: unreadable, books_why says */
 	char books_why[256];
 	bool has_start_books;
-	bool faults_off;      /* this is the good day: nothing was to be armed */
+	bool faults_off; /* this is the good day: nothing was to be armed */
 	/* good day, for comparison; rate < 0: no baseline */
 	double baseline_rate; /* sales told ok per wall second */
 	int64_t baseline_p95_ns;
 	/* for the pace rule; <= 0 unknown: then taken from this trial's own healthy phase */
 	int64_t baseline_system_p50_ns; /* the POS's own time per checkout, real */
-	int64_t human_mean_ns;          /* human time per checkout, shop time */
+	int64_t human_mean_ns;		/* human time per checkout, shop time */
 };
 
 struct judge_in {
@@ -61,20 +68,21 @@ struct judge_in {
 	const struct experiment *experiment;
 	const struct target *target;
 	const struct trial_facts *facts;
-	const char *dir;           /* results directory (custom check) */
+	const char *dir; /* results directory (custom check) */
 };
 
 #define WITNESSES_MAX 20
 struct judgement {
-	enum verdict verdict;      /* HOLDS, VIOLATED or INCONCLUSIVE (BROKEN: the check itself failed) */
-	char figure[96];           /* "p99 12.3 s" */
-	char limit[96];            /* "<= 20 s"; may be empty */
-	char why[512];             /* one plain sentence */
-	int64_t judged;            /* how much there was to judge */
-	size_t violations;         /* all of them */
+	enum verdict
+		verdict;   /* HOLDS, VIOLATED or INCONCLUSIVE (BROKEN: the check itself failed) */
+	char figure[96];   /* "p99 12.3 s" */
+	char limit[96];	   /* "<= 20 s"; may be empty */
+	char why[512];	   /* one plain sentence */
+	int64_t judged;	   /* how much there was to judge */
+	size_t violations; /* all of them */
 	struct witness {
-		char *key;         /* owned; may be NULL */
-		char *what;        /* owned; one sentence */
+		char *key;  /* owned; may be NULL */
+		char *what; /* owned; one sentence */
 	} witness[WITNESSES_MAX];
 	size_t witnesses;
 };
@@ -86,8 +94,8 @@ void judgement_witness(struct judgement *j, const char *key, const char *fmt, ..
 struct check_ops {
 	const char *name, *summary;
 	struct opt_table opts;
-	bool timing;        /* the noise guard can make it inconclusive */
-	bool queue_based;   /* the pace limit of DESIGN.md applies */
+	bool timing;	  /* the noise guard can make it inconclusive */
+	bool queue_based; /* the pace limit of DESIGN.md applies */
 	/* does the pace limit apply with these options? NULL: as queue_based says */
 	bool (*paced)(const void *opts);
 	bool needs_books;
@@ -112,12 +120,12 @@ struct fault_tally {
 
 struct trial_verdict {
 	enum verdict verdict;
-	char blame[32];            /* "", "baseline", "fault", "harness", "host" */
-	char why[512];             /* one plain sentence */
-	struct judgement *checks;  /* experiment->checks_count */
+	char blame[32];		  /* "", "baseline", "fault", "harness", "host" */
+	char why[512];		  /* one plain sentence */
+	struct judgement *checks; /* experiment->checks_count */
 	struct fault_tally *faults;
 	size_t checks_count, faults_count;
-	bool expected;             /* an expect: matched, so `verdict` was turned into holds */
+	bool expected; /* an expect: matched, so `verdict` was turned into holds */
 	char expect_note[256];
 };
 /**
@@ -126,7 +134,8 @@ struct trial_verdict {
  */
 int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err *e);
 void trial_verdict_done(struct trial_verdict *v);
-/** judge_story - the story of one sale: every event and ledger line of it, in time order, as words. */
+/** judge_story - the story of one sale: every event and ledger line of it, in time order, as words.
+ */
 void judge_story(const struct judge_in *in, const char *key, struct buf *out);
 
 /**
@@ -134,7 +143,8 @@ void judge_story(const struct judge_in *in, const char *key, struct buf *out);
  * order (overlapping ones of any fault merged, fault -1 then). *ret is heap.
  */
 size_t judge_windows(const struct ledgers *l, struct fault_window **ret);
-/** judge_interval - 95 % confidence interval (Wilson) of a share seen k times in n; 0..1 for n = 0. */
+/** judge_interval - 95 % confidence interval (Wilson) of a share seen k times in n; 0..1 for n = 0.
+ */
 void judge_interval(int64_t k, int64_t n, double *ret_lo, double *ret_hi);
 /** judge_currency_exponent - decimals of a currency's minor unit: 2, but JPY 0, KWD 3, ... */
 int judge_currency_exponent(const char *currency);

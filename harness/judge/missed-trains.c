@@ -19,11 +19,15 @@ struct options {
 };
 
 static const struct opt rows[] = {
-	{ .name = "max", .type = OPT_CUSTOM, .offset = offsetof(struct options, max),
-	  .optional = true, .parse = limit_parse, .scalar = true, .example = "1%",
-	  .help = "how many may miss it: a count or a share of all shoppers; absent: none" },
-	OPT_END
-};
+	{.name = "max",
+	 .type = OPT_CUSTOM,
+	 .offset = offsetof(struct options, max),
+	 .optional = true,
+	 .parse = limit_parse,
+	 .scalar = true,
+	 .example = "1%",
+	 .help = "how many may miss it: a count or a share of all shoppers; absent: none"},
+	OPT_END};
 
 static int64_t count_missed(const struct judge_in *in, struct judgement *ret)
 {
@@ -37,16 +41,19 @@ static int64_t count_missed(const struct judge_in *in, struct judgement *ret)
 		if (!t->train_missed)
 			continue;
 		missed++;
-		judgement_witness(ret, t->key, "shopper %" PRId64 " missed the train: %s in the shop",
-				  t->shopper,
-				  dur_text(took, shop_ns(in->experiment, t->end_ns - t->intended_ns)));
+		judgement_witness(
+			ret, t->key, "shopper %" PRId64 " missed the train: %s in the shop",
+			t->shopper,
+			dur_text(took, shop_ns(in->experiment, t->end_ns - t->intended_ns)));
 	}
 	for (size_t i = 0; i < l->left_count; i++) {
 		if (!l->left[i].train_missed)
 			continue;
 		missed++;
-		judgement_witness(ret, NULL, "shopper %" PRId64 " missed the train and left without "
-				  "a sale", l->left[i].shopper);
+		judgement_witness(ret, NULL,
+				  "shopper %" PRId64 " missed the train and left without "
+				  "a sale",
+				  l->left[i].shopper);
 	}
 	return missed;
 }
@@ -66,19 +73,21 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	limit_text(&o->max, "<=", ret->limit, sizeof(ret->limit));
 	if (o->max.is_ratio ? share <= o->max.ratio : missed <= o->max.count)
 		check_forget(ret);
-	check_finish(ret, "nobody had a train to catch (shoppers: train)", "%" PRId64 " of %" PRId64
-		     " shoppers missed their train (%.1f %%, 95 %% interval %.1f to %.1f %%)", missed,
-		     all, share * 100, lo * 100, hi * 100);
+	check_finish(ret, "nobody had a train to catch (shoppers: train)",
+		     "%" PRId64 " of %" PRId64
+		     " shoppers missed their train (%.1f %%, 95 %% interval %.1f to %.1f %%)",
+		     missed, all, share * 100, lo * 100, hi * 100);
 	if (ret->verdict == VIOLATED)
-		snprintf(ret->why, sizeof(ret->why), "%" PRId64 " of %" PRId64 " shoppers missed "
-			 "their train (%.1f %%, 95 %% interval %.1f to %.1f %%)", missed, all,
-			 share * 100, lo * 100, hi * 100);
+		snprintf(ret->why, sizeof(ret->why),
+			 "%" PRId64 " of %" PRId64 " shoppers missed "
+			 "their train (%.1f %%, 95 %% interval %.1f to %.1f %%)",
+			 missed, all, share * 100, lo * 100, hi * 100);
 }
 
 const struct check_ops check_missed_trains = {
 	.name = "missed-trains",
 	.summary = "few enough shoppers miss the train they had to catch",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.timing = true,
 	.queue_based = true,
 	.judge = judge,

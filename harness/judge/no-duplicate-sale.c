@@ -18,7 +18,7 @@ struct options {
 	char unused;
 };
 
-static const struct opt rows[] = { OPT_END };
+static const struct opt rows[] = {OPT_END};
 
 static void judge_one(const struct rows *idx, const struct sale *s, struct judgement *ret)
 {
@@ -28,10 +28,10 @@ static void judge_one(const struct rows *idx, const struct sale *s, struct judge
 	if (!s->books || sale_ambiguous(s, ret) || !rows_tally(idx, s, &r))
 		return;
 	ret->judged++;
-	outcome = !s->told ? "nobody was told of it" :
-		  told_acked(s->told) ? "the shopper was told \"paid\" once" :
-		  s->told->outcome == TOLD_REFUSED ? "the shopper was refused" :
-						     "the shopper got no answer";
+	outcome = !s->told			     ? "nobody was told of it"
+		  : told_acked(s->told)		     ? "the shopper was told \"paid\" once"
+		  : s->told->outcome == TOLD_REFUSED ? "the shopper was refused"
+						     : "the shopper got no answer";
 	if (r.sales > 1)
 		judgement_witness(ret, s->key, "the books have %u sales with this key; %s", r.sales,
 				  outcome);
@@ -51,14 +51,16 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	rows_done(&idx);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " doubled", ret->violations,
 		 ret->judged);
-	check_finish(ret, "the books have no new sale", "none of %" PRId64 " sale%s in the books is "
-		     "there twice", ret->judged, plural(ret->judged));
+	check_finish(ret, "the books have no new sale",
+		     "none of %" PRId64 " sale%s in the books is "
+		     "there twice",
+		     ret->judged, plural(ret->judged));
 }
 
 const struct check_ops check_no_duplicate_sale = {
 	.name = "no-duplicate-sale",
 	.summary = "no sale is in the books twice, however often it was tried",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 };

@@ -19,12 +19,15 @@ struct options {
 	struct dur max;
 };
 
-static const struct opt rows[] = {
-	{ .name = "max", .type = OPT_DURATION, .offset = offsetof(struct options, max),
-	  .def = "60s", .min = "1ms", .domain = DOMAIN_SYSTEM, .scalar = true,
-	  .help = "longest a single step may take, real time" },
-	OPT_END
-};
+static const struct opt rows[] = {{.name = "max",
+				   .type = OPT_DURATION,
+				   .offset = offsetof(struct options, max),
+				   .def = "60s",
+				   .min = "1ms",
+				   .domain = DOMAIN_SYSTEM,
+				   .scalar = true,
+				   .help = "longest a single step may take, real time"},
+				  OPT_END};
 
 static int64_t limit_ns(const void *opts, const struct experiment *x)
 {
@@ -64,8 +67,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 			judgement_witness(ret, t->key, "%s: %s took %s, more than %s", lane, step,
 					  dur_text(a, t->slowest_ns), dur_text(b, o->max.ns));
 		else if (cut_off(t, cut))
-			judgement_witness(ret, t->key, "%s: %s had not answered after %s", lane, step,
-					  dur_text(a, t->slowest_ns));
+			judgement_witness(ret, t->key, "%s: %s had not answered after %s", lane,
+					  step, dur_text(a, t->slowest_ns));
 	}
 	snprintf(ret->figure, sizeof(ret->figure), "slowest step %s", dur_text(a, slowest));
 	snprintf(ret->limit, sizeof(ret->limit), "<= %s", dur_text(b, o->max.ns));
@@ -76,7 +79,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 const struct check_ops check_no_hang = {
 	.name = "no-hang",
 	.summary = "every step of every sale is answered within a bounded time",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.timing = true,
 	.limit_ns = limit_ns,
 	.judge = judge,

@@ -21,7 +21,7 @@ struct options {
 	char unused;
 };
 
-static const struct opt rows[] = { OPT_END };
+static const struct opt rows[] = {OPT_END};
 
 static void lost(const struct judge_in *in, const struct told *t, const struct tally_rows *r,
 		 struct judgement *ret)
@@ -70,20 +70,24 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " lost", ret->violations,
 		 ret->judged);
 	if (ret->violations && ret->violations <= unkeyed) {
-		check_inconclusive(ret, "%zu sale%s not in the books under the shopper's key (%s), but "
-					"%zu row%s there carr%s no key", ret->violations,
-				   ret->violations == 1 ? " is" : "s are", key_text(ret->witness[0].key),
-				   unkeyed, plural((int64_t)unkeyed), unkeyed == 1 ? "ies" : "y");
+		check_inconclusive(ret,
+				   "%zu sale%s not in the books under the shopper's key (%s), but "
+				   "%zu row%s there carr%s no key",
+				   ret->violations, ret->violations == 1 ? " is" : "s are",
+				   key_text(ret->witness[0].key), unkeyed, plural((int64_t)unkeyed),
+				   unkeyed == 1 ? "ies" : "y");
 		return;
 	}
-	check_finish(ret, "no sale was acknowledged", "all %" PRId64 " acknowledged sale%s are in "
-		     "the books", ret->judged, plural(ret->judged));
+	check_finish(ret, "no sale was acknowledged",
+		     "all %" PRId64 " acknowledged sale%s are in "
+		     "the books",
+		     ret->judged, plural(ret->judged));
 }
 
 const struct check_ops check_no_lost_sale = {
 	.name = "no-lost-sale",
 	.summary = "every sale a shopper was told is paid is in the books",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 };

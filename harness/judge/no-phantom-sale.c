@@ -20,7 +20,7 @@ struct options {
 	char unused;
 };
 
-static const struct opt rows[] = { OPT_END };
+static const struct opt rows[] = {OPT_END};
 
 static void phantom(const struct judge_in *in, const struct sale *s, const struct tally_rows *r,
 		    struct judgement *ret)
@@ -32,9 +32,10 @@ static void phantom(const struct judge_in *in, const struct sale *s, const struc
 		return;
 	judgement_witness(ret, s->key, "the books have a sale%s%s that no shopper made",
 			  b->total != INT64_MIN ? " of " : "",
-			  b->total != INT64_MIN ?
-			  money_text(sum, b->total, b->currency ? b->currency : in->target->currency) :
-			  "");
+			  b->total != INT64_MIN
+				  ? money_text(sum, b->total,
+					       b->currency ? b->currency : in->target->currency)
+				  : "");
 }
 
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
@@ -71,18 +72,19 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " phantom", ret->violations,
 		 ret->judged);
 	if (unkeyed && ret->verdict == HOLDS)
-		check_inconclusive(ret, "%zu new row%s in the books carr%s no key, so whose sale it is "
-					"cannot be told", unkeyed, plural((int64_t)unkeyed),
-				   unkeyed == 1 ? "ies" : "y");
-	check_finish(ret, "the books have no new sale and none was refused", "all %" PRId64
-		     " sale%s in the books or refused are accounted for", ret->judged,
-		     plural(ret->judged));
+		check_inconclusive(ret,
+				   "%zu new row%s in the books carr%s no key, so whose sale it is "
+				   "cannot be told",
+				   unkeyed, plural((int64_t)unkeyed), unkeyed == 1 ? "ies" : "y");
+	check_finish(ret, "the books have no new sale and none was refused",
+		     "all %" PRId64 " sale%s in the books or refused are accounted for",
+		     ret->judged, plural(ret->judged));
 }
 
 const struct check_ops check_no_phantom_sale = {
 	.name = "no-phantom-sale",
 	.summary = "the books have no sale that nobody made, that was refused or voided",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 };

@@ -27,17 +27,19 @@ struct options {
 };
 
 static const struct opt_value modes[] = {
-	[MODE_GAPLESS] = { "gapless", "no number twice and none missing" },
-	[MODE_UNIQUE] = { "unique", "no number twice" },
-	{ NULL, NULL },
+	[MODE_GAPLESS] = {"gapless", "no number twice and none missing"},
+	[MODE_UNIQUE] = {"unique", "no number twice"},
+	{NULL, NULL},
 };
 
-static const struct opt rows[] = {
-	{ .name = "mode", .type = OPT_ENUM, .offset = offsetof(struct options, mode),
-	  .def = "gapless", .values = modes, .scalar = true,
-	  .help = "what a series of receipt numbers promises" },
-	OPT_END
-};
+static const struct opt rows[] = {{.name = "mode",
+				   .type = OPT_ENUM,
+				   .offset = offsetof(struct options, mode),
+				   .def = "gapless",
+				   .values = modes,
+				   .scalar = true,
+				   .help = "what a series of receipt numbers promises"},
+				  OPT_END};
 
 struct number {
 	const char *series;
@@ -67,8 +69,8 @@ static bool number_from(const struct book *b, struct number *ret)
 	const char *text = b->receipt;
 	size_t len, digits = 0;
 
-	*ret = (struct number){ .series = b->series ? b->series : "", .number = b->number,
-				.key = b->key };
+	*ret = (struct number){
+		.series = b->series ? b->series : "", .number = b->number, .key = b->key};
 	ret->series_len = strlen(ret->series);
 	if (b->number != INT64_MIN)
 		return true;
@@ -118,7 +120,7 @@ static void numbers_sort(struct numbers *n)
 static void numbers_take(struct numbers *n, const struct ledgers *l, int what)
 {
 	free(n->at);
-	*n = (struct numbers){ .at = xcalloc(l->book_count + 1, sizeof(*n->at)) };
+	*n = (struct numbers){.at = xcalloc(l->book_count + 1, sizeof(*n->at))};
 	for (size_t i = 0; i < l->book_count; i++)
 		if (l->book[i].what == what && !l->book[i].start &&
 		    number_of(&l->book[i], &n->at[n->count]))
@@ -139,9 +141,10 @@ static void judge_pair(const struct number *x, const struct number *y, int mode,
 		judgement_witness(ret, y->key, "receipt number %" PRId64 "%s%s%.*s is missing",
 				  x->number + 1, gap, len ? "of series " : "", len, x->series);
 	else if (mode == MODE_GAPLESS && y->number - 1 > x->number)
-		judgement_witness(ret, y->key, "receipt numbers %" PRId64 " to %" PRId64
-				  "%s%s%.*s are missing", x->number + 1, y->number - 1, gap,
-				  len ? "of series " : "", len, x->series);
+		judgement_witness(ret, y->key,
+				  "receipt numbers %" PRId64 " to %" PRId64 "%s%s%.*s are missing",
+				  x->number + 1, y->number - 1, gap, len ? "of series " : "", len,
+				  x->series);
 }
 
 static bool same_receipt(const struct told *x, const struct told *y)
@@ -187,7 +190,7 @@ static void judge_told(const struct ledgers *l, struct judgement *ret)
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	const struct options *o = opts;
-	struct numbers n = { 0 };
+	struct numbers n = {0};
 	size_t series = 0;
 
 	numbers_take(&n, in->ledgers, BOOK_RECEIPT);
@@ -203,18 +206,19 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	ret->judged = (int64_t)n.count;
 	free(n.at);
 	judge_told(in->ledgers, ret);
-	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " number%s in %zu series", ret->judged,
-		 plural(ret->judged), series);
+	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " number%s in %zu series",
+		 ret->judged, plural(ret->judged), series);
 	snprintf(ret->limit, sizeof(ret->limit), "%s", modes[o->mode].name);
-	check_finish(ret, "the books have no receipt numbers (books: receipts)", "%" PRId64
-		     " receipt number%s in %zu series, %s", ret->judged, plural(ret->judged), series,
+	check_finish(ret, "the books have no receipt numbers (books: receipts)",
+		     "%" PRId64 " receipt number%s in %zu series, %s", ret->judged,
+		     plural(ret->judged), series,
 		     o->mode == MODE_GAPLESS ? "none twice, none missing" : "none twice");
 }
 
 const struct check_ops check_receipt_numbers = {
 	.name = "receipt-numbers",
 	.summary = "receipt numbers are never used twice and none is missing",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 	.example = "receipt-numbers: {mode: gapless}",

@@ -29,7 +29,8 @@
 #include "judge/check.h"
 
 /**
- * recovery-time: after the last heal the shop is back on its feet in time, at the till and at the queue.
+ * recovery-time: after the last heal the shop is back on its feet in time, at the till and at the
+ * queue.
  *
  *   t_till  = min { t >= heal : the next `in_a_row` windows [t', t'+w)
  *                 with anybody in the shop all have
@@ -50,11 +51,15 @@ struct options {
 };
 
 static const struct opt rows[] = {
-	{ .name = "max", .type = OPT_DURATION, .offset = offsetof(struct options, max),
-	  .min = "1ms", .domain = DOMAIN_SYSTEM, .scalar = true, .example = "30s",
-	  .help = "longest time from the last heal until sales succeed again, real time" },
-	OPT_END
-};
+	{.name = "max",
+	 .type = OPT_DURATION,
+	 .offset = offsetof(struct options, max),
+	 .min = "1ms",
+	 .domain = DOMAIN_SYSTEM,
+	 .scalar = true,
+	 .example = "30s",
+	 .help = "longest time from the last heal until sales succeed again, real time"},
+	OPT_END};
 
 struct wait {
 	int64_t at_ns, wait_ns; /* reached the till; had waited */
@@ -63,12 +68,12 @@ struct wait {
 struct work {
 	const struct judge_in *in;
 	struct samples sold, told, arrived, left; /* times, sorted */
-	struct wait *waits;                       /* owned; by at_ns */
+	struct wait *waits;			  /* owned; by at_ns */
 	size_t waits_count;
 	int64_t heal, first_fault, end; /* end: the last arrival */
 	int64_t width, step, in_a_row;
-	double share, rate;             /* rate per ns; < 0 unknown */
-	int64_t wait_limit;             /* wall ns; < 0: queue not judged */
+	double share, rate; /* rate per ns; < 0 unknown */
+	int64_t wait_limit; /* wall ns; < 0: queue not judged */
 };
 
 /* How many of the sorted times lie before t. */
@@ -121,7 +126,7 @@ static void collect(struct work *w)
 		if (told_acked(t))
 			samples_add(&w->sold, t->end_ns);
 		w->waits[w->waits_count++] =
-			(struct wait){ t->start_ns, t->start_ns - t->intended_ns };
+			(struct wait){t->start_ns, t->start_ns - t->intended_ns};
 	}
 	for (size_t i = 0; i < l->left_count; i++) {
 		samples_add(&w->arrived, l->left[i].intended_ns);
@@ -138,13 +143,14 @@ static void collect(struct work *w)
 /* What the shop was like before: rate and queue. */
 static void look_back(struct work *w)
 {
-	struct samples waits = { 0 }, checkouts = { 0 };
+	struct samples waits = {0}, checkouts = {0};
 	const struct ledgers *l = w->in->ledgers;
 	double sold = within(&w->sold, INT64_MIN, w->first_fault);
 	int64_t span = w->first_fault - w->in->facts->open_ns;
 
-	w->rate = w->in->facts->baseline_rate > 0 ? w->in->facts->baseline_rate / 1e9 :
-		  sold >= 5 && span > 0 ? sold / (double)span : -1;
+	w->rate = w->in->facts->baseline_rate > 0 ? w->in->facts->baseline_rate / 1e9
+		  : sold >= 5 && span > 0	  ? sold / (double)span
+						  : -1;
 	w->wait_limit = -1;
 	for (size_t i = 0; i < l->told_count; i++) {
 		if (l->told[i].end_ns >= w->first_fault)
@@ -205,7 +211,7 @@ static enum window till_window(const struct work *w, int64_t from)
 /* The median wait of those who reached a till in the window. */
 static enum window queue_window(const struct work *w, int64_t from)
 {
-	struct samples in = { 0 };
+	struct samples in = {0};
 	int64_t to = from + w->width, median;
 	size_t lo = 0, hi = w->waits_count;
 
@@ -272,13 +278,14 @@ static bool judge_side(const struct work *w, const char *name, window_fn *fn, in
 	snprintf(ret->figure + len, sizeof(ret->figure) - len, "%s%s %s", len ? ", " : "", name,
 		 t >= 0 ? dur_text(took, t) : "not seen");
 	if (t > max) {
-		judgement_witness(ret, NULL, "the %s was back %s after the heal, limit %s", name, took,
-				  limit);
+		judgement_witness(ret, NULL, "the %s was back %s after the heal, limit %s", name,
+				  took, limit);
 	} else if (t < 0 && open > max) {
-		judgement_witness(ret, NULL, "the %s was not back %s after the heal, limit %s", name,
-				  dur_text(took, open), limit);
+		judgement_witness(ret, NULL, "the %s was not back %s after the heal, limit %s",
+				  name, dur_text(took, open), limit);
 	} else if (t < 0) {
-		check_inconclusive(ret, "the last shopper came %s after the heal, too early to see "
+		check_inconclusive(ret,
+				   "the last shopper came %s after the heal, too early to see "
 				   "whether the %s was back within %s (that takes %s): use more "
 				   "shoppers or heal earlier",
 				   dur_text(took, w->end > w->heal ? w->end - w->heal : 0), name,
@@ -299,10 +306,12 @@ static void judge_sides(struct work *w, int64_t max, struct judgement *ret)
 	judge_side(w, "till", till_window, max, ret);
 	if (w->wait_limit >= 0)
 		judge_side(w, "queue", queue_window, max, ret);
-	check_finish(ret, "no sale after the heal", "back after the heal: %s (%" PRId64
-		     " windows of %s in a row)%s", ret->figure, w->in_a_row, dur_text(width, w->width),
-		     w->wait_limit >= 0 ? "" : "; the queue was not judged: too few sales before the "
-		     "first fault");
+	check_finish(ret, "no sale after the heal",
+		     "back after the heal: %s (%" PRId64 " windows of %s in a row)%s", ret->figure,
+		     w->in_a_row, dur_text(width, w->width),
+		     w->wait_limit >= 0 ? ""
+					: "; the queue was not judged: too few sales before the "
+					  "first fault");
 	free(w->waits);
 	samples_done(&w->sold);
 	samples_done(&w->told);
@@ -313,15 +322,16 @@ static void judge_sides(struct work *w, int64_t max, struct judgement *ret)
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	const struct options *o = opts;
-	struct work w = { .in = in, .heal = in->facts->heal_ns };
+	struct work w = {.in = in, .heal = in->facts->heal_ns};
 	struct fault_window *windows;
 	char limit[DUR_TEXT];
 	size_t n;
 
 	snprintf(ret->limit, sizeof(ret->limit), "<= %s", dur_text(limit, o->max.ns));
 	if (w.heal < 0) {
-		check_inconclusive(ret, "no fault was armed and healed, so there was nothing to recover "
-					"from");
+		check_inconclusive(ret,
+				   "no fault was armed and healed, so there was nothing to recover "
+				   "from");
 		return;
 	}
 	n = judge_windows(in->ledgers, &windows);
@@ -339,7 +349,7 @@ static int64_t limit_ns(const void *opts, const struct experiment *x)
 const struct check_ops check_recovery_time = {
 	.name = "recovery-time",
 	.summary = "after the last heal, sales and the queue are back to normal in time",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.timing = true,
 	.limit_ns = limit_ns,
 	.judge = judge,

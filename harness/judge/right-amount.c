@@ -21,7 +21,7 @@ struct options {
 	char unused;
 };
 
-static const struct opt rows[] = { OPT_END };
+static const struct opt rows[] = {OPT_END};
 
 struct amounts {
 	int64_t told, expected, booked; /* INT64_MIN unknown */
@@ -44,7 +44,7 @@ static void amounts_of(const struct judge_in *in, const struct told *t, const st
 	const struct book *b = r->sale ? r->sale : r->refund;
 	const char *fallback = in->target->currency;
 
-	*ret = (struct amounts){ known(t->total), known(t->expected), INT64_MIN, t->currency, NULL };
+	*ret = (struct amounts){known(t->total), known(t->expected), INT64_MIN, t->currency, NULL};
 	if (told_kind(t) == KIND_OVERRIDE)
 		ret->expected = INT64_MIN;
 	if (b) {
@@ -122,14 +122,15 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	rows_done(&idx);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " wrong", ret->violations,
 		 ret->judged);
-	check_finish(ret, "no sale has two known amounts to compare", "the amounts of all %" PRId64
-		     " sale%s agree", ret->judged, plural(ret->judged));
+	check_finish(ret, "no sale has two known amounts to compare",
+		     "the amounts of all %" PRId64 " sale%s agree", ret->judged,
+		     plural(ret->judged));
 }
 
 const struct check_ops check_right_amount = {
 	.name = "right-amount",
 	.summary = "shopper, price list and books agree on every amount and currency",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 };

@@ -17,11 +17,14 @@ struct options {
 };
 
 static const struct opt rows[] = {
-	{ .name = "min", .type = OPT_CUSTOM, .offset = offsetof(struct options, min),
-	  .parse = limit_parse, .scalar = true, .example = "95%",
-	  .help = "how many sales must succeed: a count or a share of all shoppers" },
-	OPT_END
-};
+	{.name = "min",
+	 .type = OPT_CUSTOM,
+	 .offset = offsetof(struct options, min),
+	 .parse = limit_parse,
+	 .scalar = true,
+	 .example = "95%",
+	 .help = "how many sales must succeed: a count or a share of all shoppers"},
+	OPT_END};
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
@@ -35,19 +38,23 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	ret->judged = (int64_t)(l->told_count + l->left_count);
 	share = ret->judged ? (double)served / (double)ret->judged : 0;
 	if (o->min.is_ratio ? share < o->min.ratio : served < o->min.count)
-		judgement_witness(ret, NULL, "only %" PRId64 " of %" PRId64 " shoppers were served "
-				  "(%.1f %%)", served, ret->judged, share * 100);
+		judgement_witness(ret, NULL,
+				  "only %" PRId64 " of %" PRId64 " shoppers were served "
+				  "(%.1f %%)",
+				  served, ret->judged, share * 100);
 	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " of %" PRId64 " served", served,
 		 ret->judged);
 	limit_text(&o->min, ">=", ret->limit, sizeof(ret->limit));
-	check_finish(ret, "no shopper came", "%" PRId64 " of %" PRId64 " shoppers were served "
-		     "(%.1f %%)", served, ret->judged, share * 100);
+	check_finish(ret, "no shopper came",
+		     "%" PRId64 " of %" PRId64 " shoppers were served "
+		     "(%.1f %%)",
+		     served, ret->judged, share * 100);
 }
 
 const struct check_ops check_sales_served = {
 	.name = "sales-served",
 	.summary = "enough shoppers are served",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.judge = judge,
 	.example = "sales-served: {min: 95%}",
 };

@@ -41,7 +41,7 @@ void samples_add(struct samples *s, int64_t v)
 void samples_done(struct samples *s)
 {
 	free(s->at);
-	*s = (struct samples){ 0 };
+	*s = (struct samples){0};
 }
 
 /* Radix sort by 16-bit digits: for a million samples several times faster than qsort. */

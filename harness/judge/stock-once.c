@@ -27,7 +27,7 @@ struct options {
 	char unused;
 };
 
-static const struct opt rows[] = { OPT_END };
+static const struct opt rows[] = {OPT_END};
 
 struct article {
 	const char *sku;
@@ -39,7 +39,7 @@ struct article {
 struct shelf {
 	struct article *at; /* owned */
 	size_t slots, count;
-	int64_t sold;       /* units of articles on it */
+	int64_t sold; /* units of articles on it */
 };
 
 static size_t sku_slot(const struct shelf *s, const char *sku, size_t len)
@@ -158,9 +158,10 @@ static void judge_article(const struct article *a, struct judgement *ret)
 	if (!a->in_end)
 		judgement_witness(ret, NULL, "article %s is gone from the stock list", a->sku);
 	else if (a->end < a->start - a->hi || a->end > a->start - a->lo)
-		judgement_witness(ret, NULL, "article %s: %" PRId64 " at the start, %" PRId64
-				  " sold, so %" PRId64 " should be left; the books say %" PRId64, a->sku,
-				  a->start, a->hi, a->start - a->hi, a->end);
+		judgement_witness(ret, NULL,
+				  "article %s: %" PRId64 " at the start, %" PRId64
+				  " sold, so %" PRId64 " should be left; the books say %" PRId64,
+				  a->sku, a->start, a->hi, a->start - a->hi, a->end);
 }
 
 static void judge_stock(struct work *w, struct judgement *ret)
@@ -170,29 +171,33 @@ static void judge_stock(struct work *w, struct judgement *ret)
 	if (ret->verdict != HOLDS)
 		return;
 	if (w->offline) {
-		check_inconclusive(ret, "%zu offline sale%s had not reached the books, so their goods "
-					"cannot be off the shelf yet", w->offline,
-				   plural((int64_t)w->offline));
+		check_inconclusive(ret,
+				   "%zu offline sale%s had not reached the books, so their goods "
+				   "cannot be off the shelf yet",
+				   w->offline, plural((int64_t)w->offline));
 		return;
 	}
 	if (w->no_basket) {
-		check_inconclusive(ret, "what was in the basket of %s is unknown (and of %zu more): "
-					"books: lines would tell", key_text(w->no_basket_key),
-				   w->no_basket - 1);
+		check_inconclusive(ret,
+				   "what was in the basket of %s is unknown (and of %zu more): "
+				   "books: lines would tell",
+				   key_text(w->no_basket_key), w->no_basket - 1);
 		return;
 	}
 	for (size_t i = 0; w->shelf.sold && i < w->shelf.slots; i++)
 		judge_article(&w->shelf.at[i], ret);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " articles wrong",
 		 ret->violations, ret->judged);
-	check_finish(ret, w->shelf.count ? "no article kept in stock was sold" :
-		     "the books list no stock (books: stock)", "the stock of all %" PRId64
-		     " articles is right after %" PRId64 " units sold", ret->judged, w->shelf.sold);
+	check_finish(ret,
+		     w->shelf.count ? "no article kept in stock was sold"
+				    : "the books list no stock (books: stock)",
+		     "the stock of all %" PRId64 " articles is right after %" PRId64 " units sold",
+		     ret->judged, w->shelf.sold);
 }
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
-	struct work w = { .in = in };
+	struct work w = {.in = in};
 
 	(void)opts;
 	if (!in->facts->has_start_books) {
@@ -211,7 +216,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 const struct check_ops check_stock_once = {
 	.name = "stock-once",
 	.summary = "every sale takes its goods out of stock exactly once",
-	.opts = { rows, sizeof(struct options) },
+	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
 };

@@ -41,7 +41,7 @@ static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt,
 	__attribute__((format(printf, 4, 5)));
 static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt, ...)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	va_list ap;
 
 	if (s->count == s->cap) {
@@ -51,7 +51,7 @@ static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt,
 	va_start(ap, fmt);
 	buf_vprintf(&b, fmt, ap);
 	va_end(ap);
-	s->at[s->count] = (struct line){ t_ns, s->count, event, buf_steal(&b) };
+	s->at[s->count] = (struct line){t_ns, s->count, event, buf_steal(&b)};
 	s->count++;
 }
 
@@ -63,8 +63,9 @@ static void told_words(const struct story *s, const struct told *t, struct buf *
 
 	if (t->outcome == TOLD_OK)
 		buf_printf(b, "%s told the shopper: %s", key_text(t->lane),
-			   told_kind(t) == KIND_VOID ? "voided" :
-			   told_kind(t) == KIND_REFUND ? "refunded" : "paid");
+			   told_kind(t) == KIND_VOID	 ? "voided"
+			   : told_kind(t) == KIND_REFUND ? "refunded"
+							 : "paid");
 	else if (t->outcome == TOLD_REFUSED)
 		buf_printf(b, "%s told the shopper: refused", key_text(t->lane));
 	else
@@ -93,7 +94,7 @@ static void story_told(struct story *s)
 
 	for (size_t i = 0; i < l->told_count; i++) {
 		const struct told *t = &l->told[i];
-		struct buf b = { 0 };
+		struct buf b = {0};
 
 		if (!str_eq(t->key, s->key))
 			continue;
@@ -104,8 +105,8 @@ static void story_told(struct story *s)
 		line_add(s, t->intended_ns, false, "shopper %" PRId64 " comes to %s", t->shopper,
 			 key_text(t->lane));
 		line_add(s, t->start_ns, false, "the shopper reaches the till%s%s%s%s",
-			 t->basket ? " with " : "", key_text(t->basket), t->tender ? ", pays by " : "",
-			 key_text(t->tender));
+			 t->basket ? " with " : "", key_text(t->basket),
+			 t->tender ? ", pays by " : "", key_text(t->tender));
 		told_words(s, t, &b);
 		line_add(s, t->end_ns, false, "%s", b.data);
 		buf_done(&b);
@@ -132,8 +133,8 @@ static void story_devices(struct story *s)
 				 l->paper[i].cut ? " and cut it" : ", not cut");
 	for (size_t i = 0; i < l->drawer_count; i++)
 		if (str_eq(l->drawer[i].key, s->key))
-			line_add(s, l->drawer[i].t_ns, false, "%s: %s %s", key_text(l->drawer[i].device),
-				 key_text(l->drawer[i].what),
+			line_add(s, l->drawer[i].t_ns, false, "%s: %s %s",
+				 key_text(l->drawer[i].device), key_text(l->drawer[i].what),
 				 money_text(sum, l->drawer[i].amount, s->in->target->currency));
 }
 
@@ -150,13 +151,16 @@ static const char *fault_name(const struct story *s, int fault)
 
 static void story_event(struct story *s, const struct event *ev)
 {
-	static const char *const fault_words[] = { [EV_ARMED] = "armed", [EV_FIRED] = "fired",
-						   [EV_SKIPPED] = "had nothing to alter",
-						   [EV_HEALED] = "healed" };
-	static const char *const service_words[] = { [EV_STARTED] = "started", [EV_READY] = "is ready",
-						     [EV_EXITED] = "exited", [EV_KILLED] = "was killed" };
-	const char *word = ev->kind >= EV_STARTED && ev->kind <= EV_KILLED ?
-			   service_words[ev->kind] : "";
+	static const char *const fault_words[] = {[EV_ARMED] = "armed",
+						  [EV_FIRED] = "fired",
+						  [EV_SKIPPED] = "had nothing to alter",
+						  [EV_HEALED] = "healed"};
+	static const char *const service_words[] = {[EV_STARTED] = "started",
+						    [EV_READY] = "is ready",
+						    [EV_EXITED] = "exited",
+						    [EV_KILLED] = "was killed"};
+	const char *word =
+		ev->kind >= EV_STARTED && ev->kind <= EV_KILLED ? service_words[ev->kind] : "";
 	bool new_words = ev->did && *ev->did && !strstr(word, ev->did);
 	const char *gap = new_words ? ": " : "", *did = new_words ? ev->did : "";
 
@@ -166,21 +170,23 @@ static void story_event(struct story *s, const struct event *ev)
 	case EV_SKIPPED:
 	case EV_HEALED:
 		line_add(s, ev->t_ns, true, "fault %s %s%s%s%s%s", fault_name(s, ev->fault),
-			 fault_words[ev->kind], ev->node ? " on " : "", key_text(ev->node), gap, did);
+			 fault_words[ev->kind], ev->node ? " on " : "", key_text(ev->node), gap,
+			 did);
 		break;
 	case EV_STARTED:
 	case EV_READY:
 	case EV_EXITED:
 	case EV_KILLED:
-		line_add(s, ev->t_ns, true, "service %s %s%s%s", key_text(ev->object),
-			 word, gap, did);
+		line_add(s, ev->t_ns, true, "service %s %s%s%s", key_text(ev->object), word, gap,
+			 did);
 		break;
 	case EV_LANE:
 		line_add(s, ev->t_ns, true, "%s: %s", key_text(ev->object), did);
 		break;
 	case EV_LOG:
 	case EV_NOTE:
-		line_add(s, ev->t_ns, true, "%s%s%s", key_text(ev->object), ev->object ? gap : "", did);
+		line_add(s, ev->t_ns, true, "%s%s%s", key_text(ev->object), ev->object ? gap : "",
+			 did);
 		break;
 	default:
 		break;
@@ -286,7 +292,7 @@ static void row_words(const struct story *s, const struct book *b, struct buf *o
 static void story_books(const struct story *s, struct buf *out)
 {
 	const struct ledgers *l = s->in->ledgers;
-	struct buf rows = { 0 };
+	struct buf rows = {0};
 	size_t now = 0, start = 0;
 
 	for (size_t i = 0; i < l->book_count; i++) {
@@ -305,8 +311,9 @@ static void story_books(const struct story *s, struct buf *out)
 	else if (!now)
 		buf_printf(out, "the books have no sale with key %s\n", s->key);
 	else
-		buf_printf(out, "the books have %zu sale%s with key %s%s\n", now, plural((int64_t)now),
-			   s->key, start ? ", and had it before the first shopper came" : "");
+		buf_printf(out, "the books have %zu sale%s with key %s%s\n", now,
+			   plural((int64_t)now), s->key,
+			   start ? ", and had it before the first shopper came" : "");
 	if (rows.len)
 		buf_add(out, rows.data, rows.len);
 	buf_done(&rows);
@@ -314,7 +321,7 @@ static void story_books(const struct story *s, struct buf *out)
 
 void judge_story(const struct judge_in *in, const char *key, struct buf *out)
 {
-	struct story s = { .in = in, .key = key, .from = INT64_MAX, .to = INT64_MIN };
+	struct story s = {.in = in, .key = key, .from = INT64_MAX, .to = INT64_MIN};
 	size_t left_out;
 
 	story_told(&s);
@@ -327,7 +334,8 @@ void judge_story(const struct judge_in *in, const char *key, struct buf *out)
 		free(s.at[i].text);
 	}
 	if (left_out)
-		buf_printf(out, "%16s  (%zu more events near it are in events.ndjson)\n", "", left_out);
+		buf_printf(out, "%16s  (%zu more events near it are in events.ndjson)\n", "",
+			   left_out);
 	story_books(&s, out);
 	free(s.at);
 }

@@ -12,20 +12,10 @@
  * here and one in check.h.
  */
 const struct check_ops *const check_table[] = {
-	&check_answered_sales,
-	&check_checkout_time,
-	&check_custom,
-	&check_missed_trains,
-	&check_no_duplicate_sale,
-	&check_no_hang,
-	&check_no_lost_sale,
-	&check_no_phantom_sale,
-	&check_receipt_numbers,
-	&check_recovery_time,
-	&check_right_amount,
-	&check_sales_served,
-	&check_stock_once,
-	&check_walk_outs,
+	&check_answered_sales,	  &check_checkout_time, &check_custom,	     &check_missed_trains,
+	&check_no_duplicate_sale, &check_no_hang,	&check_no_lost_sale, &check_no_phantom_sale,
+	&check_receipt_numbers,	  &check_recovery_time, &check_right_amount, &check_sales_served,
+	&check_stock_once,	  &check_walk_outs,
 };
 const size_t check_table_count = ARRAY_SIZE(check_table);
 
@@ -37,9 +27,12 @@ static void kinds_fill(void)
 	for (size_t i = 0; i < check_table_count; i++) {
 		const struct check_ops *c = check_table[i];
 
-		kinds[i] = (struct conf_kind){ .name = c->name, .summary = c->summary,
-					       .opts = c->opts, .check = c->check, .ops = c,
-					       .needs_books = c->needs_books };
+		kinds[i] = (struct conf_kind){.name = c->name,
+					      .summary = c->summary,
+					      .opts = c->opts,
+					      .check = c->check,
+					      .ops = c,
+					      .needs_books = c->needs_books};
 	}
 }
 

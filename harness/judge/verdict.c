@@ -43,7 +43,7 @@ static void reason_add(struct reason *r, enum verdict v, const char *fmt, ...)
 		r->count++;
 		return;
 	}
-	*r = (struct reason){ .verdict = v, .count = 1 };
+	*r = (struct reason){.verdict = v, .count = 1};
 	va_start(ap, fmt);
 	vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
@@ -59,7 +59,8 @@ static const struct check_ops *ops_of(const struct conf_item *item)
 static bool books_missing(const struct judge_in *in, struct judgement *j)
 {
 	if (in->target->books.kind == BOOKS_NONE)
-		check_inconclusive(j, "the target declares no books:, so there is nothing to compare with");
+		check_inconclusive(
+			j, "the target declares no books:, so there is nothing to compare with");
 	else if (!in->facts->books_read)
 		check_inconclusive(j, "the books could not be read: %s", in->facts->books_why);
 	return j->verdict != HOLDS;
@@ -77,8 +78,9 @@ static void doubt_noise(const struct judge_in *in, const struct conf_item *item,
 
 	if (!ops->timing || late <= guard)
 		return;
-	check_inconclusive(j, NOISY ": 1 %% of %s were more than %s late, "
-			      "at most %s is tolerated (CPU steal %.1f %%, pressure %.1f %%)",
+	check_inconclusive(j,
+			   NOISY ": 1 %% of %s were more than %s late, "
+				 "at most %s is tolerated (CPU steal %.1f %%, pressure %.1f %%)",
 			   late == f->late_p99_ns ? "the shoppers' actions" : "timers",
 			   dur_text(late_text, late), dur_text(guard_text, guard), f->steal * 100,
 			   f->pressure > 0 ? f->pressure * 100 : 0);
@@ -88,7 +90,7 @@ static void doubt_noise(const struct judge_in *in, const struct conf_item *item,
 static bool good_day_times(const struct judge_in *in, double *ret_system, double *ret_human)
 {
 	const struct ledgers *l = in->ledgers;
-	struct samples system = { 0 }, human = { 0 };
+	struct samples system = {0}, human = {0};
 	struct fault_window *w;
 	size_t n;
 
@@ -103,7 +105,8 @@ static bool good_day_times(const struct judge_in *in, double *ret_system, double
 		if (during_of(w, n, t->start_ns, t->end_ns) != DURING_HEALTHY)
 			continue;
 		samples_add(&system, t->system_ns);
-		samples_add(&human, shop_ns(in->experiment, t->end_ns - t->start_ns - t->system_ns));
+		samples_add(&human,
+			    shop_ns(in->experiment, t->end_ns - t->start_ns - t->system_ns));
 	}
 	free(w);
 	if (system.count) {
@@ -116,8 +119,7 @@ static bool good_day_times(const struct judge_in *in, double *ret_system, double
 	return n > 0;
 }
 
-static void doubt_pace(const struct judge_in *in, const struct conf_item *item,
-		       struct judgement *j)
+static void doubt_pace(const struct judge_in *in, const struct conf_item *item, struct judgement *j)
 {
 	const struct check_ops *ops = ops_of(item);
 	double pace = pace_of(in->experiment), system, human, honest;
@@ -128,12 +130,17 @@ static void doubt_pace(const struct judge_in *in, const struct conf_item *item,
 		return;
 	honest = PACE_SHARE * human / system;
 	if (honest < 1)
-		check_inconclusive(j, "pace %gx is too fast for queues: the POS needs %.0f ms of real time "
-				      "per checkout, only pace 1x is honest", pace, system / 1e6);
+		check_inconclusive(
+			j,
+			"pace %gx is too fast for queues: the POS needs %.0f ms of real time "
+			"per checkout, only pace 1x is honest",
+			pace, system / 1e6);
 	else
-		check_inconclusive(j, "pace %gx is too fast for queues: the POS needs %.0f ms of real time "
-				      "per checkout, the highest honest pace is %.3gx", pace,
-				   system / 1e6, honest);
+		check_inconclusive(
+			j,
+			"pace %gx is too fast for queues: the POS needs %.0f ms of real time "
+			"per checkout, the highest honest pace is %.3gx",
+			pace, system / 1e6, honest);
 }
 
 static void judge_check(const struct judge_in *in, const struct conf_item *item,
@@ -171,22 +178,25 @@ static void tally_faults(const struct judge_in *in, struct trial_verdict *v)
 static void reason_fault(const struct conf_item *item, size_t i, const struct fault_tally *t,
 			 struct reason *r)
 {
-	struct buf when = { 0 };
+	struct buf when = {0};
 
 	if (t->fired >= item->min_hits)
 		return;
 	if (item->when.given)
 		when_describe(&item->when, &when);
 	if (t->fired)
-		reason_add(r, INCONCLUSIVE, "fault %zu %s fired %" PRId64 " time%s, min_hits asks for %"
-			   PRId64, i, item->kind->name, t->fired, plural(t->fired), item->min_hits);
+		reason_add(r, INCONCLUSIVE,
+			   "fault %zu %s fired %" PRId64 " time%s, min_hits asks for %" PRId64, i,
+			   item->kind->name, t->fired, plural(t->fired), item->min_hits);
 	else if (t->armed)
-		reason_add(r, INCONCLUSIVE, "fault %zu %s never fired: armed %" PRId64 " time%s, but "
-			   "nothing of the target was altered", i, item->kind->name, t->armed,
-			   plural(t->armed));
+		reason_add(r, INCONCLUSIVE,
+			   "fault %zu %s never fired: armed %" PRId64 " time%s, but "
+			   "nothing of the target was altered",
+			   i, item->kind->name, t->armed, plural(t->armed));
 	else
-		reason_add(r, INCONCLUSIVE, "fault %zu %s never fired: its trigger%s%.200s%s did not come",
-			   i, item->kind->name, when.len ? " (" : "", when.len ? when.data : "",
+		reason_add(r, INCONCLUSIVE,
+			   "fault %zu %s never fired: its trigger%s%.200s%s did not come", i,
+			   item->kind->name, when.len ? " (" : "", when.len ? when.data : "",
 			   when.len ? ")" : "");
 	buf_done(&when);
 }
@@ -208,14 +218,15 @@ static void reasons_trial(const struct judge_in *in, const struct trial_verdict 
 	for (size_t i = 0; i < v->faults_count && !in->facts->faults_off; i++)
 		reason_fault(&x->faults[i], i, &v->faults[i], r);
 	if (told < x->min_sales)
-		reason_add(r, INCONCLUSIVE, "too little to judge: %" PRId64 " sale%s, min_sales asks for %"
-			   PRId64, told, plural(told), x->min_sales);
+		reason_add(r, INCONCLUSIVE,
+			   "too little to judge: %" PRId64 " sale%s, min_sales asks for %" PRId64,
+			   told, plural(told), x->min_sales);
 }
 
 /* ---- expect: ---- */
 
-static const char *const expect_names[] = { "holds", "violated", "inconclusive" };
-static const enum verdict expect_verdicts[] = { HOLDS, VIOLATED, INCONCLUSIVE };
+static const char *const expect_names[] = {"holds", "violated", "inconclusive"};
+static const enum verdict expect_verdicts[] = {HOLDS, VIOLATED, INCONCLUSIVE};
 
 static bool expect_expired(const struct expect *x)
 {
@@ -283,7 +294,7 @@ static bool apply_expect(const struct judge_in *in, struct trial_verdict *v, str
 	const struct expect *x = &in->experiment->expect;
 	const char *what = x->check ? x->check : "the trial";
 	enum verdict found = expect_found(in, v, r->verdict), want;
-	struct reason rest = { 0 };
+	struct reason rest = {0};
 
 	if (!expect_applies(in, v) || x->verdict < 0 || x->verdict > 2)
 		return false;
@@ -291,7 +302,8 @@ static bool apply_expect(const struct judge_in *in, struct trial_verdict *v, str
 	if (want == HOLDS)
 		return false; /* what is always expected */
 	if (found == HOLDS) {
-		reason_add(r, VIOLATED, "%s was expected to be %s (%s) but holds: remove expect:", what,
+		reason_add(r, VIOLATED,
+			   "%s was expected to be %s (%s) but holds: remove expect:", what,
 			   expect_names[x->verdict], x->why ? x->why : "no reason given");
 		return false;
 	}
@@ -337,15 +349,16 @@ static void say_holds(const struct judge_in *in, struct trial_verdict *v)
 			 v->checks_count, plural((int64_t)v->checks_count), in->ledgers->told_count,
 			 plural((int64_t)in->ledgers->told_count));
 	else
-		snprintf(v->why, sizeof(v->why), "every promise held: %zu check%s over %zu sale%s, "
-			 "faults fired %" PRId64 " time%s", v->checks_count,
-			 plural((int64_t)v->checks_count), in->ledgers->told_count,
+		snprintf(v->why, sizeof(v->why),
+			 "every promise held: %zu check%s over %zu sale%s, "
+			 "faults fired %" PRId64 " time%s",
+			 v->checks_count, plural((int64_t)v->checks_count), in->ledgers->told_count,
 			 plural((int64_t)in->ledgers->told_count), fired, plural(fired));
 }
 
 static void conclude(const struct judge_in *in, struct trial_verdict *v)
 {
-	struct reason r = { 0 };
+	struct reason r = {0};
 
 	reasons_checks(in, v, false, &r);
 	reasons_trial(in, v, &r);
@@ -364,8 +377,8 @@ int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err
 {
 	const struct experiment *x = in->experiment;
 
-	*ret = (struct trial_verdict){ .checks_count = x->checks_count,
-				       .faults_count = x->faults_count };
+	*ret = (struct trial_verdict){.checks_count = x->checks_count,
+				      .faults_count = x->faults_count};
 	ret->checks = xcalloc(x->checks_count + 1, sizeof(*ret->checks));
 	ret->faults = xcalloc(x->faults_count + 1, sizeof(*ret->faults));
 	tally_faults(in, ret);

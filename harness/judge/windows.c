@@ -12,11 +12,11 @@
 #include "judge/check.h"
 
 const struct opt_value during_values[] = {
-	[DURING_ALL] = { "all", "the whole trial" },
-	[DURING_FAULT] = { "fault", "sales that a fault was in effect for" },
-	[DURING_HEALTHY] = { "healthy", "sales before the first fault" },
-	[DURING_RECOVERY] = { "recovery", "sales after a fault was healed" },
-	{ NULL, NULL },
+	[DURING_ALL] = {"all", "the whole trial"},
+	[DURING_FAULT] = {"fault", "sales that a fault was in effect for"},
+	[DURING_HEALTHY] = {"healthy", "sales before the first fault"},
+	[DURING_RECOVERY] = {"recovery", "sales after a fault was healed"},
+	{NULL, NULL},
 };
 
 struct builder {
@@ -24,7 +24,7 @@ struct builder {
 	size_t count, cap;
 	struct open {
 		int64_t depth, since_ns;
-	} *open; /* by fault index */
+	} * open; /* by fault index */
 	size_t open_count;
 };
 
@@ -34,8 +34,8 @@ static void window_add(struct builder *b, int fault, int64_t from, int64_t to)
 		b->cap = b->cap ? b->cap * 2 : 16;
 		b->at = xrealloc(b->at, b->cap * sizeof(*b->at));
 	}
-	b->at[b->count++] = (struct fault_window){ .fault = fault, .armed_ns = from,
-						   .healed_ns = to };
+	b->at[b->count++] =
+		(struct fault_window){.fault = fault, .armed_ns = from, .healed_ns = to};
 }
 
 static struct open *open_of(struct builder *b, int fault)
@@ -102,7 +102,7 @@ static size_t windows_merge(struct fault_window *w, size_t n)
 
 size_t judge_windows(const struct ledgers *l, struct fault_window **ret)
 {
-	struct builder b = { 0 };
+	struct builder b = {0};
 	int64_t heal_ns = INT64_MAX;
 
 	for (size_t i = 0; i < l->event_count; i++) {

@@ -13,13 +13,13 @@
 #define BIT(f) (1u << (f))
 
 const struct books_query books_queries[BOOKS_QUERIES] = {
-	{ "sales", BOOK_SALE, offsetof(struct books, sales), BIT(FIELD_KEY) | BIT(FIELD_TOTAL) },
-	{ "payments", BOOK_PAYMENT, offsetof(struct books, payments),
-	  BIT(FIELD_KEY) | BIT(FIELD_TOTAL) },
-	{ "stock", BOOK_STOCK, offsetof(struct books, stock), BIT(FIELD_SKU) | BIT(FIELD_QTY) },
-	{ "receipts", BOOK_RECEIPT, offsetof(struct books, receipts), BIT(FIELD_NUMBER) },
-	{ "lines", BOOK_LINE, offsetof(struct books, lines),
-	  BIT(FIELD_KEY) | BIT(FIELD_SKU) | BIT(FIELD_QTY) },
+	{"sales", BOOK_SALE, offsetof(struct books, sales), BIT(FIELD_KEY) | BIT(FIELD_TOTAL)},
+	{"payments", BOOK_PAYMENT, offsetof(struct books, payments),
+	 BIT(FIELD_KEY) | BIT(FIELD_TOTAL)},
+	{"stock", BOOK_STOCK, offsetof(struct books, stock), BIT(FIELD_SKU) | BIT(FIELD_QTY)},
+	{"receipts", BOOK_RECEIPT, offsetof(struct books, receipts), BIT(FIELD_NUMBER)},
+	{"lines", BOOK_LINE, offsetof(struct books, lines),
+	 BIT(FIELD_KEY) | BIT(FIELD_SKU) | BIT(FIELD_QTY)},
 };
 
 const char *books_sql(const struct target *t, const struct books_query *q)
@@ -32,8 +32,10 @@ const char *books_sql(const struct target *t, const struct books_query *q)
 static int books_run(struct books_in *in, struct err *e)
 {
 	static int (*const readers[])(const struct books_in *, struct err *) = {
-		[BOOKS_SQLITE] = books_sqlite, [BOOKS_POSTGRES] = books_postgres,
-		[BOOKS_HTTP] = books_http, [BOOKS_COMMAND] = books_command,
+		[BOOKS_SQLITE] = books_sqlite,
+		[BOOKS_POSTGRES] = books_postgres,
+		[BOOKS_HTTP] = books_http,
+		[BOOKS_COMMAND] = books_command,
 	};
 	int kind = in->target->books.kind;
 
@@ -48,7 +50,7 @@ static int books_run(struct books_in *in, struct err *e)
 int books_each(struct stage *st, const struct target *t, bool stopped,
 	       void (*row)(void *arg, const struct book *b), void *arg, struct err *e)
 {
-	struct books_in in = { .stage = st, .target = t, .stopped = stopped, .row = row, .arg = arg };
+	struct books_in in = {.stage = st, .target = t, .stopped = stopped, .row = row, .arg = arg};
 
 	return books_run(&in, e);
 }
@@ -56,7 +58,7 @@ int books_each(struct stage *st, const struct target *t, bool stopped,
 int books_queue(struct stage *st, const struct target *t, int64_t *ret_n, struct err *e)
 {
 	const struct books *b = &t->books;
-	struct books_in in = { .stage = st, .target = t, .queue = true, .ret_queue = ret_n };
+	struct books_in in = {.stage = st, .target = t, .queue = true, .ret_queue = ret_n};
 	bool by_sql = b->kind == BOOKS_SQLITE || b->kind == BOOKS_POSTGRES;
 
 	*ret_n = -1;
@@ -74,15 +76,17 @@ struct kept {
 	struct kept_row {
 		struct book book; /* string members are offsets + 1 into text until handed on */
 		size_t at[9];
-	} *rows;                  /* owned */
+	} * rows; /* owned */
 	size_t count, cap;
 	struct buf text;
 };
 
 static const size_t string_members[9] = {
-	offsetof(struct book, key),    offsetof(struct book, currency), offsetof(struct book, receipt),
-	offsetof(struct book, series), offsetof(struct book, lane),     offsetof(struct book, state),
-	offsetof(struct book, tender), offsetof(struct book, sku),      offsetof(struct book, time),
+	offsetof(struct book, key),	offsetof(struct book, currency),
+	offsetof(struct book, receipt), offsetof(struct book, series),
+	offsetof(struct book, lane),	offsetof(struct book, state),
+	offsetof(struct book, tender),	offsetof(struct book, sku),
+	offsetof(struct book, time),
 };
 
 static const char **member(struct book *b, size_t i)
@@ -116,7 +120,8 @@ static void hand_on(struct kept *k, bool start, struct ledger *out)
 		struct book *b = &k->rows[n].book;
 
 		for (size_t i = 0; i < ARRAY_SIZE(string_members); i++)
-			*member(b, i) = k->rows[n].at[i] ? k->text.data + k->rows[n].at[i] - 1 : NULL;
+			*member(b, i) =
+				k->rows[n].at[i] ? k->text.data + k->rows[n].at[i] - 1 : NULL;
 		b->start = start;
 		ledger_book(out, b);
 	}
@@ -125,7 +130,7 @@ static void hand_on(struct kept *k, bool start, struct ledger *out)
 int books_read(struct stage *st, const struct target *t, bool start, bool stopped,
 	       struct ledger *out, struct err *e)
 {
-	struct kept k = { 0 };
+	struct kept k = {0};
 	int err = books_each(st, t, stopped, keep_row, &k, e);
 
 	if (err >= 0)
@@ -145,8 +150,9 @@ static uint64_t mix(uint64_t h, uint64_t v)
 
 static void digest_row(void *arg, const struct book *b)
 {
-	uint64_t h = mix(mix(mix(mix(1, (uint64_t)b->what), (uint64_t)b->total),
-			     (uint64_t)b->number), (uint64_t)b->qty);
+	uint64_t h =
+		mix(mix(mix(mix(1, (uint64_t)b->what), (uint64_t)b->total), (uint64_t)b->number),
+		    (uint64_t)b->qty);
 	struct book copy = *b;
 
 	for (size_t i = 0; i < ARRAY_SIZE(string_members); i++) {

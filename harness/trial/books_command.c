@@ -22,7 +22,7 @@
 
 static int wait_readable(int fd, int64_t deadline)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
 		int64_t left = deadline - clock_now();
@@ -47,8 +47,8 @@ static int read_output(int fd, int64_t deadline, struct buf *out, struct err *e)
 		ssize_t n;
 
 		if (err < 0)
-			return err == -ETIMEDOUT ? err_set(e, ETIMEDOUT, "it did not end in time") :
-						   err_errno(e, -err, "waiting for its output");
+			return err == -ETIMEDOUT ? err_set(e, ETIMEDOUT, "it did not end in time")
+						 : err_errno(e, -err, "waiting for its output");
 		n = read(fd, chunk, sizeof(chunk));
 		if (n == 0)
 			return 0;
@@ -57,7 +57,8 @@ static int read_output(int fd, int64_t deadline, struct buf *out, struct err *e)
 		if (n > 0)
 			buf_add(out, chunk, (size_t)n);
 		if (out->len > BOOKS_BYTES_MAX)
-			return err_set(e, EFBIG, "it prints more than %d MiB", BOOKS_BYTES_MAX >> 20);
+			return err_set(e, EFBIG, "it prints more than %d MiB",
+				       BOOKS_BYTES_MAX >> 20);
 	}
 }
 
@@ -65,8 +66,9 @@ static int read_output(int fd, int64_t deadline, struct buf *out, struct err *e)
 
 static int await_end(int pidfd, int64_t deadline, struct err *e)
 {
-	return wait_readable(pidfd, deadline) < 0 ?
-	       err_set(e, ETIMEDOUT, "it closed its output but did not end") : 0;
+	return wait_readable(pidfd, deadline) < 0
+		       ? err_set(e, ETIMEDOUT, "it closed its output but did not end")
+		       : 0;
 }
 
 /* Cut the shell's last line off and look at what it says. */
@@ -85,8 +87,10 @@ static int check_exit(struct buf *out, bool by_shell, struct err *e)
 	*last = '\0';
 	out->len = (size_t)(last - out->data);
 	if (code)
-		return err_set(e, EIO, "it ended with exit code %d (what it complained of is in the node's "
-			       "logs)", code);
+		return err_set(e, EIO,
+			       "it ended with exit code %d (what it complained of is in the node's "
+			       "logs)",
+			       code);
 	return out->len ? 0 : err_set(e, ENODATA, "it printed nothing");
 }
 
@@ -97,8 +101,9 @@ static int spawn(const struct books_in *in, struct spawned *s, bool *ret_by_shel
 	const struct books *b = &in->target->books;
 	char **argv = xcalloc(b->run.count + 5, sizeof(*argv));
 	const char *first = b->run.at[0];
-	cleanup_free char *path = first[0] != '/' && strchr(first, '/') ?
-				  xasprintf("/target/%s", first) : xstrdup(first);
+	cleanup_free char *path = first[0] != '/' && strchr(first, '/')
+					  ? xasprintf("/target/%s", first)
+					  : xstrdup(first);
 	cleanup_free char *sh = xstrdup("/bin/sh"), *c = xstrdup("-c"), *text = xstrdup(script),
 			  *name = xstrdup("books");
 	int err;
@@ -138,7 +143,7 @@ static int run(const struct books_in *in, struct buf *out, struct err *e)
 int books_command(const struct books_in *in, struct err *e)
 {
 	const struct books *b = &in->target->books;
-	struct buf out = { 0 };
+	struct buf out = {0};
 	int err;
 
 	if (!b->run.count)

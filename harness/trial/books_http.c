@@ -21,7 +21,8 @@
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	const struct books_in *in = arg;
-	int fd = stage_socket(in->stage, in->target->books.node, a->family, a->socktype, a->protocol);
+	int fd = stage_socket(in->stage, in->target->books.node, a->family, a->socktype,
+			      a->protocol);
 
 	(void)purpose;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
@@ -57,7 +58,8 @@ static struct curl_slist *resolve_list(const struct books_in *in, const char *ur
 	for (size_t i = 0; port && i < in->target->nodes_count; i++) {
 		const char *name = in->target->nodes[i].name;
 		const char *address = stage_address(in->stage, name);
-		cleanup_free char *entry = address ? xasprintf("%s:%s:%s", name, port, address) : NULL;
+		cleanup_free char *entry =
+			address ? xasprintf("%s:%s:%s", name, port, address) : NULL;
 
 		if (entry)
 			list = curl_slist_append(list, entry);
@@ -97,7 +99,8 @@ static int get(const struct books_in *in, const char *url, struct buf *body, str
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, REQUEST_MS);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L); /* the shop's own certificate is not the point */
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER,
+			 0L); /* the shop's own certificate is not the point */
 	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	curl_easy_setopt(c, CURLOPT_RESOLVE, names);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -115,7 +118,7 @@ int books_http(const struct books_in *in, struct err *e)
 {
 	const struct books *b = &in->target->books;
 	cleanup_free char *url = b->url ? full_url(b->url) : NULL;
-	struct buf body = { 0 };
+	struct buf body = {0};
 	int err;
 
 	if (!url)

@@ -23,13 +23,13 @@
 struct work {
 	const struct books_in *in;
 	struct books_map maps[BOOKS_QUERIES]; /* column f is field f, for all */
-	struct buf text;                      /* of one row's cells */
+	struct buf text;		      /* of one row's cells */
 };
 
 static void maps_init(struct work *w)
 {
 	for (size_t i = 0; i < BOOKS_QUERIES; i++) {
-		w->maps[i] = (struct books_map){ .query = &books_queries[i] };
+		w->maps[i] = (struct books_map){.query = &books_queries[i]};
 		for (int f = 0; f < FIELDS_COUNT; f++)
 			w->maps[i].column[f] = f;
 	}
@@ -61,7 +61,7 @@ static unsigned row_cells(struct work *w, const struct json_val *object, size_t 
 
 static int take_row(struct work *w, struct books_map *m, const struct json_val *row, struct err *e)
 {
-	size_t at[FIELDS_COUNT] = { 0 };
+	size_t at[FIELDS_COUNT] = {0};
 	const char *cells[FIELDS_COUNT];
 	unsigned has, missing;
 
@@ -72,12 +72,14 @@ static int take_row(struct work *w, struct books_map *m, const struct json_val *
 	missing = m->query->required & ~has;
 	for (int f = 0; f < FIELDS_COUNT; f++) {
 		if (missing & 1u << f) {
-			static const char *const names[] = { [FIELD_KEY] = "key", [FIELD_TOTAL] = "total",
-							     [FIELD_SKU] = "sku", [FIELD_QTY] = "qty",
-							     [FIELD_NUMBER] = "number" };
+			static const char *const names[] = {[FIELD_KEY] = "key",
+							    [FIELD_TOTAL] = "total",
+							    [FIELD_SKU] = "sku",
+							    [FIELD_QTY] = "qty",
+							    [FIELD_NUMBER] = "number"};
 
-			return err_set(e, EINVAL, "books.%s: row %lld has no \"%s\"", m->query->name,
-				       (long long)m->row + 1, names[f]);
+			return err_set(e, EINVAL, "books.%s: row %lld has no \"%s\"",
+				       m->query->name, (long long)m->row + 1, names[f]);
 		}
 		cells[f] = at[f] ? w->text.data + at[f] - 1 : NULL;
 	}
@@ -149,8 +151,8 @@ static bool names_query(const char *word, const char *query)
 {
 	size_t len = strlen(query);
 
-	return strcmp(word, query) == 0 ||
-	       (query[len - 1] == 's' && strlen(word) == len - 1 && strncmp(word, query, len - 1) == 0);
+	return strcmp(word, query) == 0 || (query[len - 1] == 's' && strlen(word) == len - 1 &&
+					    strncmp(word, query, len - 1) == 0);
 }
 
 static int take_line(struct work *w, const struct json_val *row, struct err *e)
@@ -221,7 +223,7 @@ static int take_text(struct work *w, const char *text, size_t len, struct err *e
 
 int books_json(const struct books_in *in, const char *text, size_t len, struct err *e)
 {
-	struct work w = { .in = in };
+	struct work w = {.in = in};
 	size_t blank = strspn(text, " \t\r\n");
 	int err;
 

@@ -33,8 +33,8 @@
 struct params {
 	const char *keys[PARAMS_MAX + 4], *values[PARAMS_MAX + 4];
 	size_t count;
-	char *socket_dir;            /* owned */
-	PQconninfoOption *parsed;    /* owned */
+	char *socket_dir;	  /* owned */
+	PQconninfoOption *parsed; /* owned */
 };
 
 static void param(struct params *p, const char *key, const char *value)
@@ -66,8 +66,10 @@ static int param_host(const struct books_in *in, struct params *p, const char *h
 	if (host && host[0] == '/') {
 		p->socket_dir = stage_path(in->stage, node, host);
 		if (!p->socket_dir)
-			return err_set(e, ENOENT, "socket folder %s of node %s is in none of its data "
-						  "folders; use a network address", host, node);
+			return err_set(e, ENOENT,
+				       "socket folder %s of node %s is in none of its data "
+				       "folders; use a network address",
+				       host, node);
 		param(p, "host", p->socket_dir);
 		return 0;
 	}
@@ -137,12 +139,14 @@ static int connect_in_node(const struct books_in *in, struct params *p, PGconn *
 	if (netns < 0)
 		return err_errno(e, -netns, "finding node %s", in->target->books.node);
 	if (setns(netns, CLONE_NEWNET) < 0)
-		return err_errno(e, errno, "entering the network of node %s", in->target->books.node);
+		return err_errno(e, errno, "entering the network of node %s",
+				 in->target->books.node);
 	*ret = PQconnectdbParams(p->keys, p->values, 0);
 	if (setns(home, CLONE_NEWNET) < 0)
 		return err_errno(e, errno, "coming back from node %s", in->target->books.node);
 	if (PQstatus(*ret) != CONNECTION_OK)
-		return err_set(e, ECONNREFUSED, "no connection: %s", one_line(*ret, why, sizeof(why)));
+		return err_set(e, ECONNREFUSED, "no connection: %s",
+			       one_line(*ret, why, sizeof(why)));
 	return 0;
 }
 
@@ -152,7 +156,8 @@ static int pg_err(PGconn *c, const char *name, struct err *e)
 {
 	char why[400];
 
-	return err_set(e, EIO, "books.%s: PostgreSQL says: %s", name, one_line(c, why, sizeof(why)));
+	return err_set(e, EIO, "books.%s: PostgreSQL says: %s", name,
+		       one_line(c, why, sizeof(why)));
 }
 
 static int command(PGconn *c, const char *sql, struct err *e)
@@ -197,8 +202,9 @@ static int result_take(const struct books_in *in, PGconn *c, PGresult *r,
 	int n = PQnfields(r), err = 0;
 
 	if (s != PGRES_SINGLE_TUPLE && s != PGRES_TUPLES_OK)
-		return s == PGRES_COMMAND_OK ?
-		       err_set(e, EINVAL, "books.%s is not a query", q->name) : pg_err(c, q->name, e);
+		return s == PGRES_COMMAND_OK
+			       ? err_set(e, EINVAL, "books.%s is not a query", q->name)
+			       : pg_err(c, q->name, e);
 	if (n < 1 || n > COLUMNS_MAX)
 		return err_set(e, E2BIG, "books.%s yields %d columns", q->name, n);
 	for (int i = 0; i < n; i++)
@@ -213,7 +219,7 @@ static int result_take(const struct books_in *in, PGconn *c, PGresult *r,
 static int read_query(const struct books_in *in, PGconn *c, const struct books_query *q,
 		      const char *sql, row_fn *fn, struct err *e)
 {
-	struct books_map m = { 0 };
+	struct books_map m = {0};
 	PGresult *r;
 	int err = 0;
 
@@ -233,7 +239,7 @@ static int read_query(const struct books_in *in, PGconn *c, const struct books_q
 
 static int read_all(const struct books_in *in, PGconn *c, struct err *e)
 {
-	static const struct books_query queue = { "queue", BOOK_WHATS, 0, 0 };
+	static const struct books_query queue = {"queue", BOOK_WHATS, 0, 0};
 	int err = command(c, "SET statement_timeout = 30000", e);
 
 	if (err >= 0)
@@ -251,7 +257,7 @@ static int read_all(const struct books_in *in, PGconn *c, struct err *e)
 
 int books_postgres(const struct books_in *in, struct err *e)
 {
-	struct params p = { 0 };
+	struct params p = {0};
 	PGconn *c = NULL;
 	int err = params_make(in, &p, e);
 
@@ -261,6 +267,7 @@ int books_postgres(const struct books_in *in, struct err *e)
 		err = read_all(in, c, e);
 	PQfinish(c);
 	params_done(&p);
-	return err < 0 ? err_wrap(e, "reading the books from PostgreSQL in %s", in->target->books.node) :
-			 0;
+	return err < 0 ? err_wrap(e, "reading the books from PostgreSQL in %s",
+				  in->target->books.node)
+		       : 0;
 }

@@ -12,17 +12,30 @@ struct err;
 struct stage;
 
 #define BOOKS_DEADLINE_NS (60 * NS_PER_S) /* one whole reading */
-#define BOOKS_BYTES_MAX (256 << 20)       /* of an HTTP body or a command's output */
+#define BOOKS_BYTES_MAX (256 << 20)	  /* of an HTTP body or a command's output */
 
-enum books_field { FIELD_KEY, FIELD_TOTAL, FIELD_CURRENCY, FIELD_RECEIPT, FIELD_SERIES, FIELD_NUMBER,
-	FIELD_LANE, FIELD_STATE, FIELD_TIME, FIELD_TENDER, FIELD_SKU, FIELD_QTY, FIELDS_COUNT };
+enum books_field {
+	FIELD_KEY,
+	FIELD_TOTAL,
+	FIELD_CURRENCY,
+	FIELD_RECEIPT,
+	FIELD_SERIES,
+	FIELD_NUMBER,
+	FIELD_LANE,
+	FIELD_STATE,
+	FIELD_TIME,
+	FIELD_TENDER,
+	FIELD_SKU,
+	FIELD_QTY,
+	FIELDS_COUNT
+};
 
 /** struct books_query - one of the things that can be asked. */
 struct books_query {
-	const char *name;    /* "sales" */
-	int what;            /* enum book_what; BOOK_WHATS: the queue */
-	size_t sql;          /* offset of its SQL in struct books */
-	unsigned required;   /* bit per field */
+	const char *name;  /* "sales" */
+	int what;	   /* enum book_what; BOOK_WHATS: the queue */
+	size_t sql;	   /* offset of its SQL in struct books */
+	unsigned required; /* bit per field */
 };
 #define BOOKS_QUERIES 5
 extern const struct books_query books_queries[BOOKS_QUERIES];
@@ -34,7 +47,7 @@ struct books_in {
 	struct stage *stage;
 	const struct target *target;
 	bool stopped;
-	bool queue;         /* read only the queue */
+	bool queue; /* read only the queue */
 	int64_t deadline_ns;
 	void (*row)(void *arg, const struct book *b);
 	void *arg;
@@ -45,7 +58,7 @@ struct books_in {
 struct books_map {
 	const struct books_query *query;
 	int column[FIELDS_COUNT]; /* -1: none */
-	int64_t row;              /* rows seen, for messages */
+	int64_t row;		  /* rows seen, for messages */
 };
 /** books_map - by column names. -EINVAL naming a required column that is missing. */
 int books_map(struct books_map *m, const struct books_query *q, const char *const *names, size_t n,

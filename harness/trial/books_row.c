@@ -21,11 +21,11 @@ static const struct field_name {
 	const char *name;
 	enum books_field field;
 } field_names[] = {
-	{ "key", FIELD_KEY },           { "total", FIELD_TOTAL },   { "amount", FIELD_TOTAL },
-	{ "currency", FIELD_CURRENCY }, { "receipt", FIELD_RECEIPT }, { "series", FIELD_SERIES },
-	{ "number", FIELD_NUMBER },     { "lane", FIELD_LANE },     { "state", FIELD_STATE },
-	{ "time", FIELD_TIME },         { "tender", FIELD_TENDER }, { "sku", FIELD_SKU },
-	{ "qty", FIELD_QTY },
+	{"key", FIELD_KEY},	      {"total", FIELD_TOTAL},	  {"amount", FIELD_TOTAL},
+	{"currency", FIELD_CURRENCY}, {"receipt", FIELD_RECEIPT}, {"series", FIELD_SERIES},
+	{"number", FIELD_NUMBER},     {"lane", FIELD_LANE},	  {"state", FIELD_STATE},
+	{"time", FIELD_TIME},	      {"tender", FIELD_TENDER},	  {"sku", FIELD_SKU},
+	{"qty", FIELD_QTY},
 };
 
 int books_field(const char *name, size_t len)
@@ -48,10 +48,10 @@ static const char *field_word(int field)
 int books_map(struct books_map *m, const struct books_query *q, const char *const *names, size_t n,
 	      struct err *e)
 {
-	struct buf has = { 0 };
+	struct buf has = {0};
 	int err = 0;
 
-	*m = (struct books_map){ .query = q };
+	*m = (struct books_map){.query = q};
 	for (int f = 0; f < FIELDS_COUNT; f++)
 		m->column[f] = -1;
 	for (size_t i = 0; i < n; i++) {
@@ -63,8 +63,9 @@ int books_map(struct books_map *m, const struct books_query *q, const char *cons
 	}
 	for (int f = 0; f < FIELDS_COUNT && !err; f++)
 		if (q->required & 1u << f && m->column[f] < 0)
-			err = err_set(e, EINVAL, "books.%s yields no column \"%s\" (it has: %.300s)",
-				      q->name, field_word(f), has.len ? has.data : "none");
+			err = err_set(e, EINVAL,
+				      "books.%s yields no column \"%s\" (it has: %.300s)", q->name,
+				      field_word(f), has.len ? has.data : "none");
 	buf_done(&has);
 	return err;
 }
@@ -163,8 +164,8 @@ static void row_number(const struct books_map *m, const char *const *cells, stru
 int books_row(const struct books_in *in, struct books_map *m, const char *const *cells,
 	      struct err *e)
 {
-	struct book b = { .what = m->query->what, .total = INT64_MIN, .number = INT64_MIN,
-			  .qty = INT64_MIN };
+	struct book b = {
+		.what = m->query->what, .total = INT64_MIN, .number = INT64_MIN, .qty = INT64_MIN};
 	int err;
 
 	m->row++;
@@ -191,7 +192,7 @@ int books_count(const char *text, int64_t *ret, struct err *e)
 	if (!text)
 		*ret = 0; /* sum() over no rows */
 	else if (!decimal(text, 0, true, ret))
-		return err_set(e, EINVAL, "books.queue yields \"%.80s\", which is not a whole number",
-			       text);
+		return err_set(e, EINVAL,
+			       "books.queue yields \"%.80s\", which is not a whole number", text);
 	return 0;
 }

@@ -31,7 +31,7 @@
 #define COLUMNS_MAX 64
 #define COPY_TRIES 3
 
-static const char *const suffixes[] = { "", "-wal", "-journal", "-shm" };
+static const char *const suffixes[] = {"", "-wal", "-journal", "-shm"};
 
 struct copy {
 	char dir[512]; /* empty: none */
@@ -59,13 +59,15 @@ static int copy_bytes(int from, int to)
 /* One of the files; a journal that is not there is not missed. */
 static int copy_file(const char *file, const char *suffix, const char *to, struct err *e)
 {
-	cleanup_free char *src = xasprintf("%s%s", file, suffix), *dst = xasprintf("%s%s", to, suffix);
+	cleanup_free char *src = xasprintf("%s%s", file, suffix),
+			  *dst = xasprintf("%s%s", to, suffix);
 	cleanup_close int in = open(src, O_RDONLY | O_CLOEXEC), out = -1;
 	int err;
 
 	if (in < 0)
-		return *suffix && errno == ENOENT ? 0 : err_errno(e, errno, "opening the database%s%s",
-								   *suffix ? "'s " : "", suffix);
+		return *suffix && errno == ENOENT ? 0
+						  : err_errno(e, errno, "opening the database%s%s",
+							      *suffix ? "'s " : "", suffix);
 	out = open(dst, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0)
 		return err_errno(e, errno, "copying it aside to %s", dst);
@@ -85,7 +87,7 @@ static void copy_drop(struct copy *c)
 		guardian_drop(c->dir);
 	}
 	free(c->file);
-	*c = (struct copy){ 0 };
+	*c = (struct copy){0};
 }
 
 static int copy_make(struct copy *c, const char *file, struct err *e)
@@ -118,7 +120,10 @@ static int sqlite_err(sqlite3 *db, const char *name, struct err *e)
 {
 	int code = sqlite3_errcode(db);
 
-	return err_set(e, code == SQLITE_BUSY ? EBUSY : code == SQLITE_INTERRUPT ? ETIMEDOUT : EIO,
+	return err_set(e,
+		       code == SQLITE_BUSY	  ? EBUSY
+		       : code == SQLITE_INTERRUPT ? ETIMEDOUT
+						  : EIO,
 		       "books.%s: SQLite says: %s", name, sqlite3_errmsg(db));
 }
 
@@ -178,10 +183,11 @@ static int read_queue(const struct books_in *in, sqlite3 *db, struct err *e)
 		int rc = sqlite3_step(s);
 
 		if (rc == SQLITE_ROW)
-			err = books_count((const char *)sqlite3_column_text(s, 0), in->ret_queue, e);
+			err = books_count((const char *)sqlite3_column_text(s, 0), in->ret_queue,
+					  e);
 		else
-			err = rc == SQLITE_DONE ? err_set(e, ENODATA, "books.queue yields no row") :
-						  sqlite_err(db, "queue", e);
+			err = rc == SQLITE_DONE ? err_set(e, ENODATA, "books.queue yields no row")
+						: sqlite_err(db, "queue", e);
 	}
 	sqlite3_finalize(s);
 	return err;
@@ -214,7 +220,8 @@ static int open_db(const struct books_in *in, const char *file, int flags, sqlit
 	int64_t *deadline = (int64_t *)(uintptr_t)&in->deadline_ns;
 
 	if (sqlite3_open_v2(file, ret, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return *ret ? sqlite_err(*ret, "file", e) : err_set(e, ENOMEM, "SQLite has no memory");
+		return *ret ? sqlite_err(*ret, "file", e)
+			    : err_set(e, ENOMEM, "SQLite has no memory");
 	sqlite3_busy_timeout(*ret, BUSY_MS);
 	sqlite3_progress_handler(*ret, 10000, overdue, deadline);
 	if (sqlite3_exec(*ret, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) !=
@@ -226,7 +233,7 @@ static int open_db(const struct books_in *in, const char *file, int flags, sqlit
 /* -EAGAIN: it could not be opened; no row was handed out. */
 static int read_copy(const struct books_in *in, const char *file, struct err *e)
 {
-	struct copy c = { 0 };
+	struct copy c = {0};
 	sqlite3 *db = NULL;
 	int err = copy_make(&c, file, e);
 
@@ -241,7 +248,8 @@ static int read_copy(const struct books_in *in, const char *file, struct err *e)
 /* Would reading it in place leave the directory as it is? */
 static bool may_read_live(const char *file)
 {
-	cleanup_free char *shm = xasprintf("%s-shm", file), *journal = xasprintf("%s-journal", file);
+	cleanup_free char *shm = xasprintf("%s-shm", file),
+			  *journal = xasprintf("%s-journal", file);
 	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC);
 	unsigned char head[20];
 
@@ -285,7 +293,8 @@ int books_sqlite(const struct books_in *in, struct err *e)
 	int err;
 
 	if (!file)
-		return err_set(e, ENOENT, "reading the books: %s of node %s is in none of its data folders",
+		return err_set(e, ENOENT,
+			       "reading the books: %s of node %s is in none of its data folders",
 			       b->file ? b->file : "(no file)", b->node);
 	err = read_file(in, file, e);
 	return err < 0 ? err_wrap(e, "reading the books in %s:%s", b->node, b->file) : 0;

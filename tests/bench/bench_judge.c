@@ -22,17 +22,17 @@
 static const struct {
 	const char *name, *opts;
 } usual[] = {
-	{ "no-lost-sale", "{}" },
-	{ "no-duplicate-sale", "{}" },
-	{ "no-phantom-sale", "{}" },
-	{ "right-amount", "{}" },
-	{ "stock-once", "{}" },
-	{ "receipt-numbers", "{}" },
-	{ "checkout-time", "{p50: 1min, p99: 2min, during: fault}" },
-	{ "no-hang", "{}" },
-	{ "recovery-time", "{max: 30s}" },
-	{ "missed-trains", "{max: 10%}" },
-	{ "walk-outs", "{max: 10%}" },
+	{"no-lost-sale", "{}"},
+	{"no-duplicate-sale", "{}"},
+	{"no-phantom-sale", "{}"},
+	{"right-amount", "{}"},
+	{"stock-once", "{}"},
+	{"receipt-numbers", "{}"},
+	{"checkout-time", "{p50: 1min, p99: 2min, during: fault}"},
+	{"no-hang", "{}"},
+	{"recovery-time", "{max: 30s}"},
+	{"missed-trains", "{max: 10%}"},
+	{"walk-outs", "{max: 10%}"},
 };
 #define USUAL (sizeof(usual) / sizeof(usual[0]))
 
@@ -56,32 +56,49 @@ static const char *word(struct bench *b, const char *letter, int64_t n)
 
 static void make_sale(struct bench *b, size_t i, bool bad, int64_t *sold, const char *const *skus)
 {
-	static const char *const lanes[] = { "lane-1", "lane-2", "lane-3", "lane-4" };
-	static const char *const series[] = { "1-", "2-", "3-", "4-" };
-	const char *key = word(b, "S", (int64_t)i), *receipt = word(b, series[i % 4], (int64_t)(i / 4));
+	static const char *const lanes[] = {"lane-1", "lane-2", "lane-3", "lane-4"};
+	static const char *const series[] = {"1-", "2-", "3-", "4-"};
+	const char *key = word(b, "S", (int64_t)i),
+		   *receipt = word(b, series[i % 4], (int64_t)(i / 4));
 	int64_t at = (int64_t)i * NS_PER_MS;
 
-	b->l.told[b->l.told_count++] = (struct told){
-		.key = key, .lane = lanes[i % 4], .receipt = receipt, .currency = "EUR", .tender = "card",
-		.basket = skus[i % ARTICLES], .slowest = "pay", .shopper = (int64_t)i,
-		.intended_ns = at, .start_ns = at + NS_PER_MS,
-		.end_ns = at + NS_PER_S + (int64_t)(i * 7919 % 1000) * NS_PER_MS, .system_ns = 20 * NS_PER_MS,
-		.slowest_ns = 10 * NS_PER_MS, .total = 1000 + (int64_t)(i % 100),
-		.expected = 1000 + (int64_t)(i % 100), .attempts = 1, .acknowledged = true };
+	b->l.told[b->l.told_count++] =
+		(struct told){.key = key,
+			      .lane = lanes[i % 4],
+			      .receipt = receipt,
+			      .currency = "EUR",
+			      .tender = "card",
+			      .basket = skus[i % ARTICLES],
+			      .slowest = "pay",
+			      .shopper = (int64_t)i,
+			      .intended_ns = at,
+			      .start_ns = at + NS_PER_MS,
+			      .end_ns = at + NS_PER_S + (int64_t)(i * 7919 % 1000) * NS_PER_MS,
+			      .system_ns = 20 * NS_PER_MS,
+			      .slowest_ns = 10 * NS_PER_MS,
+			      .total = 1000 + (int64_t)(i % 100),
+			      .expected = 1000 + (int64_t)(i % 100),
+			      .attempts = 1,
+			      .acknowledged = true};
 	sold[i % ARTICLES]++;
 	if (bad && i % 300 == 0)
 		return; /* lost */
 	for (int n = 0; n < (bad && i % 300 == 100 ? 2 : 1); n++)
-		b->l.book[b->l.book_count++] = (struct book){
-			.what = BOOK_SALE, .key = key, .currency = "EUR", .receipt = receipt,
-			.series = series[i % 4], .number = (int64_t)(i / 4), .qty = INT64_MIN,
-			.total = 1000 + (int64_t)(i % 100) + (bad && i % 300 == 200) };
+		b->l.book[b->l.book_count++] =
+			(struct book){.what = BOOK_SALE,
+				      .key = key,
+				      .currency = "EUR",
+				      .receipt = receipt,
+				      .series = series[i % 4],
+				      .number = (int64_t)(i / 4),
+				      .qty = INT64_MIN,
+				      .total = 1000 + (int64_t)(i % 100) + (bad && i % 300 == 200)};
 }
 
 static void make(struct bench *b, size_t n, bool bad)
 {
 	const char *skus[ARTICLES];
-	int64_t sold[ARTICLES] = { 0 };
+	int64_t sold[ARTICLES] = {0};
 
 	b->text = xcalloc(2 * n + ARTICLES, TEXT);
 	b->l.told = xcalloc(n, sizeof(*b->l.told));
@@ -91,26 +108,31 @@ static void make(struct bench *b, size_t n, bool bad)
 	for (size_t i = 0; i < n; i++)
 		make_sale(b, i, bad, sold, skus);
 	for (size_t i = 0; i < 2 * ARTICLES; i++)
-		b->l.book[b->l.book_count++] = (struct book){
-			.what = BOOK_STOCK, .start = i < ARTICLES, .sku = skus[i % ARTICLES],
-			.total = INT64_MIN, .number = INT64_MIN,
-			.qty = 1000000 - (i < ARTICLES ? 0 : sold[i % ARTICLES]) };
-	b->events[0] = (struct event){ .kind = EV_ARMED, .t_ns = 100 * NS_PER_S };
-	b->events[1] = (struct event){ .kind = EV_HEALED, .t_ns = 200 * NS_PER_S };
+		b->l.book[b->l.book_count++] =
+			(struct book){.what = BOOK_STOCK,
+				      .start = i < ARTICLES,
+				      .sku = skus[i % ARTICLES],
+				      .total = INT64_MIN,
+				      .number = INT64_MIN,
+				      .qty = 1000000 - (i < ARTICLES ? 0 : sold[i % ARTICLES])};
+	b->events[0] = (struct event){.kind = EV_ARMED, .t_ns = 100 * NS_PER_S};
+	b->events[1] = (struct event){.kind = EV_HEALED, .t_ns = 200 * NS_PER_S};
 	b->l.event = b->events;
 	b->l.event_count = 2;
 	b->x.shoppers.pace_milli = 1000;
-	b->x.recovery = (struct windows){ { 5 * NS_PER_S, DOMAIN_SYSTEM }, 3, 0.9 };
+	b->x.recovery = (struct windows){{5 * NS_PER_S, DOMAIN_SYSTEM}, 3, 0.9};
 	b->t.books.kind = BOOKS_SQLITE;
-	b->f = (struct trial_facts){ .heal_ns = 200 * NS_PER_S, .books_read = true,
-				     .has_start_books = true, .baseline_rate = 990 };
+	b->f = (struct trial_facts){.heal_ns = 200 * NS_PER_S,
+				    .books_read = true,
+				    .has_start_books = true,
+				    .baseline_rate = 990};
 }
 
 static struct conf_item item_make(const char *name, const char *opts)
 {
 	struct diag *d = diag_new();
 	struct yaml_node *n = yaml_load("opts", opts, strlen(opts), d);
-	struct conf_item item = { 0 };
+	struct conf_item item = {0};
 	size_t count;
 	const struct conf_kind *k = check_kinds(&count);
 
@@ -120,7 +142,7 @@ static struct conf_item item_make(const char *name, const char *opts)
 	if (!item.kind)
 		abort();
 	item.opts = xcalloc(1, item.kind->opts.size);
-	opt_apply(item.kind->opts, n, (struct mark){ 0 }, name, item.opts, d);
+	opt_apply(item.kind->opts, n, (struct mark){0}, name, item.opts, d);
 	yaml_tree_free(n);
 	diag_free(d);
 	return item;
@@ -142,8 +164,8 @@ static double run_one(struct bench *b, const struct judge_in *in, struct conf_it
 	b->x.checks_count = 1;
 	judge_trial(in, &v, NULL);
 	took = since(start);
-	printf("  %-20s %7.3f s  %s: %.90s\n", item->kind->name, took, verdict_names[v.checks[0].verdict],
-	       v.checks[0].why);
+	printf("  %-20s %7.3f s  %s: %.90s\n", item->kind->name, took,
+	       verdict_names[v.checks[0].verdict], v.checks[0].why);
 	trial_verdict_done(&v);
 	return took;
 }
@@ -152,10 +174,14 @@ int main(void)
 {
 	const char *sales_text = getenv("SALES"), *bad = getenv("BAD");
 	size_t n = sales_text ? strtoul(sales_text, NULL, 10) : 1000000;
-	struct bench b = { 0 };
+	struct bench b = {0};
 	struct sales sales;
-	struct judge_in in = { .ledgers = &b.l, .sales = &sales, .experiment = &b.x, .target = &b.t,
-			       .facts = &b.f, .dir = "." };
+	struct judge_in in = {.ledgers = &b.l,
+			      .sales = &sales,
+			      .experiment = &b.x,
+			      .target = &b.t,
+			      .facts = &b.f,
+			      .dir = "."};
 	double total;
 	int64_t start;
 

@@ -44,8 +44,9 @@ static bool no_shell;
 char *stage_path(struct stage *st, const char *node, const char *path)
 {
 	(void)st;
-	return strcmp(node, "store") == 0 && strncmp(path, "/data", 5) == 0 ?
-	       xasprintf("%s%s", dir, path + 5) : NULL;
+	return strcmp(node, "store") == 0 && strncmp(path, "/data", 5) == 0
+		       ? xasprintf("%s%s", dir, path + 5)
+		       : NULL;
 }
 
 int stage_socket(struct stage *st, const char *node, int domain, int type, int protocol)
@@ -92,7 +93,7 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 	}
 	close(in[0]);
 	close(out[1]);
-	*ret = (struct spawned){ in[1], out[0], (int)syscall(SYS_pidfd_open, pid, 0) };
+	*ret = (struct spawned){in[1], out[0], (int)syscall(SYS_pidfd_open, pid, 0)};
 	return 0;
 }
 
@@ -116,9 +117,9 @@ static struct err err;
 
 static void row(void *arg, const struct book *b)
 {
-	static const char *const names[] = { "sale", "payment", "stock", "receipt", "line" };
-	const char *const texts[] = { b->key, b->currency, b->receipt, b->series, b->lane, b->state,
-				      b->tender, b->sku, b->time };
+	static const char *const names[] = {"sale", "payment", "stock", "receipt", "line"};
+	const char *const texts[] = {b->key,   b->currency, b->receipt, b->series, b->lane,
+				     b->state, b->tender,   b->sku,	b->time};
 
 	(void)arg;
 	buf_printf(&rows, "%s", names[b->what]);
@@ -138,7 +139,7 @@ static int read_rows(bool stopped)
 {
 	buf_reset(&rows);
 	buf_adds(&rows, "");
-	err = (struct err){ 0 };
+	err = (struct err){0};
 	return books_each(NULL, &target, stopped, row, NULL, &err);
 }
 
@@ -162,8 +163,8 @@ static void assert_fails(bool stopped, const char *word)
 static void set_up(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	target = (struct target){ .currency = TEXT("EUR") };
-	target.books = (struct books){ .node = TEXT("store"), .file = TEXT("/data/store.db") };
+	target = (struct target){.currency = TEXT("EUR")};
+	target.books = (struct books){.node = TEXT("store"), .file = TEXT("/data/store.db")};
 	no_shell = false;
 }
 
@@ -201,13 +202,14 @@ static void sqlite_target(const char *sales)
 	target.books.sales = TEXT(sales);
 }
 
-static const char table[] = "CREATE TABLE sale (key TEXT, total, currency TEXT, receipt TEXT);"
-			    "INSERT INTO sale VALUES ('S1', 1295, 'EUR', '1-17'), ('S2', 700, NULL, NULL)";
+static const char table[] =
+	"CREATE TABLE sale (key TEXT, total, currency TEXT, receipt TEXT);"
+	"INSERT INTO sale VALUES ('S1', 1295, 'EUR', '1-17'), ('S2', 700, NULL, NULL)";
 
 /* What lies in the target's folder, with sizes: it must not change. */
 static char *listing(void)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct dirent **names;
 	int n = scandir(dir, &names, NULL, alphasort);
 
@@ -231,13 +233,16 @@ START_TEST(sqlite_all_queries)
 	sql(db, table);
 	sql(db, "CREATE TABLE stock (sku TEXT, qty INTEGER); INSERT INTO stock VALUES ('A', 7)");
 	sqlite_target("SELECT TOTAL, Key, receipt, currency, 'x' AS other FROM sale ORDER BY key");
-	target.books.payments = TEXT("SELECT key, total AS amount, 'cash' AS tender FROM sale LIMIT 1");
+	target.books.payments =
+		TEXT("SELECT key, total AS amount, 'cash' AS tender FROM sale LIMIT 1");
 	target.books.stock = TEXT("SELECT sku, qty FROM stock;  ");
-	target.books.receipts = TEXT("SELECT '1' AS series, 17 AS number UNION SELECT NULL, '1-18'");
+	target.books.receipts =
+		TEXT("SELECT '1' AS series, 17 AS number UNION SELECT NULL, '1-18'");
 	target.books.lines = TEXT("SELECT 'S1' AS key, 'A' AS sku, 2 AS qty");
 	target.books.queue = TEXT("SELECT 3 AS n");
-	assert_rows(false, "sale S1 EUR 1-17 total=1295\nsale S2 total=700\npayment S1 cash total=1295\n"
-			   "stock A qty=7\nreceipt 1-18\nreceipt 1 number=17\nline S1 A qty=2\n");
+	assert_rows(false,
+		    "sale S1 EUR 1-17 total=1295\nsale S2 total=700\npayment S1 cash total=1295\n"
+		    "stock A qty=7\nreceipt 1-18\nreceipt 1 number=17\nline S1 A qty=2\n");
 	sqlite3_close(db);
 }
 END_TEST
@@ -247,29 +252,29 @@ START_TEST(sqlite_amounts)
 	static const struct {
 		const char *value, *want; /* NULL: an error */
 	} cases[] = {
-		{ "1295", "sale S total=1295\n" },
-		{ "'1295'", "sale S total=1295\n" },
-		{ "12.95", "sale S total=1295\n" },
-		{ "'12.95'", "sale S total=1295\n" },
-		{ "12.0", "sale S total=1200\n" },
-		{ "'12.9500'", "sale S total=1295\n" },
-		{ "'-0.05'", "sale S total=-5\n" },
-		{ "'.5'", "sale S total=50\n" },
-		{ "' 12.95 '", "sale S total=1295\n" },
-		{ "0.1 + 0.2", "sale S total=30\n" },
-		{ "NULL", "sale S\n" },
-		{ "''", "sale S\n" },
-		{ "'12.955'", NULL },
-		{ "'twelve'", NULL },
-		{ "'12,95'", NULL },
-		{ "'.'", NULL },
-		{ "1e300", NULL },
-		{ "'99999999999999999999'", NULL },
-		{ "x'00ff'", "sale S\n" },
-		{ "1295 AS total, 'JPY' AS currency, 0", "sale S JPY total=1295\n" },
-		{ "'1295.00' AS total, 'JPY' AS currency, 0", "sale S JPY total=1295\n" },
-		{ "'1295.50' AS total, 'JPY' AS currency, 0", NULL },
-		{ "12.5 AS amount, 'KWD' AS currency, 0", "sale S KWD total=12500\n" },
+		{"1295", "sale S total=1295\n"},
+		{"'1295'", "sale S total=1295\n"},
+		{"12.95", "sale S total=1295\n"},
+		{"'12.95'", "sale S total=1295\n"},
+		{"12.0", "sale S total=1200\n"},
+		{"'12.9500'", "sale S total=1295\n"},
+		{"'-0.05'", "sale S total=-5\n"},
+		{"'.5'", "sale S total=50\n"},
+		{"' 12.95 '", "sale S total=1295\n"},
+		{"0.1 + 0.2", "sale S total=30\n"},
+		{"NULL", "sale S\n"},
+		{"''", "sale S\n"},
+		{"'12.955'", NULL},
+		{"'twelve'", NULL},
+		{"'12,95'", NULL},
+		{"'.'", NULL},
+		{"1e300", NULL},
+		{"'99999999999999999999'", NULL},
+		{"x'00ff'", "sale S\n"},
+		{"1295 AS total, 'JPY' AS currency, 0", "sale S JPY total=1295\n"},
+		{"'1295.00' AS total, 'JPY' AS currency, 0", "sale S JPY total=1295\n"},
+		{"'1295.50' AS total, 'JPY' AS currency, 0", NULL},
+		{"12.5 AS amount, 'KWD' AS currency, 0", "sale S KWD total=12500\n"},
 	};
 	cleanup_free char *text = NULL;
 	sqlite3 *db = db_open();
@@ -298,7 +303,8 @@ START_TEST(sqlite_wal_of_a_running_writer)
 	before = listing();
 	assert_rows(false, "sale S1 total=1295\nsale S2 total=700\n");
 	sql(db, "BEGIN IMMEDIATE; INSERT INTO sale VALUES ('S3', 1, NULL, NULL)");
-	assert_rows(false, "sale S1 total=1295\nsale S2 total=700\n"); /* not committed, not blocked */
+	assert_rows(false,
+		    "sale S1 total=1295\nsale S2 total=700\n"); /* not committed, not blocked */
 	sql(db, "ROLLBACK");
 	after = listing();
 	ck_assert_str_eq(before, after);
@@ -316,12 +322,14 @@ static void writer_killed(bool wal)
 	if (pid == 0) {
 		sqlite3 *db = db_open();
 
-		sql(db, wal ? "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0" :
-			      "PRAGMA journal_mode=DELETE; PRAGMA cache_size=1");
+		sql(db, wal ? "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0"
+			    : "PRAGMA journal_mode=DELETE; PRAGMA cache_size=1");
 		sql(db, table);
 		if (!wal) /* spill uncommitted pages into the file */
-			sql(db, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
-				"i < 2000) INSERT INTO sale SELECT 'X' || i, hex(randomblob(50)), NULL, NULL "
+			sql(db, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+				"FROM n WHERE "
+				"i < 2000) INSERT INTO sale SELECT 'X' || i, hex(randomblob(50)), "
+				"NULL, NULL "
 				"FROM n");
 		kill(getpid(), SIGKILL);
 	}
@@ -366,13 +374,14 @@ START_TEST(sqlite_errors_have_words)
 	static const struct {
 		const char *sales, *word;
 	} cases[] = {
-		{ "SELECT key, total FROM nosuch", "no such table: nosuch" },
-		{ "SELECT key FROM sale", "no column \"total\" (it has: key)" },
-		{ "SELEKT key", "syntax error" },
-		{ "DELETE FROM sale", "would change the database" },
-		{ "SELECT 1; SELECT 2", "only one statement" },
-		{ "  ", "no SQL" },
-		{ "SELECT key, total FROM sale WHERE abs(-9223372036854775808) > 0", "integer overflow" },
+		{"SELECT key, total FROM nosuch", "no such table: nosuch"},
+		{"SELECT key FROM sale", "no column \"total\" (it has: key)"},
+		{"SELEKT key", "syntax error"},
+		{"DELETE FROM sale", "would change the database"},
+		{"SELECT 1; SELECT 2", "only one statement"},
+		{"  ", "no SQL"},
+		{"SELECT key, total FROM sale WHERE abs(-9223372036854775808) > 0",
+		 "integer overflow"},
 	};
 	sqlite3 *db = db_open();
 
@@ -489,7 +498,7 @@ static void command_target(const char *script)
 	argv[1] = TEXT("-c");
 	argv[2] = TEXT(script);
 	target.books.kind = BOOKS_COMMAND;
-	target.books.run = (struct strlist){ .at = argv, .count = 3 };
+	target.books.run = (struct strlist){.at = argv, .count = 3};
 }
 
 START_TEST(command_shapes)
@@ -497,14 +506,18 @@ START_TEST(command_shapes)
 	static const struct {
 		const char *script, *want;
 	} cases[] = {
-		{ "echo '[{\"key\": \"S1\", \"total\": 1295}]'", "sale S1 total=1295\n" },
-		{ "echo '{\"key\": \"S1\", \"total\": 12.95}'", "sale S1 total=1295\n" },
-		{ "echo '{\"sales\": [{\"key\": 7, \"total\": \"12.95\", \"state\": null}], \"stock\": "
-		  "[{\"sku\": \"A\", \"qty\": 2}], \"queue\": 0}'", "sale 7 total=1295\nstock A qty=2\n" },
-		{ "printf '{\"key\":\"a\",\"total\":1}\\n\\n{\"what\":\"stock\",\"sku\":\"A\",\"qty\":2}\\n'",
-		  "sale a total=1\nstock A qty=2\n" },
-		{ "echo '[]'", "" },
-		{ "echo '[{\"key\": null, \"total\": null, \"x\": {\"y\": []}}]'", "sale\n" },
+		{"echo '[{\"key\": \"S1\", \"total\": 1295}]'", "sale S1 total=1295\n"},
+		{"echo '{\"key\": \"S1\", \"total\": 12.95}'", "sale S1 total=1295\n"},
+		{"echo '{\"sales\": [{\"key\": 7, \"total\": \"12.95\", \"state\": null}], "
+		 "\"stock\": "
+		 "[{\"sku\": \"A\", \"qty\": 2}], \"queue\": 0}'",
+		 "sale 7 total=1295\nstock A qty=2\n"},
+		{"printf "
+		 "'{\"key\":\"a\",\"total\":1}\\n\\n{\"what\":\"stock\",\"sku\":\"A\",\"qty\":2}"
+		 "\\n'",
+		 "sale a total=1\nstock A qty=2\n"},
+		{"echo '[]'", ""},
+		{"echo '[{\"key\": null, \"total\": null, \"x\": {\"y\": []}}]'", "sale\n"},
 	};
 
 	command_target(cases[_i].script);
@@ -520,16 +533,16 @@ START_TEST(command_errors)
 	static const struct {
 		const char *script, *word;
 	} cases[] = {
-		{ "echo '[]'; exit 3", "exit code 3" },
-		{ "printf '{\"key\":\"a\",\"total\":1}\\n'; kill -9 $$", "exit code 137" },
-		{ "true", "printed nothing" },
-		{ "echo 'Traceback'", "Traceback" },
-		{ "echo 7", "neither an array nor an object" },
-		{ "echo '[7]'", "row 1 is not an object" },
-		{ "echo '[{\"total\": 1}]'", "row 1 has no \"key\"" },
-		{ "echo '[{\"key\": \"a\", \"total\": 12.955}]'", "row 1 has total \"12.955\"" },
-		{ "printf '{\"key\":\"a\",\"total\":1}\\n{\"key\":\\n'", "line 2" },
-		{ "printf '{\"key\":\"a\",\"total\":1}\\n{\"what\":\"cat\"}\\n'", "\"cat\"" },
+		{"echo '[]'; exit 3", "exit code 3"},
+		{"printf '{\"key\":\"a\",\"total\":1}\\n'; kill -9 $$", "exit code 137"},
+		{"true", "printed nothing"},
+		{"echo 'Traceback'", "Traceback"},
+		{"echo 7", "neither an array nor an object"},
+		{"echo '[7]'", "row 1 is not an object"},
+		{"echo '[{\"total\": 1}]'", "row 1 has no \"key\""},
+		{"echo '[{\"key\": \"a\", \"total\": 12.955}]'", "row 1 has total \"12.955\""},
+		{"printf '{\"key\":\"a\",\"total\":1}\\n{\"key\":\\n'", "line 2"},
+		{"printf '{\"key\":\"a\",\"total\":1}\\n{\"what\":\"cat\"}\\n'", "\"cat\""},
 	};
 
 	command_target(cases[_i].script);
@@ -582,10 +595,10 @@ static void *serve(void *arg)
 
 static void server_start(struct server *s, const char *reply)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 
-	*s = (struct server){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .reply = reply };
+	*s = (struct server){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .reply = reply};
 	ck_assert_int_eq(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	ck_assert_int_eq(listen(s->fd, 4), 0);
 	ck_assert_int_eq(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
@@ -604,22 +617,23 @@ START_TEST(http_replies)
 	static const struct {
 		const char *reply, *want, *word;
 	} cases[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n[{\"key\":\"S1\",\"total\":100}]",
-		  "sale S1 total=100\n", NULL },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", "", NULL },
-		{ "HTTP/1.1 500 Oops\r\nContent-Length: 3\r\n\r\nbad", NULL, "status 500: bad" },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL, "empty" },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[", NULL, "store" }, /* cut */
-		{ "nonsense", NULL, "store" },
+		{"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n[{\"key\":\"S1\",\"total\":100}]",
+		 "sale S1 total=100\n", NULL},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", "",
+		 NULL},
+		{"HTTP/1.1 500 Oops\r\nContent-Length: 3\r\n\r\nbad", NULL, "status 500: bad"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL, "empty"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[", NULL, "store"}, /* cut */
+		{"nonsense", NULL, "store"},
 	};
 	cleanup_free char *url = NULL;
 	static struct strmap none;
-	struct node node = { .name = TEXT("store"), .env = none };
+	struct node node = {.name = TEXT("store"), .env = none};
 	struct server s;
 
 	server_start(&s, cases[_i].reply);
-	url = _i % 2 ? xasprintf(":%d/books?x=1", s.port) :
-		       xasprintf("http://store:%d/books?x=1", s.port);
+	url = _i % 2 ? xasprintf(":%d/books?x=1", s.port)
+		     : xasprintf("http://store:%d/books?x=1", s.port);
 	target.books.kind = BOOKS_HTTP;
 	target.books.url = url;
 	target.nodes = &node;
@@ -669,7 +683,7 @@ static bool may_setns(void)
 static int pg(const char *fmt, const char *a, const char *b)
 {
 	cleanup_free char *inner = NULL, *outer = NULL;
-	struct buf text = { 0 };
+	struct buf text = {0};
 
 	for (const char *p = fmt; *p; p++) {
 		if (*p == '@')
@@ -680,8 +694,8 @@ static int pg(const char *fmt, const char *a, const char *b)
 			buf_addc(&text, *p);
 	}
 	inner = buf_steal(&text);
-	outer = geteuid() == 0 ? xasprintf("cd / && runuser -u postgres -- sh -c \"%s\"", inner) :
-				 xasprintf("cd / && %s", inner);
+	outer = geteuid() == 0 ? xasprintf("cd / && runuser -u postgres -- sh -c \"%s\"", inner)
+			       : xasprintf("cd / && %s", inner);
 	return system(outer);
 }
 
@@ -699,20 +713,25 @@ static void pg_start(const char *home)
 	if (geteuid() == 0)
 		ck_assert_int_eq(chown(home, pw->pw_uid, pw->pw_gid), 0);
 	chmod(dir, 0755);
-	ck_assert_int_eq(pg(PG_BIN "/initdb -A trust -N -D @/db -U till >@/initdb.log 2>&1", home, ""), 0);
+	ck_assert_int_eq(
+		pg(PG_BIN "/initdb -A trust -N -D @/db -U till >@/initdb.log 2>&1", home, ""), 0);
 	ck_assert_int_eq(pg(PG_BIN "/pg_ctl -D @/db -w -t 60 -l @/log -o '-c listen_addresses= -c "
-			    "unix_socket_directories=@ -F' start >/dev/null 2>&1", home, ""), 0);
+				   "unix_socket_directories=@ -F' start >/dev/null 2>&1",
+			    home, ""),
+			 0);
 }
 
 static void pg_rows(void)
 {
 	int64_t n;
 
-	target.books.sales = TEXT("SELECT 'S1' AS key, 12.95::numeric(10,2) AS total, NULL AS receipt, "
-				  "'paid' AS state UNION ALL SELECT 'S2', 700.00, '1-2', 'void'");
+	target.books.sales =
+		TEXT("SELECT 'S1' AS key, 12.95::numeric(10,2) AS total, NULL AS receipt, "
+		     "'paid' AS state UNION ALL SELECT 'S2', 700.00, '1-2', 'void'");
 	target.books.stock = TEXT("SELECT 'A' AS \"SKU\", 7.000::numeric AS qty WHERE true");
 	target.books.lines = TEXT("SELECT 'S1' AS key, 'A' AS sku, 1 AS qty WHERE false");
-	assert_rows(false, "sale S1 paid total=1295\nsale S2 1-2 void total=70000\nstock A qty=7\n");
+	assert_rows(false,
+		    "sale S1 paid total=1295\nsale S2 1-2 void total=70000\nstock A qty=7\n");
 	target.books.queue = TEXT("SELECT count(*) AS n FROM pg_class WHERE false");
 	ck_assert_int_eq(books_queue(NULL, &target, &n, &err), 0);
 	ck_assert_int_eq(n, 0);
@@ -723,13 +742,13 @@ static void pg_errors(void)
 	static const struct {
 		const char *sales, *word;
 	} cases[] = {
-		{ "SELECT key, total FROM nosuch", "nosuch" },
-		{ "SELECT 1 AS key", "no column \"total\"" },
-		{ "SELECT 1 AS key WHERE false", "no column \"total\"" },
-		{ "CREATE TABLE x (y int)", "read-only" },
-		{ "SELECT 1 AS key, 2 AS total; SELECT 3", "multiple commands" },
-		{ "SELECT 'a' AS key, 'twelve' AS total", "row 1 has total" },
-		{ "SET x.y = 1", "not a query" },
+		{"SELECT key, total FROM nosuch", "nosuch"},
+		{"SELECT 1 AS key", "no column \"total\""},
+		{"SELECT 1 AS key WHERE false", "no column \"total\""},
+		{"CREATE TABLE x (y int)", "read-only"},
+		{"SELECT 1 AS key, 2 AS total; SELECT 3", "multiple commands"},
+		{"SELECT 'a' AS key, 'twelve' AS total", "row 1 has total"},
+		{"SET x.y = 1", "not a query"},
 	};
 
 	target.books.stock = target.books.lines = NULL;
@@ -748,7 +767,8 @@ START_TEST(postgres_over_its_socket)
 	target.books.connect = TEXT("host=/data/pg dbname=postgres user=till");
 	pg_rows();
 	pg_errors();
-	ck_assert_int_eq(pg(PG_BIN "/pg_ctl -D @/db -m immediate -w stop >/dev/null 2>&1", home, ""), 0);
+	ck_assert_int_eq(
+		pg(PG_BIN "/pg_ctl -D @/db -m immediate -w stop >/dev/null 2>&1", home, ""), 0);
 	assert_fails(false, "no connection");
 }
 END_TEST
@@ -816,7 +836,8 @@ static void add_others(Suite *s)
 	if (pg_usable())
 		tcase_add_test(tc, postgres_over_its_socket);
 	else
-		printf("# SKIP postgres_over_its_socket: no PostgreSQL 15, no user postgres, or no setns\n");
+		printf("# SKIP postgres_over_its_socket: no PostgreSQL 15, no user postgres, or no "
+		       "setns\n");
 }
 
 int main(void)

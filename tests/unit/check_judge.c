@@ -47,20 +47,28 @@ static struct world *w;
 static void world_make(void)
 {
 	w = xcalloc(1, sizeof(*w));
-	w->l = (struct ledgers){ .told = w->told, .book = w->book, .left = w->left,
-				 .event = w->event };
+	w->l = (struct ledgers){
+		.told = w->told, .book = w->book, .left = w->left, .event = w->event};
 	w->x.shoppers.pace_milli = 1000;
-	w->x.shoppers.step_timeout = (struct dur){ 30 * S, DOMAIN_SYSTEM };
-	w->x.recovery = (struct windows){ { 5 * S, DOMAIN_SYSTEM }, 3, 0.9 };
+	w->x.shoppers.step_timeout = (struct dur){30 * S, DOMAIN_SYSTEM};
+	w->x.recovery = (struct windows){{5 * S, DOMAIN_SYSTEM}, 3, 0.9};
 	w->x.min_sales = 1;
 	w->x.checks = w->checks;
 	w->x.faults = w->faults;
-	w->t.currency = (char *)(uintptr_t)"EUR";
+	w->t.currency = (char *)(uintptr_t) "EUR";
 	w->t.books.kind = BOOKS_SQLITE;
-	w->f = (struct trial_facts){ .heal_ns = -1, .settled_ns = 100 * S, .books_read = true,
-				     .baseline_rate = -1, .has_start_books = true, .pressure = -1 };
-	w->in = (struct judge_in){ .ledgers = &w->l, .sales = &w->sales, .experiment = &w->x,
-				   .target = &w->t, .facts = &w->f, .dir = "/tmp" };
+	w->f = (struct trial_facts){.heal_ns = -1,
+				    .settled_ns = 100 * S,
+				    .books_read = true,
+				    .baseline_rate = -1,
+				    .has_start_books = true,
+				    .pressure = -1};
+	w->in = (struct judge_in){.ledgers = &w->l,
+				  .sales = &w->sales,
+				  .experiment = &w->x,
+				  .target = &w->t,
+				  .facts = &w->f,
+				  .dir = "/tmp"};
 }
 
 static void checks_free(void)
@@ -94,11 +102,20 @@ static struct told *tell(const char *k, int outcome, int64_t total)
 	struct told *t = &w->told[n];
 
 	ck_assert_uint_lt(n, ROWS);
-	*t = (struct told){ .key = k, .lane = "lane-1", .total = total, .expected = total,
-			    .outcome = outcome, .acknowledged = outcome == TOLD_OK,
-			    .shopper = (int64_t)n, .intended_ns = (int64_t)n * S,
-			    .start_ns = (int64_t)(n + 1) * S, .end_ns = (int64_t)(n + 2) * S,
-			    .system_ns = 10 * MS, .slowest_ns = 5 * MS, .slowest = "pay", .attempts = 1 };
+	*t = (struct told){.key = k,
+			   .lane = "lane-1",
+			   .total = total,
+			   .expected = total,
+			   .outcome = outcome,
+			   .acknowledged = outcome == TOLD_OK,
+			   .shopper = (int64_t)n,
+			   .intended_ns = (int64_t)n * S,
+			   .start_ns = (int64_t)(n + 1) * S,
+			   .end_ns = (int64_t)(n + 2) * S,
+			   .system_ns = 10 * MS,
+			   .slowest_ns = 5 * MS,
+			   .slowest = "pay",
+			   .attempts = 1};
 	return t;
 }
 
@@ -107,8 +124,8 @@ static struct book *booked(const char *k, int64_t total)
 	struct book *b = &w->book[w->l.book_count++];
 
 	ck_assert_uint_le(w->l.book_count, ROWS);
-	*b = (struct book){ .what = BOOK_SALE, .key = k, .total = total, .number = INT64_MIN,
-			    .qty = INT64_MIN };
+	*b = (struct book){
+		.what = BOOK_SALE, .key = k, .total = total, .number = INT64_MIN, .qty = INT64_MIN};
 	return b;
 }
 
@@ -134,9 +151,12 @@ static struct book *receipt(const char *series, int64_t number)
 
 static void event(int kind, int fault, int64_t t_ns)
 {
-	w->event[w->l.event_count] = (struct event){ .seq = (int64_t)w->l.event_count, .kind = kind,
-						     .fault = fault, .t_ns = t_ns, .node = "store",
-						     .did = "killed store" };
+	w->event[w->l.event_count] = (struct event){.seq = (int64_t)w->l.event_count,
+						    .kind = kind,
+						    .fault = fault,
+						    .t_ns = t_ns,
+						    .node = "store",
+						    .did = "killed store"};
 	w->l.event_count++;
 }
 
@@ -157,7 +177,7 @@ static size_t with_check(const char *name, const char *yaml)
 	struct conf_item *item = &w->checks[w->x.checks_count++];
 	struct diag *diag = diag_new();
 	struct yaml_node *n = yaml_load("opts", yaml, strlen(yaml), diag);
-	struct mark at = { "opts", 1, 1, 1 };
+	struct mark at = {"opts", 1, 1, 1};
 	size_t errors;
 
 	item->kind = kind_of(name);
@@ -175,7 +195,7 @@ static struct trial_verdict judged;
 
 static struct judgement *judge_all(void)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	trial_verdict_done(&judged);
 	sales_done(&w->sales);
@@ -217,7 +237,7 @@ static void assert_witness(const struct judgement *j, const char *k)
 /* Three sales, all told and booked. */
 static void good_day(void)
 {
-	static const char *const keys[] = { "S1", "S2", "S3" };
+	static const char *const keys[] = {"S1", "S2", "S3"};
 
 	for (size_t i = 0; i < 3; i++) {
 		tell(keys[i], TOLD_OK, 1000 + (int64_t)i);
@@ -229,7 +249,7 @@ static void good_day(void)
 
 START_TEST(table_is_complete_and_sorted)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 	size_t n;
 
 	ck_assert_msg(check_table_check(&e) == 0, "%s", e.msg);
@@ -241,8 +261,8 @@ END_TEST
 
 START_TEST(exits_are_frozen)
 {
-	static const int exits[] = { [HOLDS] = 0, [VIOLATED] = 1, [INCONCLUSIVE] = 2,
-				     [UNSUPPORTED] = 3, [BROKEN] = 4 };
+	static const int exits[] = {
+		[HOLDS] = 0, [VIOLATED] = 1, [INCONCLUSIVE] = 2, [UNSUPPORTED] = 3, [BROKEN] = 4};
 
 	for (int v = 0; v < VERDICTS_COUNT; v++)
 		ck_assert_int_eq(verdict_exit((enum verdict)v), exits[v]);
@@ -259,13 +279,19 @@ START_TEST(nothing_to_judge_is_inconclusive)
 	static const struct {
 		const char *name, *opts;
 	} checks[] = {
-		{ "answered-sales", "{}" },    { "checkout-time", "{p99: 1s}" },
-		{ "missed-trains", "{}" },     { "no-duplicate-sale", "{}" },
-		{ "no-hang", "{}" },           { "no-lost-sale", "{}" },
-		{ "no-phantom-sale", "{}" },   { "receipt-numbers", "{}" },
-		{ "recovery-time", "{max: 30s}" }, { "right-amount", "{}" },
-		{ "sales-served", "{min: 0}" }, { "stock-once", "{}" },
-		{ "walk-outs", "{max: 10%}" },
+		{"answered-sales", "{}"},
+		{"checkout-time", "{p99: 1s}"},
+		{"missed-trains", "{}"},
+		{"no-duplicate-sale", "{}"},
+		{"no-hang", "{}"},
+		{"no-lost-sale", "{}"},
+		{"no-phantom-sale", "{}"},
+		{"receipt-numbers", "{}"},
+		{"recovery-time", "{max: 30s}"},
+		{"right-amount", "{}"},
+		{"sales-served", "{min: 0}"},
+		{"stock-once", "{}"},
+		{"walk-outs", "{max: 10%}"},
 	};
 
 	assert_verdict(one(checks[_i].name, checks[_i].opts), INCONCLUSIVE);
@@ -391,7 +417,7 @@ END_TEST
 
 START_TEST(duplicate_is_violated_whatever_was_told)
 {
-	static const int outcomes[] = { TOLD_OK, TOLD_REFUSED, TOLD_UNKNOWN };
+	static const int outcomes[] = {TOLD_OK, TOLD_REFUSED, TOLD_UNKNOWN};
 
 	good_day();
 	tell("S4", outcomes[_i], 100);
@@ -413,12 +439,12 @@ END_TEST
 START_TEST(duplicate_void_and_refund_rows)
 {
 	good_day();
-	booked("S1", 1000)->state = "void";     /* voided, then sold */
+	booked("S1", 1000)->state = "void"; /* voided, then sold */
 	tell("R", TOLD_OK, 500)->kind = "refund";
 	booked("R", 500);
-	booked("R", -500);                      /* sold and given back */
+	booked("R", -500); /* sold and given back */
 	assert_verdict(one("no-duplicate-sale", "{}"), HOLDS);
-	booked("R", -500);                      /* given back twice */
+	booked("R", -500); /* given back twice */
 	assert_witness(one("no-duplicate-sale", "{}"), "R");
 }
 END_TEST
@@ -727,16 +753,21 @@ START_TEST(time_percentiles_are_exact)
 		const char *opts;
 		enum verdict verdict;
 	} cases[] = {
-		{ "{p50: 50ms}", HOLDS },  { "{p50: 49ms}", VIOLATED },
-		{ "{p90: 90ms}", HOLDS },  { "{p90: 89ms}", VIOLATED },
-		{ "{p95: 95ms}", HOLDS },  { "{p95: 94ms}", VIOLATED },
-		{ "{p99: 99ms}", HOLDS },  { "{p99: 98ms}", VIOLATED },
-		{ "{max: 100ms}", HOLDS }, { "{max: 99ms}", VIOLATED },
-		{ "{p50: 60ms, max: 99ms}", VIOLATED },
-		{ "{p999: 200ms}", INCONCLUSIVE }, /* needs 200 */
-		{ "{p99: 99ms, min_count: 101}", INCONCLUSIVE },
-		{ "{of: system, max: 1ms}", HOLDS },
-		{ "{of: queue, max: 1ms}", HOLDS },
+		{"{p50: 50ms}", HOLDS},
+		{"{p50: 49ms}", VIOLATED},
+		{"{p90: 90ms}", HOLDS},
+		{"{p90: 89ms}", VIOLATED},
+		{"{p95: 95ms}", HOLDS},
+		{"{p95: 94ms}", VIOLATED},
+		{"{p99: 99ms}", HOLDS},
+		{"{p99: 98ms}", VIOLATED},
+		{"{max: 100ms}", HOLDS},
+		{"{max: 99ms}", VIOLATED},
+		{"{p50: 60ms, max: 99ms}", VIOLATED},
+		{"{p999: 200ms}", INCONCLUSIVE}, /* needs 200 */
+		{"{p99: 99ms, min_count: 101}", INCONCLUSIVE},
+		{"{of: system, max: 1ms}", HOLDS},
+		{"{of: queue, max: 1ms}", HOLDS},
 	};
 
 	timed(100);
@@ -800,7 +831,8 @@ END_TEST
 START_TEST(time_walk_outs_waited)
 {
 	timed(30);
-	w->left[w->l.left_count++] = (struct left){ .intended_ns = 0, .left_ns = 60 * S, .lane = "l" };
+	w->left[w->l.left_count++] =
+		(struct left){.intended_ns = 0, .left_ns = 60 * S, .lane = "l"};
 	assert_verdict(one("checkout-time", "{of: queue, max: 30s}"), VIOLATED);
 	assert_verdict(one("checkout-time", "{of: checkout, max: 30s}"), HOLDS);
 }
@@ -825,7 +857,7 @@ START_TEST(hang)
 	w->told[1].slowest_ns = 61 * S;
 	assert_witness(one("no-hang", "{}"), "S2");
 	assert_verdict(one("no-hang", "{max: 2min}"), HOLDS); /* it did answer */
-	w->told[1].slowest_ns = 30 * S; /* cut off by step_timeout */
+	w->told[1].slowest_ns = 30 * S;			      /* cut off by step_timeout */
 	w->told[1].outcome = TOLD_UNKNOWN;
 	w->told[1].acknowledged = false;
 	assert_witness(one("no-hang", "{}"), "S2");
@@ -849,7 +881,7 @@ START_TEST(trains)
 	ck_assert_uint_eq(judged.checks->witnesses, 0);
 	assert_verdict(one("missed-trains", "{max: 30%}"), VIOLATED);
 	assert_verdict(one("missed-trains", "{max: 34%}"), HOLDS);
-	w->left[w->l.left_count++] = (struct left){ .train_missed = true };
+	w->left[w->l.left_count++] = (struct left){.train_missed = true};
 	assert_verdict(one("missed-trains", "{max: 1}"), VIOLATED);
 }
 END_TEST
@@ -858,7 +890,7 @@ START_TEST(walking_out)
 {
 	good_day();
 	assert_verdict(one("walk-outs", "{}"), HOLDS);
-	w->left[w->l.left_count++] = (struct left){ .why = "patience" };
+	w->left[w->l.left_count++] = (struct left){.why = "patience"};
 	assert_verdict(one("walk-outs", "{}"), VIOLATED);
 	assert_verdict(one("walk-outs", "{max: 1}"), HOLDS);
 	assert_verdict(one("walk-outs", "{max: 25%}"), HOLDS);
@@ -951,7 +983,8 @@ END_TEST
 START_TEST(recovery_hung_shop_sells_nothing)
 {
 	bad_morning(70 * S);
-	for (size_t i = 0; i < 400; i++) /* nobody is told anything after the heal until the very end */
+	for (size_t i = 0; i < 400;
+	     i++) /* nobody is told anything after the heal until the very end */
 		if (w->told[i].start_ns >= 70 * S)
 			w->told[i].end_ns = 300 * S;
 	assert_verdict(one("recovery-time", "{max: 30s}"), VIOLATED);
@@ -1019,16 +1052,16 @@ START_TEST(custom_exits)
 		enum verdict verdict;
 		const char *why;
 	} cases[] = {
-		{ "{run: 'echo fine'}", HOLDS, "fine" },
-		{ "{run: 'echo \"S2: it is wrong\"; exit 1'}", VIOLATED, "it is wrong" },
-		{ "{run: 'exit 1'}", VIOLATED, "exit 1" },
-		{ "{run: 'echo perhaps; exit 2'}", INCONCLUSIVE, "perhaps" },
-		{ "{run: 'exit 3'}", BROKEN, "exit code 3" },
-		{ "{run: 'kill -9 $$'}", BROKEN, "signal 9" },
-		{ "{run: [/does/not/exist, -x]}", BROKEN, "started" },
-		{ "{run: 'sleep 30', timeout: 100ms}", BROKEN, "100 ms" },
-		{ "{run: 'sleep 30 >/dev/null & exec >&-; wait', timeout: 100ms}", BROKEN, "100 ms" },
-		{ "{run: [/bin/sh, -c, 'test \"$WORSTDAY_DIR\" = \"$PWD\"']}", HOLDS, "exit 0" },
+		{"{run: 'echo fine'}", HOLDS, "fine"},
+		{"{run: 'echo \"S2: it is wrong\"; exit 1'}", VIOLATED, "it is wrong"},
+		{"{run: 'exit 1'}", VIOLATED, "exit 1"},
+		{"{run: 'echo perhaps; exit 2'}", INCONCLUSIVE, "perhaps"},
+		{"{run: 'exit 3'}", BROKEN, "exit code 3"},
+		{"{run: 'kill -9 $$'}", BROKEN, "signal 9"},
+		{"{run: [/does/not/exist, -x]}", BROKEN, "started"},
+		{"{run: 'sleep 30', timeout: 100ms}", BROKEN, "100 ms"},
+		{"{run: 'sleep 30 >/dev/null & exec >&-; wait', timeout: 100ms}", BROKEN, "100 ms"},
+		{"{run: [/bin/sh, -c, 'test \"$WORSTDAY_DIR\" = \"$PWD\"']}", HOLDS, "exit 0"},
 	};
 
 	good_day();
@@ -1067,12 +1100,12 @@ END_TEST
 
 /* ---- the whole trial ---- */
 
-static const struct conf_kind kill_kind = { .name = "process.kill" };
+static const struct conf_kind kill_kind = {.name = "process.kill"};
 
 static void with_fault(int64_t min_hits)
 {
-	w->faults[w->x.faults_count++] = (struct conf_item){ .kind = &kill_kind,
-							     .min_hits = min_hits };
+	w->faults[w->x.faults_count++] =
+		(struct conf_item){.kind = &kill_kind, .min_hits = min_hits};
 }
 
 START_TEST(trial_fault_that_never_fired)
@@ -1120,12 +1153,12 @@ START_TEST(trial_precedence)
 {
 	good_day();
 	tell("S4", TOLD_OK, 1);
-	with_check("no-lost-sale", "{}");             /* violated */
-	with_check("stock-once", "{}");               /* inconclusive */
-	with_check("no-duplicate-sale", "{}");        /* holds */
+	with_check("no-lost-sale", "{}");      /* violated */
+	with_check("stock-once", "{}");	       /* inconclusive */
+	with_check("no-duplicate-sale", "{}"); /* holds */
 	judge_all();
 	ck_assert_int_eq(judged.verdict, VIOLATED);
-	with_check("custom", "{run: 'exit 9'}");      /* broken */
+	with_check("custom", "{run: 'exit 9'}"); /* broken */
 	judge_all();
 	ck_assert_int_eq(judged.verdict, BROKEN);
 	ck_assert_str_eq(judged.blame, "harness");
@@ -1146,7 +1179,7 @@ START_TEST(trial_noise_guard)
 	timed(100);
 	w->f.late_p99_ns = 21 * MS;
 	with_check("checkout-time", "{max: 50ms}"); /* violated, were it not for the noise */
-	with_check("no-lost-sale", "{}");           /* a state check stays */
+	with_check("no-lost-sale", "{}");	    /* a state check stays */
 	judge_all();
 	assert_verdict(&judged.checks[0], INCONCLUSIVE);
 	ck_assert_str_eq(judged.checks[1].why[0] ? "said" : "", "said");
@@ -1155,7 +1188,8 @@ START_TEST(trial_noise_guard)
 	ck_assert_str_eq(judged.blame, "host");
 	w->f.late_p99_ns = 19 * MS;
 	assert_verdict(one("checkout-time", "{max: 10s}"), HOLDS);
-	assert_verdict(one("checkout-time", "{max: 189ms}"), INCONCLUSIVE); /* 10 % is less than 20 ms */
+	assert_verdict(one("checkout-time", "{max: 189ms}"),
+		       INCONCLUSIVE);	   /* 10 % is less than 20 ms */
 	w->x.shoppers.pace_milli = 100000; /* 10 s of shop time are 100 ms real */
 	w->f.baseline_system_p50_ns = 1;
 	w->f.human_mean_ns = S;
@@ -1172,7 +1206,7 @@ START_TEST(trial_pace_rule)
 	timed(100);
 	w->x.shoppers.pace_milli = 20000;
 	w->f.baseline_system_p50_ns = 100 * MS; /* 2 s of shop time */
-	w->f.human_mean_ns = 20 * S;            /* of which 5 % is 1 s: pace 10x is honest */
+	w->f.human_mean_ns = 20 * S;		/* of which 5 % is 1 s: pace 10x is honest */
 	assert_verdict(one("checkout-time", "{max: 1h}"), INCONCLUSIVE);
 	assert_why(judged.checks, "10x");
 	assert_verdict(one("checkout-time", "{of: system, max: 1h}"), HOLDS);
@@ -1191,9 +1225,11 @@ END_TEST
 
 static void expecting(const char *check, int verdict, const char *until)
 {
-	w->x.expect = (struct expect){ .given = true, .check = (char *)(uintptr_t)check,
-				       .verdict = verdict, .until = (char *)(uintptr_t)until,
-				       .why = (char *)(uintptr_t)"ticket 7" };
+	w->x.expect = (struct expect){.given = true,
+				      .check = (char *)(uintptr_t)check,
+				      .verdict = verdict,
+				      .until = (char *)(uintptr_t)until,
+				      .why = (char *)(uintptr_t) "ticket 7"};
 }
 
 START_TEST(expect_known_failure)
@@ -1264,7 +1300,7 @@ END_TEST
 
 START_TEST(story_in_plain_words)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	good_day();
 	with_fault(1);
@@ -1273,10 +1309,11 @@ START_TEST(story_in_plain_words)
 	event(EV_FIRED, 0, 90 * S); /* too far away */
 	one("no-lost-sale", "{}");
 	judge_story(&w->in, "S42", &b);
-	ck_assert_msg(strstr(b.data, "5.000 s  lane-1 told the shopper: paid, receipt 1-17, 12.95 EUR"),
+	ck_assert_msg(
+		strstr(b.data, "5.000 s  lane-1 told the shopper: paid, receipt 1-17, 12.95 EUR"),
+		"%s", b.data);
+	ck_assert_msg(strstr(b.data, "5.002 s  fault process.kill fired on store: killed store"),
 		      "%s", b.data);
-	ck_assert_msg(strstr(b.data, "5.002 s  fault process.kill fired on store: killed store"), "%s",
-		      b.data);
 	ck_assert_msg(strstr(b.data, "the books have no sale with key S42"), "%s", b.data);
 	ck_assert_ptr_null(strstr(b.data, "90.000"));
 	ck_assert(strstr(b.data, "told the shopper") < strstr(b.data, "fired"));
@@ -1340,7 +1377,7 @@ END_TEST
 
 START_TEST(samples_sort_many)
 {
-	struct samples s = { 0 };
+	struct samples s = {0};
 	uint64_t rng = 1;
 
 	for (int i = 0; i < 30000; i++) { /* more than qsort is used for, both signs */
@@ -1377,7 +1414,7 @@ static void world_free_all(void)
 
 #define ADD(tc, ...)                                                                               \
 	do {                                                                                       \
-		const TTest *tests_[] = { __VA_ARGS__ };                                           \
+		const TTest *tests_[] = {__VA_ARGS__};                                             \
 		for (size_t i_ = 0; i_ < ARRAY_SIZE(tests_); i_++)                                 \
 			tcase_add_test(tc, tests_[i_]);                                            \
 	} while (0)
