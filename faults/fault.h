@@ -18,8 +18,10 @@
 struct stage;
 struct loop;
 
-enum fault_layer { LAYER_NONE, LAYER_PROCESS, LAYER_NET, LAYER_DISK, LAYER_CALL, LAYER_LIB, LAYER_CLOCK,
-	LAYER_RESOURCE, LAYER_DEVICE, LAYER_BANK };
+enum fault_layer {
+	LAYER_NONE, LAYER_PROCESS, LAYER_NET, LAYER_DISK, LAYER_CALL, LAYER_LIB, LAYER_CLOCK,
+	LAYER_RESOURCE, LAYER_DEVICE, LAYER_BANK
+};
 
 /**
  * struct run - what the trial lends a fault for one activation (one arm …
@@ -55,16 +57,22 @@ struct fault_ops {
 	struct opt_table opts;
 	size_t state_size;
 	bool momentary;         /* over as soon as it is done, unless `for:` makes it last */
-	bool counts_hits;       /* it has operations of its own for `when: {nth: …}` without `on:` */
-	int (*probe)(char *why, size_t why_len);                      /* may this host do it? try it */
-	void (*check)(const void *opts, struct mark at, struct diag *diag); /* cross-field rules */
-	int (*check_target)(const void *opts, const struct target *t, struct mark at, struct diag *d);
+	bool counts_hits;       /* has operations of its own for `when: {nth: …}` without `on:` */
+	/* may this host do it? try it */
+	int (*probe)(char *why, size_t why_len);
+	/* cross-field rules */
+	void (*check)(const void *opts, struct mark at, struct diag *diag);
+	int (*check_target)(const void *opts, const struct target *t, struct mark at,
+			    struct diag *d);
 	int (*prepare)(struct run *r, const void *opts, void *state, struct err *e);
-	int (*arm)(struct run *r, const void *opts, void *state, struct err *e); /* returns once in effect */
-	int (*disarm)(struct run *r, const void *opts, void *state, struct err *e); /* idempotent */
+	/* returns once in effect */
+	int (*arm)(struct run *r, const void *opts, void *state, struct err *e);
+	/* idempotent; after a partial arm too */
+	int (*disarm)(struct run *r, const void *opts, void *state, struct err *e);
 	void (*release)(struct run *r, void *state);
-	void (*describe)(const void *opts, struct buf *out); /* one sentence for the report */
-	const char *example;                                          /* YAML flow, for the reference */
+	/* one sentence for the report */
+	void (*describe)(const void *opts, struct buf *out);
+	const char *example; /* YAML flow, for the reference */
 };
 
 extern const struct fault_ops *const fault_table[];

@@ -11,7 +11,8 @@ struct noop_opts {
 
 static const struct opt noop_rows[] = {
 	{ .name = "label", .type = OPT_STRING, .offset = offsetof(struct noop_opts, label),
-	  .def = "nothing", .scalar = true, .help = "a word for the event log", .example = "hello" },
+	  .def = "nothing", .scalar = true, .help = "a word for the event log",
+	  .example = "hello" },
 	OPT_END
 };
 

@@ -51,7 +51,8 @@ static int kill_one(struct run *r, const struct service_state *s, void *arg, str
 		run_skipped(r, s->node, s->name, "it was not running");
 		return 0;
 	}
-	n = stage_signal(r->stage, s->name, kill_signal_numbers[w->opts->signal], w->opts->whole, e);
+	n = stage_signal(r->stage, s->name, kill_signal_numbers[w->opts->signal], w->opts->whole,
+			 e);
 	if (n < 0)
 		return n;
 	if (r->lasts) {

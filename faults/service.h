@@ -10,10 +10,10 @@
 #define SERVICE_TRIGGER "trigger"
 
 /** SERVICE_ROW - the `service:` option row; struct @owner has a member `char *service`. */
-#define SERVICE_ROW(owner)                                                                         \
-	{ .name = "service", .type = OPT_STRING, .offset = offsetof(struct owner, service),         \
-	  .scalar = true, .example = "store/store",                                                \
-	  .help = "which service: NODE/NAME, a unique name, a pattern (lane-*/till), or "          \
+#define SERVICE_ROW(owner) \
+	{ .name = "service", .type = OPT_STRING, .offset = offsetof(struct owner, service), \
+	  .scalar = true, .example = "store/store", \
+	  .help = "which service: NODE/NAME, a unique name, a pattern (lane-*/till), or " \
 		  "`trigger`: the one that the trigger came from" }
 
 /**
@@ -36,7 +36,7 @@ struct service_set {
 };
 /** service_set_add - remember a name; -E2BIG when there are too many at once. */
 int service_set_add(struct service_set *s, const char *name, struct err *e);
-/** service_set_undo - call undo(stage, name, false) for each and empty the set; first error wins. */
+/** service_set_undo - call undo(stage, name, false) for each, empty the set; first error wins. */
 int service_set_undo(struct service_set *s, struct run *r,
 		     int (*undo)(struct stage *st, const char *service, bool on, struct err *e),
 		     struct err *e);

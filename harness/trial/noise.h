@@ -7,7 +7,7 @@
 /** struct noise - what the host itself did meanwhile: /proc/stat steal and PSI cpu pressure. */
 struct noise {
 	int64_t steal_ticks, all_ticks; /* proc(5), /proc/stat first line */
-	int64_t some_us;                /* /proc/pressure/cpu "some total"; -1: this kernel has none */
+	int64_t some_us;                /* /proc/pressure/cpu "some total"; -1: there is none */
 	int64_t at_ns;
 };
 

@@ -25,8 +25,8 @@ extern const char *const phase_names[];
 struct trial_live {
 	volatile int phase;
 	volatile bool baseline;
-	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults, fired,
-		total;
+	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults,
+		fired, total;
 	char experiment[96];
 	char last[160]; /* latest event in words */
 };

@@ -373,7 +373,8 @@ void triggers_told(struct triggers *t, const struct told *told)
 	for (size_t i = 0; i < t->count; i++) {
 		struct trigger *g = &t->at[i];
 
-		if (is_open(t, g, ON_TOLD) && str_eq(g->item->when.word, outcome_names[told->outcome]))
+		if (is_open(t, g, ON_TOLD) &&
+		    str_eq(g->item->when.word, outcome_names[told->outcome]))
 			matched(g, told->lane, NULL);
 	}
 	if (told->outcome == TOLD_OK) {

@@ -35,7 +35,7 @@ int triggers_new(struct triggers **ret, const struct triggers_in *in, struct err
 /** triggers_free - also disarms what is still armed. */
 void triggers_free(struct triggers *t);
 
-/** triggers_open - the shop opens at open_ns (clock_now time): `at:` and `after:` count from here. */
+/** triggers_open - the shop opens at open_ns (clock_now): `at:` and `after:` count from here. */
 void triggers_open(struct triggers *t, int64_t open_ns);
 /** triggers_told - a sale was told; call before anything else is done with it. */
 void triggers_told(struct triggers *t, const struct told *told);

@@ -69,8 +69,10 @@ static void morning_open(struct morning *m, size_t faults)
 		m->items[i].opts = &m->opts[i];
 	}
 	ck_assert_int_eq(triggers_new(&m->triggers,
-				      &(struct triggers_in){ .experiment = &m->x, .target = &m->target,
-							     .loop = m->loop, .ledger = m->ledger,
+				      &(struct triggers_in){ .experiment = &m->x,
+							     .target = &m->target,
+							     .loop = m->loop,
+							     .ledger = m->ledger,
 							     .seed = 7 }, &e), 0);
 	triggers_open(m->triggers, clock_now());
 }
