@@ -34,7 +34,8 @@ int basket_init(struct crowd *c, struct err *e)
 	}
 	if (t->key.plant == KEY_MARKER && c->markers_count < (size_t)c->conf->count)
 		return err_set(e, EINVAL,
-			       "key: marker needs one article of weight 0 for each of %lld shoppers; "
+			       "key: marker needs an article of weight 0 for each of %lld "
+			       "shoppers; "
 			       "the target has %zu", (long long)c->conf->count, c->markers_count);
 	return 0;
 }

@@ -26,7 +26,7 @@ struct crowd_world {
 	void *arg;
 	/* socket(2) inside the node's network namespace */
 	int (*socket)(void *arg, const char *node, int domain, int type, int protocol);
-	/* IPv4 address text of a node name, or NULL; "localhost" and IPs are the driver's business */
+	/* IPv4 address text of a node name, or NULL; "localhost" and IPs are the driver's */
 	const char *(*address)(void *arg, const char *node);
 	/* run a long-lived driver process in the node */
 	int (*spawn)(void *arg, const char *node, char *const argv[], const struct strmap *env,

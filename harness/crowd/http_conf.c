@@ -33,7 +33,8 @@ static const struct {
 	const char *name;
 	enum fact fact;
 } facts[] = {
-	{ "receipt", FACT_RECEIPT },   { "total", FACT_TOTAL },	    { "total-major", FACT_TOTAL_MAJOR },
+	{ "receipt", FACT_RECEIPT },   { "total", FACT_TOTAL },
+	{ "total-major", FACT_TOTAL_MAJOR },
 	{ "currency", FACT_CURRENCY }, { "offline", FACT_OFFLINE },
 };
 

@@ -5,7 +5,7 @@
 /*
  * What the files of the crowd share.
  *
- *   arrivals.c ──► shopper ──► queue (of a lane, or the hall) ──► lane: till, cashier ──► told, gone
+ *   arrivals.c ──► shopper ──► queue (of a lane, or the hall) ──► lane, cashier ──► told, gone
  *                     └── patience ends ──► left
  *
  * A waiting shopper is about 100 bytes and at most one timer; a sale exists only from

@@ -479,7 +479,8 @@ static void note(struct lane *l, const struct answer *a)
 		sale->slowest = steps[l->step].name;
 	}
 	if (a->outcome != TOLD_OK) {
-		take_text(sale->error, sizeof(sale->error), a->error ? a->error : "no reason given");
+		take_text(sale->error, sizeof(sale->error),
+			  a->error ? a->error : "no reason given");
 		return;
 	}
 	if (a->total >= 0 && l->step != STEP_REFUND)

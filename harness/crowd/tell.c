@@ -53,7 +53,8 @@ static void count(struct crowd *c, const struct told *t, const char *kind)
 		return;
 	++*n[t->outcome];
 	c->n.missed += t->train_missed;
-	hist_add(c->checkout, (int64_t)((__int128)(t->end_ns - t->start_ns) * c->pace_milli / 1000));
+	hist_add(c->checkout,
+		 (int64_t)((__int128)(t->end_ns - t->start_ns) * c->pace_milli / 1000));
 }
 
 static const char *or_null(const char *s)

@@ -54,7 +54,8 @@ static inline void kit_told_hook(void *arg, const struct told *t)
 	struct told *n;
 
 	if ((k->told_count & (k->told_count - 1)) == 0) /* full at each power of two */
-		k->told = xrealloc(k->told, (k->told_count ? 2 * k->told_count : 1) * sizeof(*k->told));
+		k->told = xrealloc(k->told,
+				   (k->told_count ? 2 * k->told_count : 1) * sizeof(*k->told));
 	n = &k->told[k->told_count++];
 	*n = *t;
 	n->key = kit_copy(t->key);

@@ -261,7 +261,8 @@ static const char *body(void)
 
 START_TEST(a_sale)
 {
-	takes[0] = (struct take){ .name = S("receipt"), .pointer = S("/sale/no"), .required = true };
+	takes[0] = (struct take){ .name = S("receipt"), .pointer = S("/sale/no"),
+				  .required = true };
 	takes[1] = (struct take){ .name = S("total"), .pointer = S("/sum") };
 	takes[2] = (struct take){ .name = S("currency"), .pointer = S("/cur") };
 	takes[3] = (struct take){ .name = S("offline"), .pointer = S("/off") };
@@ -387,13 +388,16 @@ static const struct {
 	{ "/refused", "HTTP 402: {\"error\":\"card declined\"}", "expired", NULL, NULL, NULL,
 	  TOLD_UNKNOWN, false },
 	{ "/busy", "HTTP 503: try later", "try", NULL, NULL, NULL, TOLD_UNKNOWN, false },
-	{ "/fine", "not the ok-pattern, HTTP 200", NULL, "approved", NULL, NULL, TOLD_UNKNOWN, false },
-	{ "/graphql", "fail-pattern, HTTP 200", NULL, NULL, "\"errors\"", NULL, TOLD_UNKNOWN, false },
+	{ "/fine", "not the ok-pattern, HTTP 200", NULL, "approved", NULL, NULL, TOLD_UNKNOWN,
+	  false },
+	{ "/graphql", "fail-pattern, HTTP 200", NULL, NULL, "\"errors\"", NULL, TOLD_UNKNOWN,
+	  false },
 	{ "/fine", "the reply has no x", NULL, NULL, NULL, "/nowhere", TOLD_UNKNOWN, false },
 	{ "/reset", "", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, true },
 	{ "/hangup", "", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, true },
 	{ "/half", "", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, true },
-	{ "/silent", "no answer within the step timeout", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, true },
+	{ "/silent", "no answer within the step timeout", NULL, NULL, NULL, NULL, TOLD_UNKNOWN,
+	  true },
 	{ "/garbage", "", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, false },
 	{ "/huge", "the reply is larger than 1 MiB", NULL, NULL, NULL, NULL, TOLD_UNKNOWN, false },
 };
@@ -407,7 +411,8 @@ START_TEST(what_a_reply_means)
 {
 	const char *path = replies[_i].path, *error = replies[_i].error;
 	char *url = xstrdup(path), *refused = dup_or_null(replies[_i].refused_pattern);
-	char *ok = dup_or_null(replies[_i].ok_pattern), *fail = dup_or_null(replies[_i].fail_pattern);
+	char *ok = dup_or_null(replies[_i].ok_pattern);
+	char *fail = dup_or_null(replies[_i].fail_pattern);
 	char *need = dup_or_null(replies[_i].need);
 
 	step[0].url = url;

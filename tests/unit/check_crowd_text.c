@@ -78,7 +78,8 @@ static const struct {
 	{ TMPL_JSON, "{\"k\":\"${odd}\"}", "{\"k\":\"a\\\"b\\\\c\\n&=/ä\"}" },
 	{ TMPL_JSON, "{\"k\":\"\\\"${key}\"}", "{\"k\":\"\\\"S1\"}" },
 	{ TMPL_JSON, "{\"${key}\":1}", "{\"S1\":1}" },
-	{ TMPL_JSON, "{\"k\":\"${const}\",\"l\":\"x${const}\"}", "{\"k\":\"c\\\"d\",\"l\":\"xc\\\"d\"}" },
+	{ TMPL_JSON, "{\"k\":\"${const}\",\"l\":\"x${const}\"}",
+	  "{\"k\":\"c\\\"d\",\"l\":\"xc\\\"d\"}" },
 };
 
 START_TEST(templates_render)
