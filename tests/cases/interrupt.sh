@@ -30,6 +30,8 @@ worstday, work, sig, wait, times = *sys.argv[1:5], int(sys.argv[5])
 out = open(work + "/out", "w")
 p = subprocess.Popen([worstday, "run", "--out", work + "/results", work + "/long.yml"],
                      stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+while os.path.basename(os.readlink(f"/proc/{p.pid}/exe")) != os.path.basename(worstday):
+    select.select([], [], [], 0.001)  # before exec the signal would be python's
 for pause in [float(wait)] + [0.1] * (times - 1):
     select.select([], [], [], pause)
     if p.poll() is None:
@@ -39,6 +41,8 @@ try:
 except subprocess.TimeoutExpired:
     p.kill()
     code = "none within 30 s"
+if isinstance(code, int) and code < 0:
+    code = 128 - code  # as a shell would say it
 print(code, file=open(work + "/code", "w"))
 P
 	code=$(cat "$work/code")
