@@ -327,7 +327,9 @@ const char *dur_text(char *buf, int64_t ns)
 {
 	double s = (double)ns / (double)NS_PER_S;
 
-	if (ns < NS_PER_MS)
+	if (ns == 0)
+		snprintf(buf, DUR_TEXT, "0 s");
+	else if (ns < NS_PER_MS)
 		snprintf(buf, DUR_TEXT, "%.0f us", s * 1e6);
 	else if (ns < NS_PER_S)
 		snprintf(buf, DUR_TEXT, "%.3g ms", s * 1e3);
