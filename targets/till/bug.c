@@ -43,7 +43,7 @@ static const struct {
 	[BUG_RETRY_WITHOUT_KEY] = {"retry-without-key", "a b", "hang",
 				   "the second try is a new request with a new key"},
 	[BUG_SLOW_LEAK] = {"slow-leak", "-", "load",
-			   "every sale adds up all sales before it, without an index"},
+			   "every sale looks through all sales before it, without an index"},
 	[BUG_SPLIT_BOOKING] = {"split-booking", "e", "kill",
 			       "sale and stock are two transactions"},
 	[BUG_STOCK_READ_MODIFY_WRITE] = {"stock-read-modify-write", "c", "load",

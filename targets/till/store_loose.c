@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "till.h"
+
 int64_t loose_number(struct store *st, const char *series)
 {
 	int64_t number;
@@ -25,6 +27,7 @@ int loose_stock_after(struct store *st, const struct sale *s, struct booked *ret
 
 	if (status != 201)
 		return status;
+	say("store sale posted key=%s stock follows", s->key);
 	db_lock(&st->db);
 	db_end(&st->db, db_begin(&st->db) ? 0 : store_move_stock(&st->db, s));
 	db_unlock(&st->db);
@@ -75,11 +78,13 @@ int loose_stock_around(struct store *st, const struct sale *s, struct booked *re
 	return status;
 }
 
-void loose_turnover(struct store *st)
+void loose_bought_together(struct store *st, const struct sale *s)
 {
 	db_lock(&st->db);
-	db_number(&st->db, 0,
-		  "SELECT sum((SELECT sum(qty * price) FROM lines WHERE +sale = sales.id))"
-		  " FROM sales", "");
+	for (size_t i = 0; i < s->count; i++)
+		db_number(&st->db, 0,
+			  "SELECT count(*) FROM lines a, lines b"
+			  " WHERE +a.sale = +b.sale AND (a.sku = ?1 OR b.sku = ?1)", "t",
+			  s->lines[i].sku);
 	db_unlock(&st->db);
 }

@@ -10,7 +10,7 @@ int64_t loose_number(struct store *st, const char *series);
 int loose_stock_after(struct store *st, const struct sale *s, struct booked *ret, char *why);
 /** loose_stock_around - BUG_STOCK_READ_MODIFY_WRITE: stock read before, written after the sale. */
 int loose_stock_around(struct store *st, const struct sale *s, struct booked *ret, char *why);
-/** loose_turnover - BUG_SLOW_LEAK: the turnover so far, by looking at everything, every time. */
-void loose_turnover(struct store *st);
+/** loose_bought_together - BUG_SLOW_LEAK: what else was bought with each article, ever. */
+void loose_bought_together(struct store *st, const struct sale *s);
 
 #endif

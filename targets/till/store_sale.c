@@ -263,7 +263,7 @@ int store_sell(struct store *st, const struct sale *s, struct booked *ret, char 
 	if (bug(BUG_SPLIT_BOOKING))
 		return loose_stock_after(st, s, ret, why);
 	if (bug(BUG_SLOW_LEAK))
-		loose_turnover(st);
+		loose_bought_together(st, s);
 	if (bug(BUG_RECEIPT_GAP) && !s->offline)
 		how.number = loose_number(st, s->lane);
 	return store_book(st, s, &how, ret, why);
