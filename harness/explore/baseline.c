@@ -66,13 +66,17 @@ bool baseline_find(const char *out, const char *key, struct baseline *ret)
 	cleanup_free char *dir = folder(out), *name = xasprintf("%s.json", key);
 	size_t len;
 	cleanup_free char *text = store_read(dir, name, &len, NULL);
-	struct json_val root, rate, p95;
+	struct json_val root, rate, p95, system, human;
 
 	if (!text || json_parse(text, len, &root, NULL) < 0)
 		return false;
 	rate = json_get(&root, "rate");
 	p95 = json_get(&root, "p95_ns");
-	return json_double(&rate, &ret->rate) == 0 && json_int64(&p95, &ret->p95_ns) == 0;
+	system = json_get(&root, "system_p50_ns");
+	human = json_get(&root, "human_mean_ns");
+	return json_double(&rate, &ret->rate) == 0 && json_int64(&p95, &ret->p95_ns) == 0 &&
+	       json_int64(&system, &ret->system_p50_ns) == 0 &&
+	       json_int64(&human, &ret->human_mean_ns) == 0;
 }
 
 int baseline_save(const char *out, const char *key, const struct baseline *b, struct err *e)
@@ -88,6 +92,8 @@ int baseline_save(const char *out, const char *key, const struct baseline *b, st
 	json_obj(&o, NULL);
 	json_f64(&o, "rate", b->rate);
 	json_i64(&o, "p95_ns", b->p95_ns);
+	json_i64(&o, "system_p50_ns", b->system_p50_ns);
+	json_i64(&o, "human_mean_ns", b->human_mean_ns);
 	json_obj_end(&o);
 	if (r == 0)
 		r = store_write(dir, temp, text.data, text.len, e);

@@ -13,6 +13,7 @@ struct err;
 struct baseline {
 	double rate;	/* sales told ok per wall second; < 0: unknown */
 	int64_t p95_ns; /* checkout */
+	int64_t system_p50_ns, human_mean_ns; /* of a checkout: the POS's own, real; human, shop */
 };
 /**
  * baseline_key - names the good day: target digest, load (the experiment

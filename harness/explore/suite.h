@@ -48,6 +48,7 @@ struct suite_opts {
 	bool until_fail; /* go on with further seeds until one is not "holds" */
 	int64_t jobs;
 	const char *out; /* results folder */
+	const char *cache; /* prepared data; NULL: OUT/.cache */
 	int keep;	 /* enum store_keep */
 	int argc;	 /* for the manifest */
 	char *const *argv;

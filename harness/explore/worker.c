@@ -205,7 +205,10 @@ static int good_day(struct running *run, struct err *e)
 		return r;
 	run_in(run, &in, &out);
 	r = good_report(run, &in, &out, e);
-	run->good = (struct baseline){.rate = out.rate, .p95_ns = out.p95_ns};
+	run->good = (struct baseline){.rate = out.rate,
+				      .p95_ns = out.p95_ns,
+				      .system_p50_ns = out.system_p50_ns,
+				      .human_mean_ns = out.human_mean_ns};
 	if (r == 0 && out.verdict.verdict == HOLDS && !out.interrupted)
 		r = baseline_save(run->w->o->out, run->key, &run->good, e);
 	if (r == 0 && good_enough(&out)) {
@@ -230,7 +233,9 @@ static int bad_day(struct running *run, struct err *e)
 			      .live = run->w->live,
 			      .interrupted = &interrupted,
 			      .baseline_rate = run->good.rate,
-			      .baseline_p95_ns = run->good.p95_ns};
+			      .baseline_p95_ns = run->good.p95_ns,
+			      .baseline_system_p50_ns = run->good.system_p50_ns,
+			      .baseline_human_mean_ns = run->good.human_mean_ns};
 	int r;
 
 	run_in(run, &in, &out);
@@ -312,7 +317,8 @@ static void no_slot(struct worker *w, const struct err *e)
 
 static void stage_enter(struct worker *w)
 {
-	cleanup_free char *cache = xasprintf("%s/.cache", w->o->out);
+	cleanup_free char *cache =
+	    w->o->cache ? xstrdup(w->o->cache) : xasprintf("%s/.cache", w->o->out);
 	struct slot_opts so = {.cache = cache, .keep_net = true};
 	struct err e = {0};
 

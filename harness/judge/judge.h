@@ -134,6 +134,11 @@ struct trial_verdict {
  */
 int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err *e);
 void trial_verdict_done(struct trial_verdict *v);
+/**
+ * judge_day_times - of a day's checkouts outside any fault: the median of the POS's own time
+ * (real ns) and the mean human time (shop ns). False, and zeroes, when there were none.
+ */
+bool judge_day_times(const struct judge_in *in, int64_t *ret_system_ns, int64_t *ret_human_ns);
 /** judge_story - the story of one sale: every event and ledger line of it, in time order, as words.
  */
 void judge_story(const struct judge_in *in, const char *key, struct buf *out);

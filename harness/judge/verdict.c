@@ -86,19 +86,13 @@ static void doubt_noise(const struct judge_in *in, const struct conf_item *item,
 			   f->pressure > 0 ? f->pressure * 100 : 0);
 }
 
-/* The POS's own time (real) and the human time (shop) of a checkout on a good day. */
-static bool good_day_times(const struct judge_in *in, double *ret_system, double *ret_human)
+bool judge_day_times(const struct judge_in *in, int64_t *ret_system_ns, int64_t *ret_human_ns)
 {
 	const struct ledgers *l = in->ledgers;
 	struct samples system = {0}, human = {0};
 	struct fault_window *w;
-	size_t n;
+	size_t n = judge_windows(l, &w);
 
-	*ret_system = (double)in->facts->baseline_system_p50_ns;
-	*ret_human = (double)in->facts->human_mean_ns;
-	if (*ret_system > 0 && *ret_human > 0)
-		return true;
-	n = judge_windows(l, &w);
 	for (size_t i = 0; i < l->told_count; i++) {
 		const struct told *t = &l->told[i];
 
@@ -109,14 +103,23 @@ static bool good_day_times(const struct judge_in *in, double *ret_system, double
 			    shop_ns(in->experiment, t->end_ns - t->start_ns - t->system_ns));
 	}
 	free(w);
-	if (system.count) {
-		*ret_system = (double)samples_percentile(&system, 0.5);
-		*ret_human = samples_mean(&human);
-	}
 	n = system.count;
+	*ret_system_ns = n ? (int64_t)samples_percentile(&system, 0.5) : 0;
+	*ret_human_ns = n ? (int64_t)samples_mean(&human) : 0;
 	samples_done(&system);
 	samples_done(&human);
 	return n > 0;
+}
+
+/* The same of the good day; without one, of this trial's own healthy sales. */
+static bool good_day_times(const struct judge_in *in, double *ret_system, double *ret_human)
+{
+	int64_t system = in->facts->baseline_system_p50_ns, human = in->facts->human_mean_ns;
+	bool known = (system > 0 && human > 0) || judge_day_times(in, &system, &human);
+
+	*ret_system = (double)system;
+	*ret_human = (double)human;
+	return known;
 }
 
 static void doubt_pace(const struct judge_in *in, const struct conf_item *item, struct judgement *j)

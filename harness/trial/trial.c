@@ -423,6 +423,7 @@ static int do_judge(struct trial *t, struct err *e)
 	err = sales_join(&t->out->sales, &t->out->ledgers);
 	if (err < 0)
 		return err_errno(e, -err, "joining the ledgers");
+	judge_day_times(&in, &t->out->system_p50_ns, &t->out->human_mean_ns);
 	return judge_trial(&in, &t->out->verdict, e);
 }
 
@@ -475,7 +476,10 @@ static int trial_begin(struct trial *t, struct err *e)
 	t->out->facts = (struct trial_facts){ .faults_off = !t->in->faults, .heal_ns = -1,
 					      .settled_ns = -1, .pressure = -1,
 					      .baseline_rate = t->in->baseline_rate,
-					      .baseline_p95_ns = t->in->baseline_p95_ns };
+					      .baseline_p95_ns = t->in->baseline_p95_ns,
+					      .baseline_system_p50_ns =
+						      t->in->baseline_system_p50_ns,
+					      .human_mean_ns = t->in->baseline_human_mean_ns };
 	err = loop_new(&t->loop, e);
 	if (err >= 0)
 		err = ledger_open(&t->ledger, t->in->dir, t->epoch_ns, e);

@@ -42,6 +42,7 @@ struct trial_in {
 	const volatile sig_atomic_t *interrupted; /* 1: heal, judge, report; 2: stop at once */
 	double baseline_rate;    /* < 0 unknown */
 	int64_t baseline_p95_ns;
+	int64_t baseline_system_p50_ns, baseline_human_mean_ns; /* 0 unknown */
 };
 
 struct trial_out {
@@ -49,6 +50,7 @@ struct trial_out {
 	struct trial_facts facts;
 	double rate;             /* sales told ok per wall second */
 	int64_t p95_ns;          /* checkout */
+	int64_t system_p50_ns, human_mean_ns; /* of a healthy checkout: real, shop; 0 unknown */
 	int64_t wall_ns, own_ns; /* whole trial; without POS start-up and shopping */
 	bool interrupted;
 	struct ledgers ledgers;  /* loaded, for the report */
