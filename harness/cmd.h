@@ -26,6 +26,7 @@ struct cli {
 	int64_t seed;	   /* -1: as in the file */
 	const char *junit; /* NULL: none */
 	const char *out;
+	const char *lane, *keep_dir; /* probe; NULL: not given */
 	int keep;	     /* enum store_keep */
 	struct strlist sets; /* owned */
 	const char *program; /* as it was called */
@@ -60,7 +61,7 @@ struct cmd {
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
 extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
-    cmd_init;
+    cmd_init, cmd_probe;
 
 #define CLI_OPT_JSON                                                                               \
 	{                                                                                          \

@@ -5,25 +5,29 @@
 #include "cmd.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "conf/target.h"
 
-/* `@` stands for the name. */
+/* @NAME, @TARGET, @SERVICE and @LANE stand for what they say. */
 static const char target_text[] =
-"# @: how worstday launches it, sells through it and reads its books.\n"
-"# Walk-through: targets/README.md. Check as you go: worstday validate THIS-FILE\n"
-"name: @\n"
+"# @NAME: how worstday launches it, sells through it and reads its books.\n"
+"# As it stands it works, with the toy POS in server.py: `worstday probe @NAME` sells once and holds.\n"
+"# Replace one part after the other and probe again. Walk-through: targets/README.md\n"
+"name: @NAME\n"
 "title: One line about this POS\n"
 "currency: EUR\n"
 "\n"
-"# How one sale is recognised in every ledger. The crowd invents a key for each sale and hands it\n"
-"# to the driver as ${key}; it must come back in the books as the column `key`.\n"
+"# How one sale is recognised in every ledger. The crowd invents a key for each sale (S17) and hands\n"
+"# it to the driver as ${key}; it must come back in the books as the column `key`.\n"
 "key: {plant: field, field: key, books: sales.key}\n"
 "\n"
 "# One node per host of the real shop; each gets its own network, mounts, /dev and /tmp.\n"
@@ -31,27 +35,35 @@ static const char target_text[] =
 "  server:\n"
 "    # Folders that survive a crash: path in the node, and the folder beside this file that they\n"
 "    # start from in every trial (null: empty).\n"
-"    data: {/var/lib/@: null}\n"
-"    # rootfs: ../../build/rootfs/@   # a root directory of its own; without it the host's /usr\n"
+"    data: {/var/lib/@NAME: null}\n"
+"    # rootfs: ../../build/rootfs/@NAME   # a root directory of its own; without it the host's /usr\n"
 "    services:\n"
-"      - name: @\n"
-"        run: [/usr/bin/python3, /target/server.py]   # /target is this file's folder\n"
+"      - name: @NAME\n"
+"        run: [/usr/bin/python3, /target/server.py]   # no shell; /target is this file's folder\n"
 "        # user: postgres              # what it sees itself as (it has no privileges anyway)\n"
 "        # env: {LANG: C.UTF-8}\n"
+"        # after: [db/postgres]        # services that must be ready first\n"
 "        ready: {http: \":8000/health\", within: 30s}   # or tcp: \":5432\", log: /regex/, command: \"...\"\n"
 "        restart: always               # what the shop's own supervisor does\n"
 "        end: running                  # where it must be when the trial ends\n"
-"  # Shoppers stand at lanes; their requests leave from the lane's own network.\n"
+"  # Shoppers stand at lanes (nodes called lane-*, or those in `lanes:`); their requests leave from\n"
+"  # the lane's own network.\n"
 "  lane-{1..2}: {}\n"
 "\n"
-"# What is on the shelf; prices in cents. Or: goods: goods.csv (sku,price,weight)\n"
+"# Commands that fill the data once; the result is kept and copied into every trial.\n"
+"# prepare:\n"
+"#   - {node: server, run: [/usr/bin/python3, /target/prepare.py], inputs: [prepare.py]}\n"
+"\n"
+"# What is on the shelf; prices in cents, as the POS charges them. Or: goods: goods.csv\n"
+"# (sku,price,weight)\n"
 "goods:\n"
 "  - {sku: APPLE, price: 129}\n"
 "  - {sku: BREAD, price: 249}\n"
 "\n"
-"# How a sale is made. Actions: open-session scan total pay void refund suspend resume close\n"
-"# reprint sell; `sell` alone will do. Variables: key sku qty price tender amount lane seed, and\n"
-"# whatever `take:` has taken. Or `script: {run: [python3, /target/driver.py], ops: [sell]}`.\n"
+"# How a sale is made. Actions: open-session scan total pay void refund suspend resume close reprint\n"
+"# override sell; `sell` alone will do. Variables: key sku qty item price tender amount items lane\n"
+"# seed, and whatever `take:` has taken. A process of yours instead of declared requests:\n"
+"#   script: {run: [/usr/bin/python3, /target/driver.py], ops: [sell]}\n"
 "driver:\n"
 "  http:\n"
 "    base: \"http://server:8000\"\n"
@@ -60,42 +72,104 @@ static const char target_text[] =
 "    actions:\n"
 "      sell:\n"
 "        post: /sales\n"
-"        json: {key: \"${key}\", total: \"${amount}\", tender: \"${tender}\"}\n"
-"        take: {receipt: /receipt}\n"
+"        json: {key: \"${key}\", tender: \"${tender}\", items: \"${items}\"}\n"
+"        # ok: {status: 200..299, body: /\"receipt\"/}   # what a success looks like\n"
+"        take: {receipt: /receipt, total: /total}       # total-major when it says 12.95\n"
 "\n"
-"# What the POS has durably recorded, in columns key, total (minor units), and as far as they exist\n"
-"# currency, receipt, lane, state, tender. Also: postgres, http, command.\n"
+"# What the POS has durably recorded: columns key, total (minor units, or 12.95), and as far as they\n"
+"# exist currency, receipt, series, number, lane, state, tender. Also: postgres, http, command.\n"
 "books:\n"
 "  sqlite:\n"
 "    node: server\n"
-"    file: /var/lib/@/@.db\n"
-"    sales: \"SELECT key, total, 'EUR' AS currency FROM sales\"\n";
+"    file: /var/lib/@NAME/pos.db\n"
+"    sales: \"SELECT key, total, 'EUR' AS currency, number AS receipt, tender FROM sales\"\n"
+"    receipts: \"SELECT 'server' AS series, number FROM sales\"\n"
+"    # payments: key, amount, tender    stock: sku, qty    lines: key, sku, qty\n";
+
+static const char server_text[] =
+"\"\"\"A toy POS, so that the skeleton works as it stands. Replace it by yours.\n"
+"\n"
+"POST /sales {key, tender, items} books a sale, durably, before it answers; the same key again is\n"
+"the same sale. An unknown article is refused (409). GET /health says that it serves.\n"
+"\"\"\"\n"
+"import json\n"
+"import sqlite3\n"
+"import threading\n"
+"from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer\n"
+"\n"
+"PRICES = {'APPLE': 129, 'BREAD': 249}\n"
+"LOCK = threading.Lock()\n"
+"DB = sqlite3.connect('/var/lib/@NAME/pos.db', isolation_level=None, check_same_thread=False)\n"
+"DB.execute('PRAGMA journal_mode=WAL')\n"
+"DB.execute('PRAGMA synchronous=FULL')\n"
+"DB.execute('CREATE TABLE IF NOT EXISTS sales(number INTEGER PRIMARY KEY AUTOINCREMENT,'\n"
+"           ' key TEXT UNIQUE, total INTEGER, tender TEXT)')\n"
+"\n"
+"\n"
+"class Till(BaseHTTPRequestHandler):\n"
+"    protocol_version = 'HTTP/1.1'\n"
+"    disable_nagle_algorithm = True\n"
+"\n"
+"    def reply(self, status, value):\n"
+"        body = json.dumps(value).encode()\n"
+"        self.send_response(status)\n"
+"        self.send_header('Content-Type', 'application/json')\n"
+"        self.send_header('Content-Length', str(len(body)))\n"
+"        self.end_headers()\n"
+"        self.wfile.write(body)\n"
+"\n"
+"    def do_GET(self):\n"
+"        self.reply(200 if self.path == '/health' else 404, {})\n"
+"\n"
+"    def do_POST(self):\n"
+"        sale = json.loads(self.rfile.read(int(self.headers['Content-Length'])))\n"
+"        if any(i['sku'] not in PRICES for i in sale['items']):\n"
+"            self.reply(409, {'refused': 'unknown article'})\n"
+"            return\n"
+"        total = sum(PRICES[i['sku']] * i['qty'] for i in sale['items'])\n"
+"        with LOCK:\n"
+"            DB.execute('INSERT INTO sales(key, total, tender) VALUES(?, ?, ?)'\n"
+"                       ' ON CONFLICT(key) DO NOTHING', (sale['key'], total, sale['tender']))\n"
+"            number, total = DB.execute('SELECT number, total FROM sales WHERE key = ?',\n"
+"                                       (sale['key'],)).fetchone()\n"
+"        self.reply(201, {'receipt': str(number), 'total': total})\n"
+"\n"
+"\n"
+"ThreadingHTTPServer(('0.0.0.0', 8000), Till).serve_forever()\n";
 
 static const char experiment_text[] =
 "# Say here, in one line, what goes wrong, and what you expect. Expected: holds.\n"
-"title: @\n"
-"target: till                  # targets/till/target.yml, or a path\n"
+"title: @NAME\n"
+"target: @TARGET                  # targets/NAME/target.yml, or a path\n"
 "seed: 1                       # same seed, same shoppers, same decisions\n"
 "shoppers:\n"
 "  count: 60\n"
 "  arrivals: poisson 6/min     # open loop: they come whatever the tills do\n"
-"  lanes: [lane-1, lane-2]\n"
+"  # lanes: [@LANE]            # which are open; default: all of the target's\n"
 "  basket: 1..12\n"
 "  pay: {card: 60%, cash: 40%}\n"
 "  pace: 60x                   # shop time runs this much faster; timeouts do not\n"
 "faults:\n"
-"  - process.kill: {service: store/store}\n"
+"  - process.kill: {service: @SERVICE}\n"
 "    when: {after: 20 sales}   # or at: 5min, for: 1min; on: told ok, nth: 3; probability: 2%\n"
-"checks:\n"
+"checks:                       # worstday list checks\n"
 "  - no-lost-sale\n"
 "  - no-duplicate-sale\n"
+"  - no-phantom-sale\n"
 "  - right-amount\n";
 
-static const struct kind {
-	const char *name, *text;
-} kinds[] = {
-	{ "target", target_text },
-	{ "experiment", experiment_text },
+/* struct skeleton - one file of a kind; path ends with %s for the name. */
+static const struct skeleton {
+	const char *kind, *path, *text;
+} skeletons[] = {
+	{ "target", "targets/%s/target.yml", target_text },
+	{ "target", "targets/%s/server.py", server_text },
+	{ "experiment", "experiments/%s.yml", experiment_text },
+};
+
+struct values {
+	const char *name;
+	char *target, *service, *lane; /* owned */
 };
 
 /* Names become folders, service names and host names. */
@@ -122,7 +196,28 @@ static int make_folders(const char *path)
 	return 0;
 }
 
-static int write_new(const char *path, const char *text, const char *name)
+static void write_text(FILE *f, const char *text, const struct values *v)
+{
+	const struct {
+		const char *word, *value;
+	} words[] = { { "@NAME", v->name }, { "@TARGET", v->target }, { "@SERVICE", v->service },
+		      { "@LANE", v->lane } };
+
+	while (*text) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(words) && strncmp(text, words[i].word, strlen(words[i].word)))
+			i++;
+		if (i == ARRAY_SIZE(words)) {
+			fputc(*text++, f);
+			continue;
+		}
+		fputs(words[i].value, f);
+		text += strlen(words[i].word);
+	}
+}
+
+static int write_new(const char *path, const char *text, const struct values *v)
 {
 	cleanup_file FILE *f = NULL;
 	int err = make_folders(path);
@@ -132,55 +227,134 @@ static int write_new(const char *path, const char *text, const char *name)
 	f = fopen(path, "wxe");
 	if (!f)
 		return -errno;
-	for (; *text; text++)
-		if (*text == '@')
-			fputs(name, f);
-		else
-			fputc(*text, f);
+	write_text(f, text, v);
 	return fflush(f) ? -errno : 0;
 }
 
-static const struct kind *kind_find(const char *word)
+/* ---- an experiment is about a target ---- */
+
+static int by_name(const struct dirent *d)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(kinds[i].name, word))
-			return &kinds[i];
-	return NULL;
+	cleanup_free char *path = xasprintf("targets/%s/target.yml", d->d_name);
+
+	return d->d_name[0] != '.' && access(path, R_OK) == 0;
+}
+
+/* The first of targets/, and our own till where there is none. */
+static char *target_choose(void)
+{
+	struct dirent **list = NULL;
+	char *name = NULL;
+	int n = access("targets/till/target.yml", R_OK) == 0 ?
+			0 : scandir("targets", &list, by_name, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		if (i == 0)
+			name = xstrdup(list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+	return name ? name : xstrdup("till");
+}
+
+/* What the experiment names must be there, or it would not be valid as it stands. */
+static void values_of_target(struct values *v)
+{
+	struct diag *diag = diag_new();
+	struct target *t = target_load(v->target, (struct mark){ 0 }, diag);
+
+	for (size_t i = 0; t && i < t->nodes_count && !v->service; i++) {
+		if (t->nodes[i].services_count)
+			v->service = xasprintf("%s/%s", t->nodes[i].name,
+					       t->nodes[i].services[0].name);
+	}
+	if (t && t->lanes.count)
+		v->lane = xstrdup(t->lanes.at[0]);
+	if (!v->service)
+		v->service = xstrdup("server/server");
+	if (!v->lane)
+		v->lane = xstrdup("lane-1");
+	target_free(t);
+	diag_free(diag);
+}
+
+/* ---- all files of a kind ---- */
+
+static char *path_of(const struct skeleton *s, const char *name)
+{
+	const char *at = strstr(s->path, "%s");
+
+	return xasprintf("%.*s%s%s", (int)(at - s->path), s->path, name, at + 2);
+}
+
+static int complain(const char *path, int err)
+{
+	fprintf(stderr, "worstday init: %s: %s\n", path, strerror(-err));
+	return err == -EEXIST ? EXIT_USAGE : EXIT_BROKEN;
+}
+
+/* Two walks: nothing is written when one of the files is there. */
+static int write_kind(const char *kind, const char *name, const struct values *v)
+{
+	for (int writing = 0; writing < 2; writing++) {
+		for (size_t i = 0; i < ARRAY_SIZE(skeletons); i++) {
+			cleanup_free char *path = path_of(&skeletons[i], name);
+			int err = 0;
+
+			if (strcmp(skeletons[i].kind, kind) != 0)
+				continue;
+			if (!writing && access(path, F_OK) == 0)
+				err = -EEXIST;
+			if (writing)
+				err = write_new(path, skeletons[i].text, v);
+			if (err < 0)
+				return complain(path, err);
+			if (writing)
+				printf("wrote %s\n", path);
+		}
+	}
+	return 0;
 }
 
 static int init_run(const struct cli *c)
 {
-	const struct kind *k = kind_find(c->words[0]);
-	const char *name = c->words[1];
-	cleanup_free char *path = NULL;
+	const char *kind = c->words[0], *name = c->words[1];
+	bool target = !strcmp(kind, "target");
+	struct values v = { .name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name };
 	int err;
 
-	if (!k)
-		return cli_usage(&cmd_init, "\"%s\" is neither target nor experiment", c->words[0]);
-	if (!name_fits(name) || strstr(name, ".."))
+	if (!target && strcmp(kind, "experiment") != 0)
+		return cli_usage(&cmd_init, "\"%s\" is neither target nor experiment", kind);
+	if (!name_fits(name) || strstr(name, "..") || name[strlen(name) - 1] == '/' ||
+	    (target && strpbrk(name, "/.")))
 		return cli_usage(&cmd_init, "\"%s\": a name is lower-case letters, digits and dashes",
 				 name);
-	path = !strcmp(k->name, "target") ? xasprintf("targets/%s/target.yml", name)
-					  : xasprintf("experiments/%s.yml", name);
-	err = write_new(path, k->text, strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
-	if (err < 0) {
-		fprintf(stderr, "worstday init: %s: %s\n", path, strerror(-err));
-		return err == -EEXIST ? EXIT_USAGE : EXIT_BROKEN;
-	}
-	printf("wrote %s\nnext: edit it, then  worstday validate %s\n", path, path);
-	return 0;
+	if (target && c->words_count > 2)
+		return cli_usage(&cmd_init, "\"%s\" is one word too many", c->words[2]);
+	v.target = c->words_count > 2 ? xstrdup(c->words[2]) : target_choose();
+	values_of_target(&v);
+	err = write_kind(kind, name, &v);
+	if (err == 0 && target)
+		printf("next: worstday probe %s   (then replace piece by piece)\n", name);
+	else if (err == 0)
+		printf("next: edit it, then  worstday validate experiments/%s.yml\n", name);
+	free(v.target);
+	free(v.service);
+	free(v.lane);
+	return err;
 }
 
 static const struct cli_opt init_opts[] = { CLI_OPT_END };
 
 const struct cmd cmd_init = {
 	.name = "init",
-	.args = "target|experiment NAME",
+	.args = "target NAME | experiment NAME [TARGET]",
 	.summary = "write a commented starting point",
-	.about = "Writes targets/NAME/target.yml or experiments/NAME.yml with every part explained.\n"
-		 "An existing file is never overwritten.",
+	.about = "Writes targets/NAME/ (a target file with every part explained, and a toy POS that\n"
+		 "makes it work as it stands) or experiments/NAME.yml (about TARGET, by default the\n"
+		 "till or the first in targets/). An existing file is never overwritten.",
 	.opts = init_opts,
 	.words_min = 2,
-	.words_max = 2,
+	.words_max = 3,
 	.run = init_run,
 };
