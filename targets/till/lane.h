@@ -52,6 +52,8 @@ struct lane {
 	size_t prices_count;
 	bool work;               /* for the sync thread */
 	atomic_bool online, closing;
+	int64_t started_ms;      /* with `episodes` names each go at paying */
+	_Atomic int64_t episodes;
 	_Atomic int64_t printer_rests_until; /* mono_ms */
 	pthread_t sync_thread;
 };
@@ -129,6 +131,8 @@ int lane_offline_open(struct lane *l);
 int lane_offline_sell(struct lane *l, const struct sale *s, struct booked *ret, char *why);
 /** lane_offline_void - take back a sale the store cannot be asked about now. */
 int lane_offline_void(struct lane *l, const char *key);
+/** lane_offline_undo - we give up this go at paying: should the store have booked it, undo that. */
+int lane_offline_undo(struct lane *l, const struct sale *s);
 /** lane_offline_find - sold offline here? 200 or 404. */
 int lane_offline_find(struct lane *l, const char *key, struct booked *ret);
 /** lane_offline_waiting - is anything of this key still to be brought to the store? */

@@ -32,6 +32,7 @@ static void prepare(struct lane *l, const struct options *o)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&l->mutex, NULL);
 	l->o = o;
+	l->started_ms = wall_ms();
 	atomic_store(&l->online, true);
 }
 

@@ -180,16 +180,28 @@ int lane_offline_sell(struct lane *l, const struct sale *s, struct booked *ret, 
 	return status;
 }
 
-int lane_offline_void(struct lane *l, const char *key)
+static int for_later(struct lane *l, const char *kind, const char *key, json_t *body)
 {
 	int rc;
 
 	db_lock(&l->db);
-	rc = enqueue(&l->db, "void", key, "", 0,
-		     json_pack("{s:s,s:s}", "key", key, "lane", l->o->name));
+	rc = enqueue(&l->db, kind, key, "", 0, body);
 	db_unlock(&l->db);
 	lane_sync_wake(l);
 	return rc ? 503 : 201;
+}
+
+int lane_offline_void(struct lane *l, const char *key)
+{
+	return for_later(l, "void", key, json_pack("{s:s,s:s}", "key", key, "lane", l->o->name));
+}
+
+int lane_offline_undo(struct lane *l, const struct sale *s)
+{
+	say("%s undo key=%s episode=%s", l->o->name, s->key, s->episode);
+	return for_later(l, "undo", s->key,
+			 json_pack("{s:s,s:s,s:s}", "key", s->key, "episode", s->episode, "lane",
+				   l->o->name));
 }
 
 int lane_offline_find(struct lane *l, const char *key, struct booked *ret)

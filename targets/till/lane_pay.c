@@ -7,8 +7,9 @@
  * it and only its reply was lost, the queue brings it nothing new: the store
  * recognises the key.
  *
- * We say "refused" only when the store cannot have the sale: it said no, or
- * no request ever left. Anything else is "nobody knows" (503), and paying
+ * We say "refused" only when the store will not have the sale: it said no, no
+ * request ever left, or an undo of this very go at paying (its episode) is
+ * durable in the queue. Anything else is "nobody knows" (503), and paying
  * again with the same key finds out.
  */
 #include "lane.h"
@@ -100,7 +101,12 @@ static int book(struct lane *l, struct basket *b, struct booked *ret, char *why)
 	if (status)
 		return status;
 	status = lane_offline_sell(l, &b->sale, ret, why);
-	return status == 409 && b->doubt ? 503 : status;
+	if (status == 409 && b->doubt) {
+		if (lane_offline_undo(l, &b->sale) > 201)
+			return 503;
+		b->doubt = false;
+	}
+	return status;
 }
 
 /* The customer's side of it: an approval is taken back when the sale surely did not happen. */
@@ -141,6 +147,9 @@ static int settle(struct lane *l, struct basket *b, struct payment *p, struct bo
 	copy_text(s->tender, sizeof(s->tender), p->tender);
 	p->change = s->amount - s->total;
 	b->taps++;
+	if (!b->doubt) /* else the undo of this one must cover the one before */
+		snprintf(s->episode, sizeof(s->episode), "%s.%lld.%lld", s->lane,
+			 (long long)l->started_ms, (long long)++l->episodes);
 	say("%s paying key=%s tender=%s amount=%lld", l->o->name, s->key, s->tender,
 	    (long long)s->amount);
 	if (bug(BUG_PRINT_BEFORE_COMMIT))

@@ -68,7 +68,9 @@ static void report_length(struct lane *l)
 
 static void upload(struct lane *l, const struct queued *q, struct answer *ret)
 {
-	const char *path = strcmp(q->kind, "void") ? "/sales" : "/voids";
+	const char *path = !strcmp(q->kind, "void") ? "/voids" :
+			   !strcmp(q->kind, "undo") ? "/undos" :
+						      "/sales";
 	char idem[IDEM_MAX];
 
 	copy_text(idem, sizeof(idem), q->key);

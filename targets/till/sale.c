@@ -111,23 +111,26 @@ bool lines_decode(struct sale *s, const json_t *lines)
 
 json_t *sale_encode(const struct sale *s)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}", "key", s->key, "idem",
-			 s->idem, "lane", s->lane, "tender", s->tender, "currency", CURRENCY,
-			 "total", (json_int_t)s->total, "amount", (json_int_t)s->amount, "created",
+	const char *shape = "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
+
+	return json_pack(shape, "key", s->key, "idem", s->idem, "episode", s->episode, "lane",
+			 s->lane, "tender", s->tender, "currency", CURRENCY, "total",
+			 (json_int_t)s->total, "amount", (json_int_t)s->amount, "created",
 			 (json_int_t)s->created_ms, "number", (json_int_t)s->number, "offline",
 			 s->offline, "manual", s->manual, "lines", lines_encode(s));
 }
 
 static bool fields_decode(struct sale *s, json_t *body, json_t **ret_lines)
 {
-	const char *key, *idem, *lane, *tender;
+	const char *shape = "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
+	const char *key, *idem, *episode, *lane, *tender;
 	json_int_t total, amount, created, number;
 	int offline, manual;
 
-	if (json_unpack(body, "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}", "key", &key, "idem",
-			&idem, "lane", &lane, "tender", &tender, "total", &total, "amount", &amount,
-			"created", &created, "number", &number, "offline", &offline, "manual",
-			&manual, "lines", ret_lines))
+	if (json_unpack(body, shape, "key", &key, "idem", &idem, "episode", &episode, "lane",
+			&lane, "tender", &tender, "total", &total, "amount", &amount, "created",
+			&created, "number", &number, "offline", &offline, "manual", &manual,
+			"lines", ret_lines))
 		return false;
 	s->total = total;
 	s->amount = amount;
@@ -137,6 +140,7 @@ static bool fields_decode(struct sale *s, json_t *body, json_t **ret_lines)
 	s->manual = manual;
 	return *key && *idem && *lane && copy_text(s->key, sizeof(s->key), key) &&
 	       copy_text(s->idem, sizeof(s->idem), idem) &&
+	       copy_text(s->episode, sizeof(s->episode), episode) &&
 	       copy_text(s->lane, sizeof(s->lane), lane) &&
 	       copy_text(s->tender, sizeof(s->tender), tender);
 }

@@ -21,6 +21,7 @@ struct line {
 struct sale {
 	char key[KEY_MAX];   /* the basket, whoever asks and however often */
 	char idem[IDEM_MAX]; /* Idempotency-Key of the request that books it: the key */
+	char episode[KEY_MAX]; /* one go at paying, with its retries: what can be undone */
 	char lane[NAME_MAX_], tender[NAME_MAX_];
 	int64_t total, amount; /* cents: of the lines; handed over */
 	int64_t created_ms;

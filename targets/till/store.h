@@ -46,11 +46,28 @@ int store_move_stock(struct db *db, const struct sale *s);
 int store_find(struct store *st, const char *key, struct booked *ret);
 
 /* store_undo.c */
+struct found {
+	int64_t id, total;
+	bool undone;
+	char state[NAME_MAX_], tender[NAME_MAX_];
+};
+/** store_look - the sale of this key: 1 found, 0 not there, or negative errno. */
+int store_look(struct db *db, const char *key, struct found *ret);
+/** store_take_back - goods back on the shelf, money back to the shopper, the number stays. */
+int store_take_back(struct db *db, const struct found *f, const char *key, const char *lane);
 /** store_void - take a sale back; one not (yet) here can then never be booked. */
 int store_void(struct store *st, const char *key, const char *lane, char *why);
 /** store_refund - money back for the sale `of`: a record with a key and a receipt of its own. */
 int store_refund(struct store *st, const char *key, const char *of, const char *lane,
 		 struct booked *ret, char *why);
+
+/* store_claim.c */
+/** store_claim - this episode wants the sale. 1: it has been undone before; negative errno. */
+int store_claim(struct db *db, const struct sale *s);
+/** store_revive - an undone (or void) sale is wanted after all, as this one was paid. */
+int store_revive(struct db *db, const struct sale *s);
+/** store_undo - an episode was given up: void its sale unless another episode wants it. */
+int store_undo(struct store *st, const char *key, const char *episode, const char *lane, char *why);
 
 /* store_number.c */
 /** store_next_number - the next of a series, in the caller's transaction; negative errno. */

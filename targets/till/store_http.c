@@ -99,6 +99,22 @@ static struct reply post_void(void *arg, const struct request *rq)
 	return (struct reply){status, json_pack("{s:s,s:s}", "key", key, "state", "void")};
 }
 
+static struct reply post_undo(void *arg, const struct request *rq)
+{
+	const char *key = body_text(rq, "key"), *episode = body_text(rq, "episode");
+	const char *lane = body_text(rq, "lane");
+	char why[WHY_MAX] = "";
+	int status;
+
+	if (!key || !episode || !lane)
+		return reply_error(400, "key, episode and lane, please");
+	status = store_undo(arg, key, episode, lane, why);
+	say("store undo key=%s episode=%s status=%d", key, episode, status);
+	if (status > 201)
+		return trouble(status, why);
+	return (struct reply){status, json_pack("{s:s}", "key", key)};
+}
+
 static struct reply post_refund(void *arg, const struct request *rq)
 {
 	const char *key = body_text(rq, "key"), *of = body_text(rq, "of");
@@ -188,6 +204,7 @@ const struct route store_routes[] = {
 	{"POST", "/sales", post_sale},
 	{"GET", "/sales/{}", get_sale},
 	{"POST", "/voids", post_void},
+	{"POST", "/undos", post_undo},
 	{"POST", "/refunds", post_refund},
 	{"POST", "/suspended", post_suspend},
 	{"GET", "/suspended/{}", get_suspended},

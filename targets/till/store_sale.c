@@ -137,19 +137,28 @@ static bool all_known(struct db *db, const struct sale *s)
 }
 
 /* Booked before: if the lane has sold it offline meanwhile, its receipt is noted as an alias. */
-static int answer_again(struct db *db, const struct sale *s, const struct booked *b, char *why)
+static int note_alias(struct db *db, const struct sale *s)
 {
 	struct identity id;
-	int rc = 0;
 
-	if (s->offline) {
-		offline_identity(s, &id);
-		rc = store_note_receipt(db, id.series, id.number, id.receipt, s->key, "alias");
+	offline_identity(s, &id);
+	return store_note_receipt(db, id.series, id.number, id.receipt, s->key, "alias");
+}
+
+static int answer_again(struct db *db, const struct sale *s, struct booked *b, char *why)
+{
+	struct found f;
+	int rc = s->offline ? note_alias(db, s) : 0;
+
+	if (!rc)
+		rc = store_look(db, s->key, &f);
+	if (rc < 0 || !strcmp(b->state, "paid"))
+		return rc < 0 ? rc : 200;
+	if (rc == 1 && !strcmp(b->state, "void") && (s->offline || f.undone)) {
+		rc = store_revive(db, s);
+		copy_text(b->state, sizeof(b->state), "paid");
+		return rc ? rc : 200;
 	}
-	if (rc)
-		return rc;
-	if (s->offline || !strcmp(b->state, "paid"))
-		return 200;
 	snprintf(why, WHY_MAX, "this sale is %s", b->state);
 	return 409;
 }
@@ -185,8 +194,14 @@ static int sell_new(struct db *db, const struct sale *s, const struct booking *h
 static int sell_in_transaction(struct db *db, const struct sale *s, const struct booking *how,
 			       struct booked *ret, char *why)
 {
-	int rc = find_by_idem(db, s->idem, ret);
+	int rc = store_claim(db, s);
 
+	if (rc == 1) {
+		snprintf(why, WHY_MAX, "the lane has given this up");
+		return 409;
+	}
+	if (!rc)
+		rc = find_by_idem(db, s->idem, ret);
 	if (rc < 0)
 		return rc;
 	return rc ? answer_again(db, s, ret, why) : sell_new(db, s, how, ret, why);
@@ -242,9 +257,9 @@ int store_book(struct store *st, const struct sale *s, const struct booking *how
 	else
 		status = known ? answer_again(&st->db, s, ret, why) :
 				 sell_new(&st->db, s, how, ret, why);
-	rc = db_end(&st->db, status < 0 ? status : 0);
+	rc = db_end(&st->db, status < 0 ? status : status == 409 ? -ECANCELED : 0);
 	db_unlock(&st->db);
-	return rc ? failed(rc, why) : status;
+	return rc && rc != -ECANCELED ? failed(rc, why) : status;
 }
 
 int store_sell(struct store *st, const struct sale *s, struct booked *ret, char *why)

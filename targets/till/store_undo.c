@@ -14,16 +14,10 @@
 
 #include "till.h"
 
-struct found {
-	int64_t id, total;
-	char state[NAME_MAX_], tender[NAME_MAX_];
-};
-
-/* 1: found, 0: not there, or negative errno. */
-static int find_sale(struct db *db, const char *key, struct found *ret)
+int store_look(struct db *db, const char *key, struct found *ret)
 {
 	sqlite3_stmt *s = db_query(
-		db, "SELECT id, total, state, tender FROM sales WHERE key = ?", "t", key);
+		db, "SELECT id, total, state, tender, undone FROM sales WHERE key = ?", "t", key);
 	int rc = db_row(s);
 
 	if (rc != 1)
@@ -32,6 +26,7 @@ static int find_sale(struct db *db, const char *key, struct found *ret)
 	ret->total = sqlite3_column_int64(s, 1);
 	copy_text(ret->state, sizeof(ret->state), db_text(s, 2));
 	copy_text(ret->tender, sizeof(ret->tender), db_text(s, 3));
+	ret->undone = sqlite3_column_int(s, 4);
 	db_done(s);
 	return 1;
 }
@@ -45,8 +40,7 @@ static int pay_back(struct db *db, int64_t sale_id, const struct found *f, const
 		      -f->total, kind, wall_ms());
 }
 
-/* Goods back on the shelf, money back to the shopper, the number stays. */
-static int undo(struct db *db, const struct found *f, const char *key, const char *lane)
+int store_take_back(struct db *db, const struct found *f, const char *key, const char *lane)
 {
 	int rc = db_run(db, "UPDATE sales SET state = 'void' WHERE id = ?", "i", f->id);
 
@@ -70,7 +64,7 @@ static int refused(char *why, const char *state)
 static int void_in_transaction(struct db *db, const char *key, const char *lane, char *why)
 {
 	struct found f;
-	int rc = find_sale(db, key, &f);
+	int rc = store_look(db, key, &f);
 
 	if (rc < 0)
 		return rc;
@@ -81,7 +75,7 @@ static int void_in_transaction(struct db *db, const char *key, const char *lane,
 			return refused(why, f.state);
 		if (db_number(db, 0, "SELECT 1 FROM sales WHERE refund_of = ?", "t", key))
 			return refused(why, "refunded");
-		rc = undo(db, &f, key, lane);
+		rc = store_take_back(db, &f, key, lane);
 		return rc ? rc : 201;
 	}
 	rc = db_run(db, "INSERT OR IGNORE INTO tombstones VALUES(?, ?, ?)", "tti", key, lane,
@@ -148,7 +142,7 @@ static int refund_in_transaction(struct db *db, const char *key, const char *of,
 				 struct booked *ret, char *why)
 {
 	struct found f;
-	int rc = find_sale(db, of, &f);
+	int rc = store_look(db, of, &f);
 
 	if (rc < 0)
 		return rc;

@@ -186,6 +186,47 @@ is "the sale whose answer was lost is there once" \
 is "and the receipt the shopper has is known" \
 	"$(books "SELECT key FROM receipts WHERE receipt='lane-1-o-1'")" H1
 
+# --- the store hangs, and it cannot be sold offline either: given up, and undone -----------------
+left() { books "SELECT qty FROM stock WHERE sku='4000009'"; }
+sold() { books "SELECT count(*) FROM sales WHERE key='$1' AND state='paid'"; }
+money() { books "SELECT coalesce(sum(amount), 0) FROM payments WHERE key='$1'"; }
+before=$(left)
+for lane in lane-1 lane-2; do check "$lane is online" until_true 10 goes_online $lane; done
+scan lane-1 U1 4000009 4000009 4000009 4000009
+scan lane-2 U2 4000009 4000009 4000009 4000009
+kill -STOP "${pid[store]}"
+is "a card over the floor limit is refused after asking in vain" \
+	"$(status_of lane-1 /sales/U1/pay '{"tender":"card"}')" 409
+is "at the other lane too" "$(status_of lane-2 /sales/U2/pay '{"tender":"card"}')" 409
+is "there the shopper pays in cash" "$(pay lane-2 U2 cash | field offline)" true
+kill -CONT "${pid[store]}"
+check "the queue drains" until_true 10 queue_is lane-1 queued 0
+check "the other one too" until_true 10 queue_is lane-2 queued 0
+is "the refused sale is not in the books" "$(sold U1) $(money U1)" "0 0"
+is "the one paid in cash is there once, in cash" \
+	"$(sold U2) $(money U2) $(books "SELECT tender FROM sales WHERE key='U2'")" "1 5196 cash"
+is "its goods and no others have left the shelf" "$(left)" $((before - 4))
+scan lane-2 U1 4000009 4000009 4000009 4000009
+check "the refused shopper may still pay elsewhere" \
+	test "$(pay lane-2 U1 cash | field state)" = paid
+is "once, and in cash" \
+	"$(sold U1) $(money U1) $(books "SELECT tender FROM sales WHERE key='U1'")" "1 5196 cash"
+attempt() { # attempt key episode tender : straight to the store, as a lane would; its status
+	status_of store /sales "{\"key\":\"$1\",\"idem\":\"$1\",\"episode\":\"$2\",
+		\"lane\":\"lane-9\",\"tender\":\"$3\",\"total\":109,\"amount\":109,\"created\":1,
+		\"number\":0,\"offline\":false,\"manual\":false,\"lines\":[[\"4000001\",1,109]]}"
+}
+undo() { status_of store /undos "{\"key\":\"$1\",\"episode\":\"$2\",\"lane\":\"lane-9\"}"; }
+is "booked, asked for elsewhere, first one undone" \
+	"$(attempt U3 e1 card) $(attempt U3 e2 cash) $(undo U3 e1)" "201 200 201"
+is "it stays sold, in cash now" \
+	"$(sold U3) $(money U3) $(books "SELECT tender FROM sales WHERE key='U3'")" "1 109 cash"
+is "undone there as well: void; the late request of either changes nothing" \
+	"$(undo U3 e2) $(sold U3) $(money U3) $(attempt U3 e1 card) $(attempt U3 e2 cash)" \
+	"201 0 0 409 409"
+is "undone before it arrived: refused; another go is not" \
+	"$(undo U4 e1) $(attempt U4 e1 card) $(attempt U4 e2 card) $(sold U4)" "201 409 201 1"
+
 # --- the store is killed in the middle of trading -------------------------------------------------
 trade() { # trade lane prefix count
 	local i key
