@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "explore/baseline.h"
@@ -126,6 +127,7 @@ static int publish(struct running *run, const struct trial_in *in, const struct 
 				.seed = run->job->seed,
 				.argc = o->argc,
 				.argv = o->argv};
+	int64_t begun_ns = clock_now();
 	int r;
 
 	do {
@@ -140,6 +142,7 @@ static int publish(struct running *run, const struct trial_in *in, const struct 
 	words(run->r->dir, sizeof(run->r->dir), "%s", run->store.final);
 	if (o->keep == KEEP_NONE || (o->keep == KEEP_FAILED && run->r->verdict == HOLDS))
 		store_prune(run->store.final);
+	run->r->own_ns += clock_now() - begun_ns;
 	return 0;
 }
 
@@ -259,6 +262,7 @@ static bool good_wanted(struct running *run)
 static int trial_do(struct running *run, struct err *e)
 {
 	struct experiment *x = run->entry->experiment;
+	int64_t begun_ns = clock_now();
 	int r =
 	    store_begin(&run->store, run->w->o->out, x->name, run->job->seed, run->job->number, e);
 
@@ -266,6 +270,7 @@ static int trial_do(struct running *run, struct err *e)
 		return r;
 	guardian_add(run->store.temp);
 	r = inputs_write(run->store.temp, x, run->entry->target, run->job->seed, e);
+	run->r->own_ns += clock_now() - begun_ns;
 	if (r == 0)
 		r = good_wanted(run) ? good_day(run, e) : 1;
 	if (r == 1)
