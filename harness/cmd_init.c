@@ -20,14 +20,14 @@
 /* @NAME, @TARGET, @SERVICE and @LANE stand for what they say. */
 static const char target_text[] =
 "# @NAME: how worstday launches it, sells through it and reads its books.\n"
-"# As it stands it works, with the toy POS in server.py: `worstday probe @NAME` sells once and holds.\n"
-"# Replace one part after the other and probe again. Walk-through: targets/README.md\n"
+"# As it stands it works, with the toy POS in server.py: `worstday probe @NAME` sells once and\n"
+"# holds. Replace one part after the other and probe again. Walk-through: targets/README.md\n"
 "name: @NAME\n"
 "title: One line about this POS\n"
 "currency: EUR\n"
 "\n"
-"# How one sale is recognised in every ledger. The crowd invents a key for each sale (S17) and hands\n"
-"# it to the driver as ${key}; it must come back in the books as the column `key`.\n"
+"# How one sale is recognised in every ledger. The crowd invents a key for each sale (S17) and\n"
+"# hands it to the driver as ${key}; it must come back in the books as the column `key`.\n"
 "key: {plant: field, field: key, books: sales.key}\n"
 "\n"
 "# One node per host of the real shop; each gets its own network, mounts, /dev and /tmp.\n"
@@ -36,18 +36,19 @@ static const char target_text[] =
 "    # Folders that survive a crash: path in the node, and the folder beside this file that they\n"
 "    # start from in every trial (null: empty).\n"
 "    data: {/var/lib/@NAME: null}\n"
-"    # rootfs: ../../build/rootfs/@NAME   # a root directory of its own; without it the host's /usr\n"
+"    # rootfs: ../../build/rootfs/@NAME   # a root directory; without it the host's /usr\n"
 "    services:\n"
 "      - name: @NAME\n"
 "        run: [/usr/bin/python3, /target/server.py]   # no shell; /target is this file's folder\n"
 "        # user: postgres              # what it sees itself as (it has no privileges anyway)\n"
 "        # env: {LANG: C.UTF-8}\n"
 "        # after: [db/postgres]        # services that must be ready first\n"
-"        ready: {http: \":8000/health\", within: 30s}   # or tcp: \":5432\", log: /regex/, command: \"...\"\n"
+"        # or tcp: \":5432\", log: /regex/, command: \"...\"\n"
+"        ready: {http: \":8000/health\", within: 30s}\n"
 "        restart: always               # what the shop's own supervisor does\n"
 "        end: running                  # where it must be when the trial ends\n"
-"  # Shoppers stand at lanes (nodes called lane-*, or those in `lanes:`); their requests leave from\n"
-"  # the lane's own network.\n"
+"  # Shoppers stand at lanes (nodes called lane-*, or those in `lanes:`); their requests leave\n"
+"  # from the lane's own network.\n"
 "  lane-{1..2}: {}\n"
 "\n"
 "# Commands that fill the data once; the result is kept and copied into every trial.\n"
@@ -60,9 +61,9 @@ static const char target_text[] =
 "  - {sku: APPLE, price: 129}\n"
 "  - {sku: BREAD, price: 249}\n"
 "\n"
-"# How a sale is made. Actions: open-session scan total pay void refund suspend resume close reprint\n"
-"# override sell; `sell` alone will do. Variables: key sku qty item price tender amount items lane\n"
-"# seed, and whatever `take:` has taken. A process of yours instead of declared requests:\n"
+"# How a sale is made. Actions: open-session scan total pay void refund suspend resume close\n"
+"# reprint override sell; `sell` alone will do. Variables: key sku qty item price tender amount\n"
+"# items lane seed, and whatever `take:` has taken. A process of yours instead of requests:\n"
 "#   script: {run: [/usr/bin/python3, /target/driver.py], ops: [sell]}\n"
 "driver:\n"
 "  http:\n"
@@ -74,10 +75,13 @@ static const char target_text[] =
 "        post: /sales\n"
 "        json: {key: \"${key}\", tender: \"${tender}\", items: \"${items}\"}\n"
 "        # ok: {status: 200..299, body: /\"receipt\"/}   # what a success looks like\n"
-"        take: {receipt: /receipt, total: /total}       # total-major when it says 12.95\n"
+"        # Whole major units (12 EUR) are taken as total-major; a value that may be missing is\n"
+"        # {pointer: /receipt, required: false}.\n"
+"        take: {receipt: /receipt, total: /total}\n"
 "\n"
-"# What the POS has durably recorded: columns key, total (minor units, or 12.95), and as far as they\n"
-"# exist currency, receipt, series, number, lane, state, tender. Also: postgres, http, command.\n"
+"# What the POS has durably recorded: columns key, total (minor units, or 12.95), and as far as\n"
+"# they exist currency, receipt, series, number, lane, state, tender. Or:\n"
+"# postgres, http, command.\n"
 "books:\n"
 "  sqlite:\n"
 "    node: server\n"
@@ -108,7 +112,7 @@ static const char server_text[] =
 "\n"
 "class Till(BaseHTTPRequestHandler):\n"
 "    protocol_version = 'HTTP/1.1'\n"
-"    disable_nagle_algorithm = True\n"
+"    wbufsize = -1  # an answer in one piece\n"
 "\n"
 "    def reply(self, status, value):\n"
 "        body = json.dumps(value).encode()\n"
@@ -123,6 +127,9 @@ static const char server_text[] =
 "\n"
 "    def do_POST(self):\n"
 "        sale = json.loads(self.rfile.read(int(self.headers['Content-Length'])))\n"
+"        if self.path != '/sales':\n"
+"            self.reply(404, {'error': 'no such page'})\n"
+"            return\n"
 "        if any(i['sku'] not in PRICES for i in sale['items']):\n"
 "            self.reply(409, {'refused': 'unknown article'})\n"
 "            return\n"
@@ -178,7 +185,8 @@ static bool name_fits(const char *s)
 	if (!islower((unsigned char)*s))
 		return false;
 	for (; *s; s++)
-		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && !strchr("-./", *s))
+		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) &&
+		    !strchr("-./", *s))
 			return false;
 	return true;
 }
@@ -327,8 +335,8 @@ static int init_run(const struct cli *c)
 		return cli_usage(&cmd_init, "\"%s\" is neither target nor experiment", kind);
 	if (!name_fits(name) || strstr(name, "..") || name[strlen(name) - 1] == '/' ||
 	    (target && strpbrk(name, "/.")))
-		return cli_usage(&cmd_init, "\"%s\": a name is lower-case letters, digits and dashes",
-				 name);
+		return cli_usage(&cmd_init,
+				 "\"%s\": a name is lower-case letters, digits and dashes", name);
 	if (target && c->words_count > 2)
 		return cli_usage(&cmd_init, "\"%s\" is one word too many", c->words[2]);
 	v.target = c->words_count > 2 ? xstrdup(c->words[2]) : target_choose();
@@ -350,9 +358,10 @@ const struct cmd cmd_init = {
 	.name = "init",
 	.args = "target NAME | experiment NAME [TARGET]",
 	.summary = "write a commented starting point",
-	.about = "Writes targets/NAME/ (a target file with every part explained, and a toy POS that\n"
-		 "makes it work as it stands) or experiments/NAME.yml (about TARGET, by default the\n"
-		 "till or the first in targets/). An existing file is never overwritten.",
+	.about = "Writes targets/NAME/ (a target file with every part explained, and a toy POS\n"
+		 "that makes it work as it stands) or experiments/NAME.yml (about TARGET, by\n"
+		 "default the till or the first in targets/). An existing file is never\n"
+		 "overwritten.",
 	.opts = init_opts,
 	.words_min = 2,
 	.words_max = 3,

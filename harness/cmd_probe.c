@@ -311,10 +311,11 @@ const struct cmd cmd_probe = {
 	.name = "probe",
 	.args = "[OPTION]... TARGET",
 	.summary = "start a target, sell once, show every answer and the books",
-	.about = "TARGET is a name (targets/NAME/target.yml) or a path. One shopper buys two articles\n"
-		 "at one lane and pays cash. Shows each request and answer of the driver, what the\n"
-		 "books then say, and what in the target file does not match. Exit 0 when the sale\n"
-		 "was told ok and is in the books once, with the right amount.",
+	.about = "TARGET is a name (targets/NAME/target.yml) or a path. One shopper buys two\n"
+		 "articles at one lane and pays cash. Shows each request and answer of the\n"
+		 "driver, what the books then say, and what in the target file does not match.\n"
+		 "Exit 0 when the sale was told ok and is in the books once, with the right\n"
+		 "amount.",
 	.opts = options,
 	.words_min = 1,
 	.words_max = 1,

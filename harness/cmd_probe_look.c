@@ -207,8 +207,8 @@ static void look_takes(struct probing *p)
 			continue;
 		strlist_add(&seen, name, (struct mark){0});
 		find(p, false, xasprintf("`take:` found no %s in a reply", name),
-		     "compare its pointer, header or pattern with the answer above; a key the sale "
-		     "needs should be `required: true`");
+		     "compare its pointer, header or pattern with the answer above; with "
+		     "`required: false` a reply may lack it");
 	}
 	strlist_done(&seen);
 }
@@ -375,21 +375,23 @@ static void look_other_key(struct probing *p)
 		     "that it is planted in: choose another", kind(p));
 }
 
-static bool factor(int64_t a, int64_t b, int64_t by)
+/* Is `large` in cents what `small` is in whole euros, cut off or rounded? */
+static bool factor(int64_t large, int64_t small)
 {
-	return a > 0 && b > 0 && a == b * by;
+	return small > 0 && large < INT64_MAX / 200 && large > small * 100 - 100 &&
+	       large < small * 100 + 100;
 }
 
 static void look_unit(struct probing *p, const char *who, int64_t said, int64_t want, bool books)
 {
 	cleanup_free char *m = money(p, said), *w = money(p, want);
-	char *what = xasprintf("%s says %s, the price list %s", who, m, w);
+	char *what = xasprintf("%s %s, the price list %s", who, m, w);
 
-	if (factor(want, said, 100))
+	if (factor(want, said))
 		find(p, true, what, "it is in another unit, 100 times too small: %s",
 		     books ? "whole major units must be multiplied in the SQL (total * 100)" :
 			     "whole major units are taken as `total-major` instead of `total`");
-	else if (factor(said, want, 100))
+	else if (factor(said, want))
 		find(p, true, what, "it is in another unit, 100 times too large: a whole number is "
 		     "minor units already, 12.95 is converted by itself%s",
 		     books ? "" : "; take `total`, not `total-major`");
@@ -402,13 +404,17 @@ static void look_amounts(struct probing *p, const struct book *b)
 {
 	int64_t list = p->told->expected, told = p->told->total;
 
+	if (told >= 0 && list >= 0 && told != list && told == b->total) {
+		look_unit(p, "the answer and the books say", told, list, false);
+		return;
+	}
 	if (told >= 0 && list >= 0 && told != list)
-		look_unit(p, "the answer", told, list, false);
+		look_unit(p, "the answer says", told, list, false);
 	if (b->total == INT64_MIN)
 		find(p, true, xstrdup("the sale in the books has no total"),
 		     "let `books.%s.sales` select it AS total", kind(p));
 	else if (list >= 0 ? b->total != list : told >= 0 && b->total != told)
-		look_unit(p, "the books", b->total, list >= 0 ? list : told, true);
+		look_unit(p, "the books say", b->total, list >= 0 ? list : told, true);
 	if (list < 0)
 		find(p, false, xstrdup("the price list does not know an article's price"),
 		     "give `goods:` prices, so that amounts are checked");
@@ -532,7 +538,8 @@ void probe_look(struct probing *p)
 		find(p, true, xasprintf("the books cannot be read after the sale: %s", why),
 		     "correct `books: %s`", kind(p));
 	else if (p->t->books.kind == BOOKS_NONE)
-		find(p, true, xstrdup("there are no books: nothing confirms what shoppers are told"),
+		find(p, true,
+		     xstrdup("there are no books: nothing confirms what shoppers are told"),
 		     "declare `books:`");
 	else
 		look_books(p);

@@ -15,7 +15,8 @@
 #include "judge/judge.h"
 
 const struct cmd *const cmd_table[] = {
-    &cmd_run, &cmd_validate, &cmd_list, &cmd_doctor, &cmd_replay, &cmd_report, &cmd_init, &cmd_probe,
+    &cmd_run,	 &cmd_validate, &cmd_list, &cmd_doctor,
+    &cmd_replay, &cmd_report,	&cmd_init, &cmd_probe,
 };
 const size_t cmd_table_count = ARRAY_SIZE(cmd_table);
 

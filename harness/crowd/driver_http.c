@@ -116,14 +116,18 @@ static void run_trace_end(const struct run *run, int outcome, const char *error)
 		trace_outcome(&t, outcome, error);
 }
 
+/* After the first required one that is missing, none was looked for. */
 static void run_trace_missing(const struct run *run)
 {
 	const struct http_step *s = run->step->conf;
 	struct trace t = trace_of(run);
 
 	for (size_t i = 0; i < s->takes_count && i < 64; i++) {
-		if (!(run->taken >> i & 1))
-			trace_took(&t, s->takes[i].name, NULL, 0);
+		if (run->taken >> i & 1)
+			continue;
+		trace_took(&t, s->takes[i].name, NULL, 0);
+		if (s->takes[i].required)
+			return;
 	}
 }
 
