@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The crowd alone, with the null driver: shoppers per second through four
  * lanes with the told hook called, and the memory of a million who wait
@@ -11,6 +11,9 @@
 #include <sys/resource.h>
 
 #include "../unit/check_crowd.h"
+
+#define RATE_LIMIT 100000.0
+#define MEMORY_LIMIT_MB 200.0
 
 static int64_t told_n;
 
@@ -32,7 +35,7 @@ static double rss_mb(void)
 	return (double)rss * 4096 / 1e6;
 }
 
-static void throughput(int64_t count)
+static double throughput(int64_t count)
 {
 	struct kit k;
 	int64_t start;
@@ -49,16 +52,20 @@ static void throughput(int64_t count)
 	if (crowd_open(k.c, start + NS_PER_S, &k.first_ns, NULL) < 0 || kit_run(&k, 600 * NS_PER_S) < 0)
 		exit(1);
 	s = (double)(clock_now() - start) / 1e9;
-	printf("crowd: %lld shoppers (%lld told ok) in %.2f s: %.0f shoppers/s; RSS %.1f MB\n",
-	       (long long)count, (long long)told_n, s, (double)count / s, rss_mb());
+	printf("crowd: %lld shoppers (%lld told ok) in %.2f s, RSS %.1f MB\n", (long long)count,
+	       (long long)told_n, s, rss_mb());
+	if (told_n != count)
+		exit(1);
 	kit_done(&k);
+	return (double)count / s;
 }
 
 /* Everybody arrives, nobody is served: one till, and a shopper who pays for an hour. */
-static void memory(int64_t count)
+static double memory(int64_t count)
 {
 	struct kit k;
 	struct crowd_progress p = { 0 };
+	double mb;
 
 	kit_init(&k, 1);
 	k.x.shoppers.count = count;
@@ -74,15 +81,22 @@ static void memory(int64_t count)
 		loop_run_until(k.loop, &k.finished, clock_now() + 50 * NS_PER_MS);
 		crowd_progress(k.c, &p);
 	}
-	printf("crowd: %lld shoppers waiting at once: RSS %.1f MB\n", (long long)p.queued, rss_mb());
+	mb = rss_mb();
+	printf("crowd: %lld shoppers waiting at once, RSS %.1f MB\n", (long long)p.queued, mb);
+	if (p.queued < count - 1) /* one is at the till */
+		exit(1);
 	kit_done(&k);
+	return mb;
 }
 
 int main(int argc, char **argv)
 {
 	int64_t n = argc > 1 ? atoll(argv[1]) : 1000000;
+	double mb = memory(n), per_s = throughput(n);
 
-	memory(n);
-	throughput(n);
-	return 0;
+	printf("a million shoppers      %8.1f MB (limit %.0f MB): %s\n", mb, MEMORY_LIMIT_MB,
+	       mb >= 0 && mb <= MEMORY_LIMIT_MB ? "ok" : "MISSED");
+	printf("shoppers per second     %8.0f    (limit %.0f): %s\n", per_s, RATE_LIMIT,
+	       per_s >= RATE_LIMIT ? "ok" : "MISSED");
+	return mb >= 0 && mb <= MEMORY_LIMIT_MB && per_s >= RATE_LIMIT ? 0 : 1;
 }
