@@ -79,11 +79,11 @@ bool baseline_find(const char *out, const char *key, struct baseline *ret)
 	       json_int64(&human, &ret->human_mean_ns) == 0;
 }
 
-int baseline_save(const char *out, const char *key, const struct baseline *b, struct err *e)
+int baseline_save(const char *out, const char *temp, const char *key, const struct baseline *b,
+		  struct err *e)
 {
 	cleanup_free char *dir = folder(out);
-	cleanup_free char *temp = xasprintf("%s.%ld", key, (long)getpid());
-	cleanup_free char *from = xasprintf("%s/%s", dir, temp);
+	cleanup_free char *from = xasprintf("%s/.baseline", temp);
 	cleanup_free char *to = xasprintf("%s/%s.json", dir, key);
 	struct buf text = {0};
 	struct json_out o = {.buf = &text};
@@ -96,9 +96,11 @@ int baseline_save(const char *out, const char *key, const struct baseline *b, st
 	json_i64(&o, "human_mean_ns", b->human_mean_ns);
 	json_obj_end(&o);
 	if (r == 0)
-		r = store_write(dir, temp, text.data, text.len, e);
-	if (r == 0 && rename(from, to) < 0)
+		r = store_write(temp, ".baseline", text.data, text.len, e);
+	if (r == 0 && rename(from, to) < 0) {
 		r = err_errno(e, errno, "renaming %s", from);
+		unlink(from);
+	}
 	buf_done(&text);
 	return r;
 }

@@ -22,7 +22,8 @@ struct baseline {
 char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed);
 /** baseline_find - true when that good day is known to hold. */
 bool baseline_find(const char *out, const char *key, struct baseline *ret);
-/** baseline_save - only of a good day that held. */
-int baseline_save(const char *out, const char *key, const struct baseline *b, struct err *e);
+/** baseline_save - only of a good day that held. @temp: a folder of ours in out to write it in. */
+int baseline_save(const char *out, const char *temp, const char *key, const struct baseline *b,
+		  struct err *e);
 
 #endif

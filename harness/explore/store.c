@@ -92,20 +92,6 @@ char *store_read(const char *dir, const char *name, size_t *ret_len, struct err 
 	return buf_steal(&b);
 }
 
-int store_check(const char *out, struct err *e)
-{
-	cleanup_free char *name = xasprintf(".probe-%ld", (long)getpid());
-	cleanup_free char *path = xasprintf("%s/%s", out, name);
-	int r = store_make(out, e);
-
-	if (r == 0)
-		r = store_write(out, name, "x", 1, e);
-	if (r < 0)
-		return err_wrap(e, "results cannot be kept");
-	unlink(path);
-	return 0;
-}
-
 /* Field 22 of /proc/self/stat, behind the last ')': with the pid it names a process for good. */
 static unsigned long long start_time(void)
 {
@@ -116,6 +102,21 @@ static unsigned long long start_time(void)
 	for (field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+int store_check(const char *out, struct err *e)
+{
+	cleanup_free char *name =
+	    xasprintf(".tmp-%ld-%llu-probe", (long)getpid(), start_time());
+	cleanup_free char *path = xasprintf("%s/%s", out, name);
+	int r = store_make(out, e);
+
+	if (r == 0)
+		r = store_write(out, name, "x", 1, e);
+	if (r < 0)
+		return err_wrap(e, "results cannot be kept");
+	unlink(path);
+	return 0;
 }
 
 static char *stem_make(int64_t seed)

@@ -177,7 +177,8 @@ static char *leftover_find(const char *parent, pid_t pid)
 	char *found = NULL;
 
 	while (d && !found && (entry = readdir(d))) {
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+		if (entry->d_type != DT_LNK &&
+		    strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
 			found = xasprintf("%s/%s", parent, entry->d_name);
 	}
 	if (d)

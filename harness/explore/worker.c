@@ -14,6 +14,7 @@
 #include "explore/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -213,7 +214,7 @@ static int good_day(struct running *run, struct err *e)
 				      .system_p50_ns = out.system_p50_ns,
 				      .human_mean_ns = out.human_mean_ns};
 	if (r == 0 && out.verdict.verdict == HOLDS && !out.interrupted)
-		r = baseline_save(run->w->o->out, run->key, &run->good, e);
+		r = baseline_save(run->w->o->out, run->store.temp, run->key, &run->good, e);
 	if (r == 0 && good_enough(&out)) {
 		run->r->wall_ns += out.wall_ns;
 		r = 1;
@@ -324,12 +325,21 @@ static void stage_enter(struct worker *w)
 {
 	cleanup_free char *cache =
 	    w->o->cache ? xstrdup(w->o->cache) : xasprintf("%s/.cache", w->o->out);
-	struct slot_opts so = {.cache = cache, .keep_net = true};
+	struct slot_opts so = {
+	    .cache = cache, .out = w->o->out, .jobs = (int)w->o->jobs, .keep_net = true};
 	struct err e = {0};
 
 	if (store_make(cache, &e) < 0 || slot_new(&w->slot, &so, &e) < 0)
 		no_slot(w, &e);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* entering a user namespace cleared it */
+}
+
+/* Whoever died before prctl() took effect sent no signal. */
+static bool parent_gone(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
 }
 
 static void signals_set(void)
@@ -354,6 +364,8 @@ _Noreturn void worker_main(const struct suite_opts *o, int fd, struct trial_live
 	setpgid(0, 0);
 	signals_set();
 	stage_enter(&w);
+	if (parent_gone(fd))
+		_exit(1);
 	live->phase = PHASE_DONE;
 	do {
 		n = recv(fd, &job, sizeof(job), 0);

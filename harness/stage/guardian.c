@@ -76,8 +76,12 @@ static void remove_all(const struct strlist *l)
 
 	for (int i = 0; left && i < TRIES; i++) {
 		left = i < 2; /* one look back */
-		for (size_t k = 0; k < l->count; k++)
+		for (size_t k = 0; k < l->count; k++) {
+			cleanup_free char *link = xasprintf("%s.link", l->at[k]);
+
 			left |= remove_tree(l->at[k]) < 0;
+			unlink(link); /* what would have become `latest` */
+		}
 		if (left)
 			clock_sleep_until(clock_now() + TRY_EVERY);
 	}

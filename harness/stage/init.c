@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,6 +25,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
 
 #define KEEPERS_MAX 1024
 
@@ -70,8 +73,21 @@ static int signals_open(void)
 	return fd < 0 || fd == FD_SIGNALS ? fd : to(fd, FD_SIGNALS);
 }
 
+/* System V's shared memory outlives its makers: as much as in a tmpfs, and no more. */
+static void bound_shm(const struct stage_node *n)
+{
+	cleanup_close int fd = open("/proc/sys/kernel/shmall", O_WRONLY | O_CLOEXEC);
+	char pages[32];
+
+	snprintf(pages, sizeof(pages), "%lld",
+		 (long long)(node_share(n) / sysconf(_SC_PAGESIZE)));
+	if (fd >= 0 && write(fd, pages, strlen(pages)) < 0)
+		return; /* an old kernel: only the host's root may */
+}
+
 static int enter(struct stage_node *n, struct err *e)
 {
+	bound_shm(n);
 	if (setns(FD_NET, CLONE_NEWNET) < 0)
 		return err_errno(e, errno, "entering its network");
 	close(FD_NET);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -32,6 +33,7 @@
 #define PROCESSES_MAX 4096
 #define FILES_SOFT 1024
 #define FILES_HARD 524288
+#define OOM_SCORE "800"
 
 struct failure {
 	int error;
@@ -73,9 +75,26 @@ static void limit(int resource, rlim_t soft, rlim_t hard)
 
 static void limits(void)
 {
-	limit(RLIMIT_CORE, 0, RLIM_INFINITY);
+	limit(RLIMIT_CORE, 1, 1); /* 0 would still wake a core_pattern that is a pipe; 1 does not */
 	limit(RLIMIT_NPROC, PROCESSES_MAX, PROCESSES_MAX);
 	limit(RLIMIT_NOFILE, FILES_SOFT, FILES_HARD);
+}
+
+/* Should memory run out, the target goes before the harness that has to judge it. */
+static void first_to_go(void)
+{
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, OOM_SCORE, strlen(OOM_SCORE)) < 0)
+		return; /* a comfort */
+}
+
+/* A keyring of its own: the inherited one is that of whoever started us, with their keys. */
+static int forget_keys(void)
+{
+	long r = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+
+	return r < 0 && errno != ENOSYS && errno != EPERM ? -1 : 0;
 }
 
 /* The system calls themselves: the library would try to tell threads that there are not. */
@@ -126,6 +145,9 @@ static _Noreturn void main_process(const struct order *o, const int fds[ORDER_FD
 
 	if (read(sync, &go, 1) != 1)
 		_exit(126);
+	first_to_go();
+	if (forget_keys() < 0)
+		fail(sync, "a session keyring of its own", NULL);
 	if (become(&o->ids) < 0)
 		fail(sync, "becoming its user", NULL);
 	prctl(PR_SET_DUMPABLE, 1);

@@ -16,24 +16,46 @@
 
 #include "base/cleanup.h"
 
-int mount_bind(const char *from, const char *to, bool read_only)
+#define INODE_BYTES 8192 /* a tmpfs of small files costs the kernel 1 KiB more for each */
+
+static int bind_with(const char *from, const char *to, struct mount_attr attr)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID };
 	cleanup_close int fd = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 					 AT_RECURSIVE);
 
 	if (fd < 0)
 		return -errno;
-	if (read_only)
-		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	attr.attr_set |= MOUNT_ATTR_NOSUID;
 	if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return -errno;
 	return move_mount(fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-int mount_tmpfs(const char *to, const char *options)
+int mount_bind(const char *from, const char *to, bool read_only)
 {
+	return bind_with(from, to, (struct mount_attr){
+		.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0 });
+}
+
+int mount_bind_data(const char *from, const char *to)
+{
+	return bind_with(from, to, (struct mount_attr){ .attr_clr = MOUNT_ATTR_NOSYMFOLLOW });
+}
+
+int mount_tmpfs(const char *to, int mode, int64_t bytes)
+{
+	int64_t inodes = bytes / INODE_BYTES + 1; /* 0 would be no limit */
+	cleanup_free char *options = xasprintf("mode=%04o,size=%lld,nr_inodes=%lld", mode,
+					       (long long)bytes, (long long)inodes);
+
 	return mount("tmpfs", to, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+}
+
+int64_t memory_bytes(void)
+{
+	int64_t pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? pages * size : 1 << 30;
 }
 
 int make_file(const char *path, const char *text, mode_t mode)

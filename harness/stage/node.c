@@ -20,6 +20,15 @@
 #include "base/str.h"
 
 #define UP_WITHIN_MS 10000
+#define SHARE_MIN (32 << 20)
+
+/* Of the memory, all nodes of all workers together a tenth, but each enough to breathe. */
+int64_t node_share(const struct stage_node *n)
+{
+	int64_t each = memory_bytes() / 10 / n->st->slot->jobs / (int64_t)n->st->nodes_count;
+
+	return each > SHARE_MIN ? each : SHARE_MIN;
+}
 
 int node_start(struct stage_node *n, struct err *e)
 {

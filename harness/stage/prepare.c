@@ -140,6 +140,7 @@ static int save_all(const struct stage *st, const char *temp, const char *entry,
 
 	if (mkdir(temp, 0755) < 0)
 		return err_errno(e, errno, "making %s", temp);
+	guardian_add(temp);
 	for (size_t i = 0; r == 0 && i < st->nodes_count; i++)
 		r = save_node(&st->nodes[i], temp, e);
 	if (r < 0)
@@ -162,6 +163,7 @@ static int save(const struct stage *st, const char *entry, struct err *e)
 		err_errno(e, -r, "removing %s", temp);
 	if (r < 0)
 		remove_tree(temp);
+	guardian_drop(temp);
 	return r < 0 ? err_wrap(e, "keeping prepared data") : 0;
 }
 

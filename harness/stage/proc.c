@@ -8,7 +8,7 @@
  *      └───── FAILED ────────────────────────────────────────────► on_gone
  *
  * Output is not read before the start is told, and it is drained before an exit is told, so that
- * the last words of a process come before its end. A keeper that vanishes counts as a SIGKILL.
+ * the last words of a process come before its end. A keeper that vanishes makes the stage lost.
  */
 #include "stage/room.h"
 
@@ -164,6 +164,19 @@ static void got_gone(struct proc *p)
 		p->on_gone(p);
 }
 
+/* A keeper says good-bye; this one did not, and for that no service is to blame. */
+static void keeper_lost(struct proc *p)
+{
+	struct stage *st = p->node->st;
+
+	if (!st->lost.code)
+		err_set(&st->lost, EPIPE, "a keeper of node %s is gone", p->node->conf->name);
+	if (p->started)
+		return;
+	p->failed = true;
+	err_set(&p->why, EPIPE, "its keeper vanished");
+}
+
 /* One report; returns false when none is there or the proc is gone. */
 static bool take(struct proc *p)
 {
@@ -171,13 +184,13 @@ static bool take(struct proc *p)
 	int fds[2];
 	ssize_t n = pass_recv(p->chan.fd, &r, sizeof(r), fds, 2, MSG_DONTWAIT);
 
+	if (n == -ECONNRESET) /* it left an order unread; what it said before comes after that */
+		n = pass_recv(p->chan.fd, &r, sizeof(r), fds, 2, MSG_DONTWAIT);
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	if (n != (ssize_t)sizeof(r) || r.kind == REPORT_GONE) {
-		if (!p->started && !p->failed) {
-			p->failed = true;
-			err_set(&p->why, EIO, "its keeper vanished");
-		}
+		if (n != (ssize_t)sizeof(r) && !p->failed)
+			keeper_lost(p);
 		got_gone(p);
 		return false;
 	}

@@ -36,6 +36,8 @@
  */
 struct slot {
 	char *cache;      /* owned, absolute; NULL: none */
+	char *out;        /* owned, absolute; NULL: none: no node sees what is in there */
+	int jobs;         /* slots that share this host's memory */
 	char *base;       /* owned: where the slot's own tmpfs is mounted */
 	char *root;       /* owned: base/root, where inits build */
 	int home;         /* owned: the worker's network namespace, with nothing in it */
@@ -48,6 +50,8 @@ struct slot {
 	int mounts;       /* trials so far: names for their tmpfs */
 };
 
+/** slot_mend - a new wire, and networks on it, should the old one have died. */
+int slot_mend(struct slot *s, struct err *e);
 /** userns_enter - new user, mount and network namespace with ids mapped. Sets s->range. */
 int userns_enter(struct slot *s, struct err *e);
 /** struct idmap - what a service sees itself as. */
@@ -75,7 +79,11 @@ void net_leave(const struct slot *s);
 
 /** mount_bind - clone the tree at host path `from` onto `to` (below dir fd or absolute). */
 int mount_bind(const char *from, const char *to, bool read_only);
-int mount_tmpfs(const char *to, const char *options);
+/** mount_bind_data - the same for a data folder: writable, and the node may follow its links. */
+int mount_bind_data(const char *from, const char *to);
+/** mount_tmpfs - so many bytes at most, and files in proportion. */
+int mount_tmpfs(const char *to, int mode, int64_t bytes);
+int64_t memory_bytes(void);
 /** make_file - an empty file or one with this text; parents must exist. */
 int make_file(const char *path, const char *text, mode_t mode);
 /** make_dirs - mkdir -p. */
@@ -127,6 +135,7 @@ struct stage {
 	struct proc *procs;       /* all that have a keeper; list */
 	struct buf misbehaved;
 	struct err failed;        /* first reason why stage_start cannot succeed */
+	struct err lost;          /* a process of ours died: nothing can be said any more */
 	bool wake;                /* stops a nested loop run */
 	bool stopping;            /* no policy brings anything back now */
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */
@@ -137,6 +146,8 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 		    struct stage **ret, struct err *e);
 /** stage_start_only - stage_start for the services named (NULL: all), `after:` among them. */
 int stage_start_only(struct stage *st, const struct strlist *only, struct err *e);
+/** node_share - bytes a node may fill in /tmp and its like; again in /dev/shm, and System V. */
+int64_t node_share(const struct stage_node *n);
 int node_start(struct stage_node *n, struct err *e);
 /** node_await - until init says that the root is built. */
 int node_await(struct stage_node *n, struct err *e);

@@ -106,7 +106,7 @@ static int homes(const struct stage_node *n)
 static int plain_root(const struct stage_node *n, struct err *e)
 {
 	cleanup_free char *etc = xasprintf("%s/etc", n->st->slot->base);
-	int r = mount_tmpfs(".", "mode=0755,size=10%");
+	int r = mount_tmpfs(".", 0755, node_share(n));
 
 	if (r == 0 && chdir(n->st->slot->root) < 0)
 		r = -errno;
@@ -143,7 +143,7 @@ static int rootfs_root(const struct stage_node *n, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(fresh); i++) {
 		r = make_dirs(fresh[i], 0755);
 		if (r == 0)
-			r = mount_tmpfs(fresh[i], "mode=1777,size=10%");
+			r = mount_tmpfs(fresh[i], 01777, node_share(n));
 		if (r < 0)
 			return err_errno(e, -r, "a tmpfs at /%s", fresh[i]);
 	}
@@ -184,13 +184,12 @@ static int dev_nodes(void)
 
 static int kernel_dev(const struct stage_node *n)
 {
-	int r;
+	int r = mkdir("dev", 0755) < 0 && errno != EEXIST ? -errno : 0;
 
-	(void)n;
-	if (mkdir("dev", 0755) < 0 && errno != EEXIST)
-		return -errno;
-	if (mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=10%") < 0)
-		return -errno;
+	if (r == 0)
+		r = mount_tmpfs("dev", 0755, node_share(n));
+	if (r < 0)
+		return r;
 	if (mkdir("dev/pts", 0755) < 0 || mkdir("dev/shm", 01777) < 0 ||
 	    chmod("dev/shm", 01777) < 0)
 		return -errno;
@@ -205,6 +204,8 @@ static int kernel_proc(const struct stage_node *n)
 {
 	static const char *const masked[] = { "proc/kcore", "proc/sysrq-trigger", "proc/keys",
 					      "proc/timer_list" };
+	static const char *const closed[] = { "proc/sys", "proc/irq", "proc/bus", "proc/fs",
+					      "proc/scsi", "proc/acpi" };
 	int r;
 
 	(void)n;
@@ -212,7 +213,12 @@ static int kernel_proc(const struct stage_node *n)
 		return -errno;
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return -errno;
-	r = mount_bind("proc/sys", "proc/sys", true);
+	for (size_t i = 0; i < ARRAY_SIZE(closed); i++) {
+		r = mount_bind(closed[i], closed[i], true);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
 		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
 			r = -errno;
@@ -250,34 +256,58 @@ static int mount_point(const char *from, const char *to)
 	return r < 0 || access(to, F_OK) == 0 ? r : make_file(to, NULL, 0644);
 }
 
-static int bind_in(const char *from, const char *path, bool read_only, struct err *e)
+/* A folder of ours below one that is shown, as when one works in the target's folder, is empty. */
+static int hide(const char *ours, const char *from, const char *to)
+{
+	cleanup_free char *real = realpath(from, NULL);
+	size_t len = real ? strlen(real) : 0;
+	cleanup_free char *at = NULL;
+
+	if (!ours || !real || strncmp(ours, real, len) || ours[len] != '/')
+		return 0;
+	at = xasprintf("%s%s", to, ours + len);
+	return access(at, F_OK) < 0 ? 0 : mount_tmpfs(at, 0555, 4096);
+}
+
+static int bind_in(const struct stage_node *n, const char *from, const char *path, struct err *e)
 {
 	const char *to = path + strspn(path, "/");
 	int r = *to ? mount_point(from, to) : -EINVAL;
 
 	if (r == 0)
-		r = mount_bind(from, to, read_only);
+		r = mount_bind(from, to, true);
+	if (r == 0)
+		r = hide(n->st->slot->out, from, to);
+	if (r == 0)
+		r = hide(n->st->slot->cache, from, to);
 	return r < 0 ? err_errno(e, -r, "%s at %s", from, path) : 0;
+}
+
+static int data_in(const struct data_at *d, struct err *e)
+{
+	const char *to = d->path + strspn(d->path, "/");
+	int r = *to ? mount_point(d->host, to) : -EINVAL;
+
+	if (r == 0)
+		r = mount_bind_data(d->host, to);
+	return r < 0 ? err_errno(e, -r, "data: %s at %s", d->host, d->path) : 0;
 }
 
 static int target_binds(const struct stage_node *n, struct err *e)
 {
 	const struct target *t = n->st->o.target;
-	int r = bind_in(t->folder, "/target", true, e);
+	int r = bind_in(n, t->folder, "/target", e);
 
 	for (size_t i = 0; r == 0 && i < n->conf->mounts.count; i++) {
 		const struct strpair *p = &n->conf->mounts.at[i];
 		cleanup_free char *from = target_path(t, p->value);
 
-		r = bind_in(from, p->key, true, e);
+		r = bind_in(n, from, p->key, e);
 		if (r < 0)
 			r = err_wrap(e, "mounts");
 	}
-	for (size_t i = 0; r == 0 && i < n->conf->data_count; i++) {
-		r = bind_in(n->data[i].host, n->data[i].path, false, e);
-		if (r < 0)
-			r = err_wrap(e, "data");
-	}
+	for (size_t i = 0; r == 0 && i < n->conf->data_count; i++)
+		r = data_in(&n->data[i], e);
 	return r;
 }
 

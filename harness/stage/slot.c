@@ -43,7 +43,7 @@ static int cache_open(struct slot *s, const char *cache, struct err *e)
 static int base_mount(struct slot *s, struct err *e)
 {
 	cleanup_free char *etc = xasprintf("%s/etc", s->base);
-	int r = mount_tmpfs(s->base, "mode=0755");
+	int r = mount_tmpfs(s->base, 0755, memory_bytes() / 20);
 
 	if (r < 0)
 		return err_errno(e, -r, "mounting a tmpfs at %s", s->base);
@@ -74,6 +74,8 @@ int slot_new(struct slot **ret, const struct slot_opts *o, struct err *e)
 
 	s->home = -1;
 	s->keep_net = o->keep_net;
+	s->jobs = o->jobs > 0 ? o->jobs : 1;
+	s->out = o->out ? realpath(o->out, NULL) : NULL;
 	for (size_t i = 0; i < WIRE_NODES_MAX; i++)
 		s->net[i] = -1;
 	r = cache_open(s, o->cache, e);
@@ -86,6 +88,17 @@ int slot_new(struct slot **ret, const struct slot_opts *o, struct err *e)
 	}
 	*ret = s;
 	return 0;
+}
+
+int slot_mend(struct slot *s, struct err *e)
+{
+	if (wire_alive(s->wire))
+		return 0;
+	for (unsigned i = 0; i < WIRE_NODES_MAX; i++)
+		net_discard(s, i);
+	wire_free(s->wire);
+	s->wire = NULL;
+	return wire_new(&s->wire, e);
 }
 
 void slot_free(struct slot *s)
@@ -101,6 +114,7 @@ void slot_free(struct slot *s)
 	if (s->home >= 0)
 		close(s->home);
 	free(s->root);
+	free(s->out);
 	free(s->base);
 	free(s->cache);
 	free(s);

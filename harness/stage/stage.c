@@ -9,7 +9,9 @@
  *   stage_free   kill the inits (and with them everything), wait, unmount,
  *                clean the networks
  *
- * A service that fills its disk fills a quarter of the memory at most, /tmp a tenth.
+ * Services that fill their disks fill a quarter of the memory at most; what else they may fill is
+ * told in root.c. Links in a trial's data are not followed on this side: their targets are the
+ * node's, and a link to a file of the host's must not be what somebody here opens.
  *
  * All waiting runs the loop that the caller gave, so shoppers, triggers and
  * logs go on meanwhile.
@@ -53,12 +55,15 @@ static void nodes_init(struct stage *st)
 
 static int dir_open(struct stage *st, struct err *e)
 {
+	struct mount_attr no_links = { .attr_set = MOUNT_ATTR_NOSYMFOLLOW };
 	int r;
 
 	st->dir = xasprintf("%s/trial-%d", st->slot->base, st->slot->mounts++);
 	if (mkdir(st->dir, 0755) < 0)
 		return err_errno(e, errno, "making %s", st->dir);
-	r = mount_tmpfs(st->dir, "mode=0755,size=25%");
+	r = mount_tmpfs(st->dir, 0755, memory_bytes() / 4 / st->slot->jobs);
+	if (r == 0 && mount_setattr(AT_FDCWD, st->dir, 0, &no_links, sizeof(no_links)) < 0)
+		r = -errno;
 	if (r < 0)
 		return err_errno(e, -r, "mounting a tmpfs at %s", st->dir);
 	st->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -88,7 +93,7 @@ static int nodes_open(struct stage *st, struct err *e)
 }
 
 /* Without its own processes the stage proves nothing: what then looks like a fault is none. */
-static int check_alive(struct stage *st, struct err *e)
+int stage_alive(struct stage *st, struct err *e)
 {
 	if (!wire_alive(st->slot->wire))
 		return err_set(e, EPIPE, "the wire's process is gone");
@@ -99,7 +104,9 @@ static int check_alive(struct stage *st, struct err *e)
 			return err_set(e, EPIPE, "the init of node %s is gone",
 				       st->nodes[i].conf->name);
 	}
-	return 0;
+	if (st->lost.code && e)
+		*e = st->lost;
+	return -st->lost.code;
 }
 
 int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prepared,
@@ -116,7 +123,9 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 	st->null = -1;
 	st->prepared = prepared ? xstrdup(prepared) : NULL;
 	nodes_init(st);
-	r = services_open(st, e);
+	r = slot_mend(s, e);
+	if (r == 0)
+		r = services_open(st, e);
 	if (r == 0)
 		r = dir_open(st, e);
 	if (r == 0)
@@ -124,7 +133,7 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 	if (r == 0)
 		r = nodes_open(st, e);
 	if (r == 0)
-		r = check_alive(st, e);
+		r = stage_alive(st, e);
 	if (r < 0) {
 		stage_free(st);
 		return r;
@@ -279,7 +288,9 @@ int stage_stop(struct stage *st, struct err *e)
 		st->wake = false;
 		r = loop_run_until(st->o.loop, &st->wake, by);
 	}
-	return r < 0 ? err_errno(e, -r, "stopping the services") : check_alive(st, e);
+	if (stage_alive(st, e) < 0)
+		return -EPIPE;
+	return r < 0 ? err_errno(e, -r, "stopping the services") : 0;
 }
 
 const char *stage_misbehaved(const struct stage *st)

@@ -28,6 +28,8 @@ struct strmap;
 
 struct slot_opts {
 	const char *cache;  /* folder for prepared data; made when missing */
+	const char *out;    /* results: hidden from nodes that mount a folder above; or NULL */
+	int jobs;           /* workers that share this host's memory; 0: one */
 	bool keep_net;      /* pool network namespaces between trials (default true in run) */
 };
 /** slot_new - call once per worker, before any thread: unshares the user and mount namespace. */
@@ -78,8 +80,10 @@ int stage_open(struct slot *s, const struct stage_opts *o, struct stage **ret, s
  * -EPROTO with words when one is not ready in time, exits, ... : the target's fault, not ours. */
 int stage_start(struct stage *st, struct err *e);
 /** stage_stop - stop signal, wait stop_within, SIGKILL; all services of all nodes; runs the loop.
- */
+ * -EPIPE as stage_alive. */
 int stage_stop(struct stage *st, struct err *e);
+/** stage_alive - -EPIPE with words when a process of ours (wire, init, keeper) died: broken. */
+int stage_alive(struct stage *st, struct err *e);
 /** stage_free - kill what is left, unmount, return namespaces to the pool. */
 void stage_free(struct stage *st);
 

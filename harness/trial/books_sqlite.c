@@ -40,20 +40,58 @@ struct copy {
 
 /* ---- the copy ---- */
 
-static int copy_bytes(int from, int to)
+static int copy_span(int from, int to, off_t at, off_t end)
 {
 	char chunk[65536];
-	ssize_t n;
 
-	while ((n = read(from, chunk, sizeof(chunk))) > 0)
-		for (ssize_t done = 0; done < n;) {
-			ssize_t w = write(to, chunk + done, (size_t)(n - done));
+	while (at < end) {
+		size_t want = end - at < (off_t)sizeof(chunk) ? (size_t)(end - at) : sizeof(chunk);
+		ssize_t n = pread(from, chunk, want, at);
 
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		for (ssize_t done = 0, w; done < n; done += w) {
+			w = pwrite(to, chunk + done, (size_t)(n - done), at + done);
 			if (w < 0)
 				return -errno;
-			done += w;
 		}
-	return n < 0 ? -errno : 0;
+		at += n;
+	}
+	return 0;
+}
+
+/* Holes stay holes: a target may have a file of terabytes, this host need not have the room. */
+static int copy_bytes(int from, int to, off_t size)
+{
+	off_t at = 0;
+
+	if (ftruncate(to, size) < 0)
+		return -errno;
+	while (at < size) {
+		off_t data = lseek(from, at, SEEK_DATA), hole;
+		int err;
+
+		if (data < 0)
+			return errno == ENXIO ? 0 : -errno;
+		hole = lseek(from, data, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		err = copy_span(from, to, data, hole);
+		if (err < 0)
+			return err;
+		at = hole;
+	}
+	return 0;
+}
+
+/* What is there need not be a file: nothing may hang or reach elsewhere for that. */
+static int open_plain(const char *path, struct stat *st)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		return -errno;
+	return S_ISREG(st->st_mode) ? steal_fd(&fd) : -EINVAL;
 }
 
 /* One of the files; a journal that is not there is not missed. */
@@ -61,17 +99,18 @@ static int copy_file(const char *file, const char *suffix, const char *to, struc
 {
 	cleanup_free char *src = xasprintf("%s%s", file, suffix),
 			  *dst = xasprintf("%s%s", to, suffix);
-	cleanup_close int in = open(src, O_RDONLY | O_CLOEXEC), out = -1;
+	struct stat st;
+	cleanup_close int in = open_plain(src, &st), out = -1;
 	int err;
 
 	if (in < 0)
-		return *suffix && errno == ENOENT ? 0
-						  : err_errno(e, errno, "opening the database%s%s",
-							      *suffix ? "'s " : "", suffix);
+		return *suffix && in == -ENOENT ? 0
+						: err_errno(e, -in, "opening the database%s%s",
+							    *suffix ? "'s " : "", suffix);
 	out = open(dst, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0)
 		return err_errno(e, errno, "copying it aside to %s", dst);
-	err = copy_bytes(in, out);
+	err = copy_bytes(in, out, st.st_size);
 	return err < 0 ? err_errno(e, -err, "copying it aside to %s", dst) : 0;
 }
 
@@ -250,7 +289,8 @@ static bool may_read_live(const char *file)
 {
 	cleanup_free char *shm = xasprintf("%s-shm", file),
 			  *journal = xasprintf("%s-journal", file);
-	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	cleanup_close int fd = open_plain(file, &st);
 	unsigned char head[20];
 
 	if (fd < 0 || read(fd, head, sizeof(head)) != sizeof(head))
@@ -276,8 +316,14 @@ static int read_file(const struct books_in *in, const char *file, struct err *e)
 	struct stat st;
 	int err = -EAGAIN;
 
-	if (stat(file, &st) < 0)
-		return err_errno(e, errno, "the file is not there");
+	if (lstat(file, &st) < 0)
+		return errno == ELOOP ? err_set(e, ELOOP, "a link is in its way, and a link may "
+						"lead anywhere: name the real file")
+				      : err_errno(e, errno, "the file is not there");
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "%s", S_ISLNK(st.st_mode) ?
+			       "it is a link, which may lead anywhere: name the real file" :
+			       "it is not a file");
 	if (!in->stopped && may_read_live(file))
 		err = read_live(in, file, e);
 	/* A file that is written to while it is copied may come out torn: once more. */

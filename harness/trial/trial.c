@@ -118,7 +118,8 @@ static void tick(struct loop_timer *timer, int64_t now)
 			crowd_halt(t->crowd);
 	}
 	if (interrupted(t) >= 2 || ledger_failed(t->ledger) ||
-	    (t->triggers && triggers_error(t->triggers)))
+	    (t->triggers && triggers_error(t->triggers)) ||
+	    (t->stage && stage_alive(t->stage, NULL) < 0))
 		t->stop = true;
 	loop_timer_at(t->loop, timer, now + TICK_NS);
 }
@@ -385,12 +386,14 @@ static void do_close(struct trial *t)
 }
 
 /* Databases that need their server are read while it runs, files once it has stopped. */
-static void do_stop_and_books(struct trial *t)
+static int do_stop_and_books(struct trial *t, struct err *broken)
 {
 	bool by_file = t->in->target->books.kind == BOOKS_SQLITE;
 	struct err e = { 0 };
 	const char *bad = stage_misbehaved(t->stage);
 
+	if (stage_alive(t->stage, broken) < 0)
+		return -EPIPE;
 	if (bad)
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
 							.object = "services", .did = bad });
@@ -399,11 +402,17 @@ static void do_stop_and_books(struct trial *t)
 	if (!by_file && books_read(t->stage, t->in->target, false, false, t->ledger, &e) < 0)
 		books_failed(t, &e);
 	phase(t, PHASE_STOP, "stop");
-	if (stage_stop(t->stage, &e) < 0)
+	if (stage_stop(t->stage, &e) == -EPIPE) {
+		*broken = e;
+		return -EPIPE;
+	}
+	if (e.code)
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
 							.object = "stop", .did = e.msg });
+	e = (struct err){ 0 };
 	if (by_file && books_read(t->stage, t->in->target, false, true, t->ledger, &e) < 0)
 		books_failed(t, &e);
+	return 0;
 }
 
 static int do_judge(struct trial *t, struct err *e)
@@ -448,6 +457,8 @@ static int live_through(struct trial *t, struct err *e)
 		err = do_triggers(t, e);
 	if (err >= 0 && interrupted(t) < 2)
 		err = do_shop(t, e);
+	if (t->stage && stage_alive(t->stage, e) < 0) /* whatever else it looks like */
+		return -EPIPE;
 	if (err == -EPROTO) { /* the target, not we */
 		unjudged(t, INCONCLUSIVE, "target", "nothing could be judged: %s", e->msg);
 		return 1;
@@ -464,8 +475,7 @@ static int live_through(struct trial *t, struct err *e)
 		return err_set(e, EIO, "%s", triggers_error(t->triggers));
 	do_settle(t);
 	do_close(t);
-	do_stop_and_books(t);
-	return 0;
+	return do_stop_and_books(t, e);
 }
 
 static int trial_begin(struct trial *t, struct err *e)

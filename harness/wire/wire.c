@@ -160,7 +160,7 @@ struct wire_counters wire_counters(const struct wire *w, unsigned index)
 
 int wire_alive(const struct wire *w)
 {
-	struct pollfd p = { .fd = w->pidfd, .events = POLLIN };
+	struct pollfd p = { .fd = w ? w->pidfd : -1, .events = POLLIN };
 
-	return poll(&p, 1, 0) == 0;
+	return w && poll(&p, 1, 0) == 0;
 }
