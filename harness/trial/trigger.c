@@ -423,7 +423,8 @@ void triggers_open(struct triggers *t, int64_t open_ns)
 		if (w->after_sales > 0)
 			continue;
 		g->at.fire = at_timer;
-		loop_timer_at(t->in.loop, &g->at, open_ns + (w->at.ns > 0 ? wall(t, w->at) : 0));
+		/* "From the first arrival" is before that shopper does anything. */
+		loop_timer_at(t->in.loop, &g->at, open_ns + (w->at.ns > 0 ? wall(t, w->at) : -1));
 	}
 	drain(t);
 }
