@@ -39,7 +39,7 @@ static const struct cli_opt options[] = {
 	 .type = CLI_LIST,
 	 .offset = offsetof(struct cli, sets),
 	 .arg = "PATH=VALUE",
-	 .help = "change a value of the probe's experiment, e.g. shoppers.pay={card: 1}; "
+	 .help = "change a value of the probe's experiment, e.g. shoppers.pay={card: 100%}; "
 		 "repeatable"},
 	CLI_OPT_JSON,
 	CLI_OPT_END,

@@ -217,9 +217,11 @@ static void look_takes(struct probing *p)
 
 static bool look_start(struct probing *p)
 {
-	const char *why = p->result ? p->result->why : "interrupted";
+	const char *why = p->result ? p->result->why : "";
 
-	if (p->result && p->result->verdict != BROKEN && p->result->verdict != UNSUPPORTED &&
+	if (!p->result || p->suite.signal) /* stopped by hand: nothing is known */
+		return true;
+	if (p->result->verdict != BROKEN && p->result->verdict != UNSUPPORTED &&
 	    p->ledgers.told_count)
 		return false;
 	if (strstr(why, "reading the books"))
@@ -278,7 +280,7 @@ static void look_refused(struct probing *p)
 	else
 		find(p, true, xasprintf("the POS refused the sale: %s", text(p->told->error)),
 		     "look at the request above: is the article known, the session open, the "
-		     "amount right? Or try another tender: --set 'shoppers.pay={card: 1}'");
+		     "amount right? Or try another tender: --set 'shoppers.pay={card: 100%%}'");
 }
 
 static void look_unknown(struct probing *p)

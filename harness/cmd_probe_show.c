@@ -194,12 +194,12 @@ static void show_logs(const struct probing *p)
 static void show_findings(const struct probing *p, int code)
 {
 	printf("\n");
-	if (code == 0)
+	if (p->suite.signal)
+		printf("interrupted\n");
+	else if (code == 0)
 		printf("ok: told ok, and in the books once, with the right amount\n");
 	else if (p->result)
 		printf("%s: %s\n", verdict_names[p->result->verdict], p->result->why);
-	else
-		printf("interrupted\n");
 	for (size_t i = 0; i < p->findings_count; i++)
 		printf("%s %s\n   -> %s\n", p->findings[i].bad ? "wrong:" : "note: ",
 		       p->findings[i].what, p->findings[i].advice);
