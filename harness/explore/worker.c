@@ -106,6 +106,21 @@ static void live_begin(struct worker *w, const struct experiment *x, bool baseli
 	v->total = x->shoppers.count;
 }
 
+/* What this host cannot do that a stage needs, with its remedy; false: nothing that can be found. */
+static bool host_lacks(char *why, size_t why_len)
+{
+	struct probe *probes = xcalloc(PROBES_MAX, sizeof(*probes));
+	size_t n = stage_probes(probes, PROBES_MAX), i = 0;
+
+	while (i < n && probes[i].ok)
+		i++;
+	if (i < n)
+		words(why, why_len, "%s: %s; remedy: %s", probes[i].name, probes[i].why,
+		      probes[i].remedy);
+	free(probes);
+	return i < n;
+}
+
 static void run_in(struct running *run, struct trial_in *in, struct trial_out *out)
 {
 	struct err e = {0};
@@ -115,6 +130,12 @@ static void run_in(struct running *run, struct trial_in *in, struct trial_out *o
 		out->verdict.verdict = BROKEN;
 		words(out->verdict.blame, sizeof(out->verdict.blame), "harness");
 		words(out->verdict.why, sizeof(out->verdict.why), "%s", e.msg);
+	}
+	/* It broke before the shop opened: perhaps the host is not able to. */
+	if (out->verdict.verdict == BROKEN && out->facts.open_ns == 0 &&
+	    host_lacks(out->verdict.why, sizeof(out->verdict.why))) {
+		out->verdict.verdict = UNSUPPORTED;
+		words(out->verdict.blame, sizeof(out->verdict.blame), "host");
 	}
 }
 
@@ -305,20 +326,11 @@ static void job_do(struct worker *w, const struct job *job, struct suite_result 
 /* No stage: is it this host that cannot, with a remedy to name, or we who failed? */
 static void no_slot(struct worker *w, const struct err *e)
 {
-	struct probe *probes = xcalloc(PROBES_MAX, sizeof(*probes));
-	size_t i, n = stage_probes(probes, PROBES_MAX);
-
+	w->no_slot = UNSUPPORTED;
+	if (host_lacks(w->why, sizeof(w->why)))
+		return;
 	w->no_slot = BROKEN;
 	words(w->why, sizeof(w->why), "no stage: %s", e->msg);
-	for (i = 0; i < n; i++) {
-		if (probes[i].ok)
-			continue;
-		w->no_slot = UNSUPPORTED;
-		words(w->why, sizeof(w->why), "%s: %s; remedy: %s", probes[i].name, probes[i].why,
-		      probes[i].remedy);
-		break;
-	}
-	free(probes);
 }
 
 static void stage_enter(struct worker *w)

@@ -415,6 +415,20 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 	return 0;
 }
 
+/* Half a morning is no morning: what was broken stays broken, but it does not hold. */
+static void cut_short(struct trial *t)
+{
+	struct trial_verdict *v = &t->out->verdict;
+
+	if (v->verdict != HOLDS)
+		return;
+	v->verdict = INCONCLUSIVE;
+	snprintf(v->blame, sizeof(v->blame), "interrupted");
+	snprintf(v->why, sizeof(v->why),
+		 "interrupted: every promise held so far, with %zu of %lld sales told",
+		 t->out->ledgers.told_count, (long long)t->in->experiment->shoppers.count);
+}
+
 static int do_judge(struct trial *t, struct err *e)
 {
 	struct judge_in in = { .ledgers = &t->out->ledgers, .sales = &t->out->sales,
@@ -433,7 +447,10 @@ static int do_judge(struct trial *t, struct err *e)
 	if (err < 0)
 		return err_errno(e, -err, "joining the ledgers");
 	judge_day_times(&in, &t->out->system_p50_ns, &t->out->human_mean_ns);
-	return judge_trial(&in, &t->out->verdict, e);
+	err = judge_trial(&in, &t->out->verdict, e);
+	if (err >= 0 && t->out->interrupted)
+		cut_short(t);
+	return err;
 }
 
 /* ---- the trial ---- */
