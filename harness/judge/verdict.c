@@ -370,7 +370,8 @@ static void conclude(const struct judge_in *in, struct trial_verdict *v)
 	if (r.verdict == HOLDS)
 		say_holds(in, v);
 	else if (r.count > 1)
-		snprintf(v->why, sizeof(v->why), "%.440s; and %zu more", r.why, r.count - 1);
+		snprintf(v->why, sizeof(v->why), "%.430s; and %zu more reason%s", r.why,
+			 r.count - 1, plural((int64_t)r.count - 1));
 	else
 		snprintf(v->why, sizeof(v->why), "%s", r.why);
 	snprintf(v->blame, sizeof(v->blame), "%s", blame_of(in, v));

@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,9 +91,13 @@ static int write_hgrm(const char *dir, const struct ledgers *l, struct err *e)
 static int write_repro(const char *dir, const struct summary *s, struct err *e)
 {
 	cleanup_free char *path = xasprintf("%s/repro.sh", dir);
+	char program[PATH_MAX] = "worstday";
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	struct buf b = {0};
 	int r;
 
+	if (n > 0)
+		program[n] = '\0';
 	buf_printf(&b,
 		   "#!/bin/sh\n"
 		   "# Runs this trial again: the experiment as resolved, the same seed.\n"
@@ -100,8 +105,8 @@ static int write_repro(const char *dir, const struct summary *s, struct err *e)
 		   "#   %s\n"
 		   "# WORSTDAY names the program; arguments are passed on (--force when the target "
 		   "has changed).\n"
-		   "exec \"${WORSTDAY:-worstday}\" replay \"$@\" \"$(dirname \"$0\")\"\n",
-		   s->reproduce);
+		   "exec \"${WORSTDAY:-%s}\" replay \"$@\" \"$(dirname \"$0\")\"\n",
+		   s->reproduce, program);
 	r = write_buf(dir, "repro.sh", &b, e);
 	if (r == 0 && chmod(path, 0755) < 0)
 		r = err_errno(e, errno, "%s", path);

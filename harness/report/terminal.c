@@ -150,7 +150,8 @@ void terminal_trial(const struct summary *s, FILE *out, bool colour)
 	faults(s, out);
 	story(s, out);
 	witness(s, out);
-	fprintf(out, "\n  again:   %s\n  results: %s\n", s->reproduce, s->dir);
+	fprintf(out, "\n  again:   %s\n  results: %s\n  report:  %s/report.html\n", s->reproduce,
+		s->dir, s->dir);
 }
 
 /* ---- suites ---- */
@@ -262,7 +263,11 @@ void terminal_suite(const struct suite *s, const struct plan *p, FILE *out, bool
 	}
 	for (i = 0; i < p->count; i++)
 		suite_row(s, p, (int64_t)i, width, out, colour);
-	estimate(&words, &all);
+	if (p->count > 1) /* different questions: a pooled interval would mean nothing */
+		buf_printf(&words, "violated %lld of %lld", (long long)all.by[VIOLATED],
+			   (long long)tally_judged(&all));
+	else
+		estimate(&words, &all);
 	others(&words, &all);
 	fputc('\n', out);
 	put_verdict(out, verdict_names[suite_verdict(s)], 0, colour);
