@@ -53,6 +53,8 @@ struct trial_facts {
 	bool books_read;      /* false: unreadable, books_why says */
 	char books_why[256];
 	bool has_start_books;
+	char services[256]; /* which were not in their expected end state; "": all were */
+	bool cut_short;	    /* the deadline passed: shoppers were sent home by us */
 	bool faults_off; /* this is the good day: nothing was to be armed */
 	/* good day, for comparison; rate < 0: no baseline */
 	double baseline_rate; /* sales told ok per wall second */

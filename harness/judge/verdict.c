@@ -4,9 +4,10 @@
  * applied to each judgement: books that could not be read, a host so late
  * that timing means nothing, a pace at which queues are not honest. Doubt
  * turns holds *and* violated into inconclusive, and never the other way. On top
- * of the checks there are reasons of the trial itself: a fault that did not
- * fire, too few sales. The worst of all is the verdict; `expect:` may turn an
- * expected violation into holds, or an unexpected holds into violated.
+ * of the checks there are reasons of the trial itself: a service that is not in
+ * its expected end state, a fault that did not fire, too few sales. The worst
+ * of all is the verdict; `expect:` may turn an expected violation into holds,
+ * or an unexpected holds into violated.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -212,6 +213,13 @@ static bool any_fired(const struct trial_verdict *v)
 	return false;
 }
 
+/* The target file promises how each service ends; one that stays down broke it. */
+static void reason_services(const struct judge_in *in, struct reason *r)
+{
+	if (in->facts->services[0])
+		reason_add(r, VIOLATED, "not as the target file promises: %s", in->facts->services);
+}
+
 static void reasons_trial(const struct judge_in *in, const struct trial_verdict *v,
 			  struct reason *r)
 {
@@ -313,6 +321,8 @@ static bool apply_expect(const struct judge_in *in, struct trial_verdict *v, str
 	if (found != want)
 		return false;
 	reasons_checks(in, v, true, &rest);
+	if (x->check || want != VIOLATED)
+		reason_services(in, &rest);
 	if (x->check || want != INCONCLUSIVE)
 		reasons_trial(in, v, &rest);
 	snprintf(v->expect_note, sizeof(v->expect_note), "%s is %s, as expected%s%.120s", what,
@@ -364,6 +374,7 @@ static void conclude(const struct judge_in *in, struct trial_verdict *v)
 	struct reason r = {0};
 
 	reasons_checks(in, v, false, &r);
+	reason_services(in, &r);
 	reasons_trial(in, v, &r);
 	v->expected = apply_expect(in, v, &r);
 	v->verdict = r.verdict;

@@ -254,8 +254,12 @@ static void judge_end(struct stage *st, const struct svc *s)
 		return;
 	if (s->conf->end == END_RUNNING && !running)
 		svc_last_words(s, did, sizeof(did));
+	else if (s->conf->end == END_RUNNING && !s->ready)
+		snprintf(did, sizeof(did), "runs, but is not ready (started %d times)", s->starts);
 	else if (s->conf->end == END_EXITED && running)
 		snprintf(did, sizeof(did), "still runs");
+	else if (s->conf->end == END_EXITED && s->last_status != 0)
+		svc_last_words(s, did, sizeof(did));
 	else
 		return;
 	buf_printf(b, "%s%s %s (expected at the end: %s)", b->len ? "; " : "", s->name, did,

@@ -314,6 +314,8 @@ static int do_shop(struct trial *t, struct err *e)
 						.t_ns = t->out->facts.open_ns });
 	if (t->triggers)
 		triggers_open(t->triggers, first);
+	if (interrupted(t)) /* while nobody could be sent home yet */
+		crowd_halt(t->crowd);
 	t->stop = t->finished;
 	err = loop_run_until(t->loop, &t->stop, deadline);
 	if (err == -ETIMEDOUT) {
@@ -385,18 +387,27 @@ static void do_close(struct trial *t)
 							.object = "close", .did = e.msg });
 }
 
+/* Who was not where the target file says it ends: stage_stop() has just looked. */
+static void take_services(struct trial *t)
+{
+	struct trial_facts *f = &t->out->facts;
+	const char *bad = stage_misbehaved(t->stage);
+
+	if (!bad)
+		return;
+	snprintf(f->services, sizeof(f->services), "%s", bad);
+	ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
+						.object = "services", .did = bad });
+}
+
 /* Databases that need their server are read while it runs, files once it has stopped. */
 static int do_stop_and_books(struct trial *t, struct err *broken)
 {
 	bool by_file = t->in->target->books.kind == BOOKS_SQLITE;
 	struct err e = { 0 };
-	const char *bad = stage_misbehaved(t->stage);
 
 	if (stage_alive(t->stage, broken) < 0)
 		return -EPIPE;
-	if (bad)
-		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
-							.object = "services", .did = bad });
 	t->out->facts.books_read = true;
 	phase(t, PHASE_BOOKS, "books");
 	if (!by_file && books_read(t->stage, t->in->target, false, false, t->ledger, &e) < 0)
@@ -409,6 +420,7 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 	if (e.code)
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
 							.object = "stop", .did = e.msg });
+	take_services(t);
 	e = (struct err){ 0 };
 	if (by_file && books_read(t->stage, t->in->target, false, true, t->ledger, &e) < 0)
 		books_failed(t, &e);

@@ -1165,6 +1165,24 @@ START_TEST(trial_precedence)
 }
 END_TEST
 
+/* A service that is down at the end is a broken promise of the target file. */
+START_TEST(trial_services)
+{
+	good_day();
+	snprintf(w->f.services, sizeof(w->f.services), "store/store exited with 1");
+	assert_verdict(one("no-lost-sale", "{}"), HOLDS);
+	ck_assert_int_eq(judged.verdict, VIOLATED);
+	ck_assert_msg(strstr(judged.why, "store/store exited"), "%s", judged.why);
+	w->x.expect = (struct expect){.given = true, .verdict = 1}; /* of the whole trial */
+	one("no-lost-sale", "{}");
+	ck_assert_int_eq(judged.verdict, HOLDS);
+	w->x.expect.check = (char *)(uintptr_t) "no-lost-sale"; /* says nothing about services */
+	tell("S4", TOLD_OK, 1);
+	one("no-lost-sale", "{}");
+	ck_assert_int_eq(judged.verdict, VIOLATED);
+}
+END_TEST
+
 START_TEST(trial_min_sales)
 {
 	good_day();
@@ -1482,9 +1500,10 @@ static void add_trial(Suite *s)
 {
 	TCase *tc = tcase(s, "trial");
 
-	ADD(tc, trial_fault_that_never_fired, trial_blames, trial_precedence, trial_min_sales,
-	    trial_noise_guard, trial_pace_rule, expect_known_failure, expect_unexpected_holds,
-	    expect_ran_out, expect_not_on_the_good_day, expect_needs_the_fault_to_fire);
+	ADD(tc, trial_fault_that_never_fired, trial_blames, trial_precedence, trial_services,
+	    trial_min_sales, trial_noise_guard, trial_pace_rule, expect_known_failure,
+	    expect_unexpected_holds, expect_ran_out, expect_not_on_the_good_day,
+	    expect_needs_the_fault_to_fire);
 	tc = tcase(s, "words");
 	ADD(tc, story_in_plain_words, windows_merge, interval_of_a_share, samples_sort_many,
 	    words_for_money_and_time);

@@ -30,6 +30,7 @@ def database():
 class Till(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     db = None
+    left = 4  # sales until MODE=leaves is gone
 
     def log_message(self, *args):
         pass
@@ -71,6 +72,10 @@ class Till(BaseHTTPRequestHandler):
             with open(DATA + "/pos.db", "r+b") as f:
                 f.write(b"this is not a database any more " * 200)
         self.reply(200, {"receipt": sale["key"], "total": sale["total"]})
+        if MODE == "leaves":
+            Till.left -= 1
+            if Till.left == 0:
+                os._exit(1)
 
 
 def flood():
