@@ -56,6 +56,7 @@ struct visit {
 	bool suspended;      /* has been suspended, once is enough */
 	bool parked;         /* is suspended now */
 	bool offline, ok, told;
+	bool doubt;          /* nobody knows what came of a try to pay */
 	char receipt[64], currency[8], error[160];
 };
 

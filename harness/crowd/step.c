@@ -107,9 +107,15 @@ static enum step scan_ok(struct lane *l, const struct answer *a)
 	return STEP_SCAN;
 }
 
+/* A "no" that follows an unanswered try says nothing about that try: it may yet be booked. */
+static int refusal(const struct lane *l)
+{
+	return l->shopper->sale->doubt ? TOLD_UNKNOWN : TOLD_REFUSED;
+}
+
 static enum step refuse(struct lane *l, const struct answer *a)
 {
-	tell(l, a, TOLD_REFUSED, l->shopper->sale->kind);
+	tell(l, a, refusal(l), l->shopper->sale->kind);
 	return STEP_CLEAR;
 }
 
@@ -199,7 +205,7 @@ static enum step void_ok(struct lane *l, const struct answer *a)
 
 static enum step void_refused(struct lane *l, const struct answer *a)
 {
-	tell(l, a, TOLD_REFUSED, l->shopper->sale->kind);
+	tell(l, a, refusal(l), l->shopper->sale->kind);
 	return STEP_DONE;
 }
 
@@ -478,6 +484,7 @@ static void note(struct lane *l, const struct answer *a)
 		sale->slowest_ns = took;
 		sale->slowest = steps[l->step].name;
 	}
+	sale->doubt |= a->outcome == TOLD_UNKNOWN && steps[l->step].decides;
 	if (a->outcome != TOLD_OK) {
 		take_text(sale->error, sizeof(sale->error),
 			  a->error ? a->error : "no reason given");

@@ -402,6 +402,26 @@ START_TEST(refused_pay_is_tried_once_more_then_voided)
 }
 END_TEST
 
+static int pay_unknown_then_refused(struct fake *x, const struct ask *a, int64_t *delay)
+{
+	(void)delay;
+	if (a->action != ACT_PAY)
+		return SAY_OK;
+	return x->asked[ACT_PAY] == 1 ? SAY_UNKNOWN : SAY_REFUSED;
+}
+
+/* The unanswered try may have been booked: calling the sale refused would be a false alarm. */
+START_TEST(a_no_after_an_unanswered_try_is_unknown)
+{
+	k.x.shoppers.count = 1;
+	k.x.shoppers.retries = 2;
+	f.how = pay_unknown_then_refused;
+	shop();
+	ck_assert_uint_eq(k.told_count, 1);
+	ck_assert_int_eq(k.told[0].outcome, TOLD_UNKNOWN);
+}
+END_TEST
+
 static int refuse_first_scan(struct fake *x, const struct ask *a, int64_t *delay)
 {
 	(void)delay;
@@ -934,6 +954,7 @@ static Suite *suite(void)
 	tcase_add_test(t, told_unknown_after_all_tries);
 	tcase_add_test(t, silence_is_unknown_at_the_timeout);
 	tcase_add_test(t, refused_pay_is_tried_once_more_then_voided);
+	tcase_add_test(t, a_no_after_an_unanswered_try_is_unknown);
 	tcase_add_test(t, unknown_article_stays_here);
 	tcase_add_test(t, nothing_left_to_buy);
 	tcase_add_test(t, dead_lane_queue_moves);
