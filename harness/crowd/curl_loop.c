@@ -123,7 +123,7 @@ static void sock_ready(struct loop_fd *f, uint32_t events)
 	struct sock *s = (struct sock *)(void *)((char *)f - offsetof(struct sock, fd));
 	int mask = 0;
 
-	if (s->idle) { /* the peer said something, likely goodbye: libcurl looks when it reuses it */
+	if (s->idle) { /* the peer said something, likely goodbye: libcurl looks on reuse */
 		loop_fd_set(s->net->init.loop, f, 0);
 		return;
 	}

@@ -106,7 +106,7 @@ static void live_begin(struct worker *w, const struct experiment *x, bool baseli
 	v->total = x->shoppers.count;
 }
 
-/* What this host cannot do that a stage needs, with its remedy; false: nothing that can be found. */
+/* What this host cannot do that a stage needs, with its remedy; false: nothing was found. */
 static bool host_lacks(char *why, size_t why_len)
 {
 	struct probe *probes = xcalloc(PROBES_MAX, sizeof(*probes));

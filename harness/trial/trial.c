@@ -173,7 +173,8 @@ static void on_service(void *arg, enum service_event ev, const char *node, const
 	struct trial *t = arg;
 
 	ledger_event(t->ledger, (struct event){ .kind = kinds[ev], .fault = -1, .node = node,
-						.process = process, .object = service, .did = did });
+						.process = process, .object = service,
+						.did = did });
 	show(t, "%s: %s%s%s", service, event_names[kinds[ev]], did ? ", " : "", did ? did : "");
 	if (t->triggers)
 		triggers_service(t->triggers, ev, node, service);
@@ -495,7 +496,8 @@ static int live_through(struct trial *t, struct err *e)
 	if (err < 0)
 		return err;
 	if (interrupted(t) >= 2) {
-		unjudged(t, INCONCLUSIVE, "interrupted", "stopped by hand before it could be judged");
+		unjudged(t, INCONCLUSIVE, "interrupted",
+			 "stopped by hand before it could be judged");
 		return 1;
 	}
 	take_noise(t);

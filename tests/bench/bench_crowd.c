@@ -49,7 +49,8 @@ static double throughput(int64_t count)
 	if (crowd_new(&k.c, &k.o, NULL) < 0)
 		exit(1);
 	start = clock_now();
-	if (crowd_open(k.c, start + NS_PER_S, &k.first_ns, NULL) < 0 || kit_run(&k, 600 * NS_PER_S) < 0)
+	if (crowd_open(k.c, start + NS_PER_S, &k.first_ns, NULL) < 0 ||
+	    kit_run(&k, 600 * NS_PER_S) < 0)
 		exit(1);
 	s = (double)(clock_now() - start) / 1e9;
 	printf("crowd: %lld shoppers (%lld told ok) in %.2f s, RSS %.1f MB\n", (long long)count,

@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 
 	run(port, rate, seconds, "among others");
 	if (!own_core(pid))
-		printf("a core of its own is not allowed here: the figures are the machine's too\n");
+		printf("no core of its own is allowed here: the figures are the machine's too\n");
 	for (int i = 0; i < ROUNDS; i++) {
 		struct figures f = run(port, rate, seconds, "open loop");
 

@@ -28,6 +28,7 @@ one() {
 import os, select, signal, subprocess, sys
 worstday, work, sig, wait, times = *sys.argv[1:5], int(sys.argv[5])
 out = open(work + "/out", "w")
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job inherits it ignored
 p = subprocess.Popen([worstday, "run", "--out", work + "/results", work + "/long.yml"],
                      stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 while os.path.basename(os.readlink(f"/proc/{p.pid}/exe")) != os.path.basename(worstday):
