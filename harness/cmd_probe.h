@@ -12,9 +12,8 @@
 #include "explore/suite.h"
 #include "ledger/ledger.h"
 
-/* The one shopper's number, so the one key: long enough that a field too short for keys shows. */
+/* The one shopper's number: the key S12345 is long enough to show a field too short for keys. */
 #define PROBE_SHOPPER 12345
-#define PROBE_KEY "S12345"
 
 /** struct finding - something to change (bad) or to know about. */
 struct finding {
@@ -41,6 +40,7 @@ struct probing {
 	const struct suite_result *result; /* NULL: no trial ended */
 	struct ledgers ledgers;
 	const struct told *told; /* NULL: nobody was told anything */
+	const char *key;	 /* of the sale; a guess while nobody was told anything */
 	char *trace;		 /* owned, never NULL after the run */
 	struct probe_rows rows[BOOK_WHATS];
 	struct finding *findings;

@@ -249,11 +249,11 @@ static void look_start_books(struct probing *p)
 	for (size_t i = 0; i < p->ledgers.book_count; i++) {
 		const struct book *b = &p->ledgers.book[i];
 
-		if (!b->start || b->what != BOOK_SALE || !str_eq(b->key, PROBE_KEY))
+		if (!b->start || b->what != BOOK_SALE || !str_eq(b->key, p->key))
 			continue;
 		find(p, true,
 		     xasprintf("the books hold a sale with the key %s before the first shopper",
-			       PROBE_KEY),
+			       p->key),
 		     "sales of another day are in the data: keep them out of `data:` and "
 		     "`prepare:`, or out of `books.%s.sales` by a WHERE", kind(p));
 		return;
@@ -357,18 +357,23 @@ static void look_other_key(struct probing *p)
 	const char *key = b->key ? b->key : "";
 	size_t n = strlen(key);
 	char *what = xasprintf("the sale is in the books under the key \"%s\", not \"%s\"", key,
-			       PROBE_KEY);
+			       p->key);
 
-	if (n >= 2 && strncmp(key, PROBE_KEY, n) == 0)
+	if (n >= 2 && strncmp(key, p->key, n) == 0)
 		find(p, true, what,
 		     "the key is cut off after %zu characters: plant it in a longer field", n);
-	else if (strcasecmp(key, PROBE_KEY) == 0)
+	else if (strcasecmp(key, p->key) == 0)
 		find(p, true, what, "the POS changes letters: plant the key in a field that it "
 		     "leaves alone, or upper() it in `books.%s.sales`", kind(p));
-	else if (strstr(key, PROBE_KEY))
+	else if (strstr(key, p->key))
 		find(p, true, what, "the column holds more than the key: cut it out in "
 		     "`books.%s.sales` (substr, replace, split_part)", kind(p));
-	else if (p->t->driver.kind == DRIVER_HTTP && !trace_sent(p, PROBE_KEY))
+	else if (p->t->key.plant != KEY_FIELD)
+		find(p, true, what, "`key: {plant: %s}` makes %s the key: let `books.%s.sales` "
+		     "select it AS key", p->t->key.plant == KEY_MARKER ? "marker" : "amount",
+		     p->t->key.plant == KEY_MARKER ? "the marker article's sku" :
+						     "the total in cents", kind(p));
+	else if (p->t->driver.kind == DRIVER_HTTP && !trace_sent(p, p->key))
 		find(p, true, what, "no request carried the key: put \"${key}\" into a field of "
 		     "the sale that the POS keeps");
 	else
@@ -437,7 +442,7 @@ static void look_currency(struct probing *p, const struct book *b)
 static bool keyed(const struct probing *p, int what)
 {
 	for (size_t i = 0; i < p->rows[what].count; i++) {
-		if (str_eq(p->rows[what].fresh[i]->key, PROBE_KEY))
+		if (str_eq(p->rows[what].fresh[i]->key, p->key))
 			return true;
 	}
 	return false;
@@ -470,7 +475,7 @@ static void look_books(struct probing *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		if (str_eq(r->fresh[i]->key, PROBE_KEY)) {
+		if (str_eq(r->fresh[i]->key, p->key)) {
 			ours = r->fresh[i];
 			n++;
 		}

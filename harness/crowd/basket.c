@@ -34,9 +34,9 @@ int basket_init(struct crowd *c, struct err *e)
 	}
 	if (t->key.plant == KEY_MARKER && c->markers_count < (size_t)c->conf->count)
 		return err_set(e, EINVAL,
-			       "key: marker needs an article of weight 0 for each of %lld "
-			       "shoppers; "
-			       "the target has %zu", (long long)c->conf->count, c->markers_count);
+			       "key: marker needs one article of weight 0 for each of %lld "
+			       "shoppers; the target has %zu",
+			       (long long)c->conf->count, c->markers_count);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ void basket_fill(struct crowd *c, struct visit *sale, int64_t shopper)
 		add_good(c, b, shopper, (uint64_t)i);
 	snprintf(sale->key, sizeof(sale->key), "S%lld", (long long)shopper);
 	if (t->key.plant == KEY_MARKER) {
-		const struct good *g = &t->goods[c->markers[shopper]];
+		const struct good *g = &t->goods[c->markers[shopper - c->conf->first]];
 
 		add(b, g->sku, g->price);
 		snprintf(sale->key, sizeof(sale->key), "%s", g->sku);

@@ -50,7 +50,8 @@ START_TEST(test_exchange)
 	trace_took(&t, "receipt", "1-17", 4);
 	trace_took(&t, "total", NULL, 0);
 	trace_outcome(&t, TOLD_UNKNOWN, "why");
-	ck_assert_ptr_nonnull(strstr(got.data, "] pay S7 try 2: POST http://s/pay\n  > {\"a\":1}\n"));
+	ck_assert_ptr_nonnull(strstr(got.data, "] pay S7 try 2: POST http://s/pay\n"
+					       "  > {\"a\":1}\n"));
 	ck_assert_ptr_nonnull(strstr(got.data, "] pay S7: HTTP 201\n  < Location: /x\n  < two\n"
 					       "  < lines\n  = took receipt: 1-17\n"
 					       "  = took nothing for total\n  = unknown: why\n"));
