@@ -760,7 +760,7 @@ START_TEST(init_dies)
 	kill(pid, SIGKILL);
 	await(&w, &w.events, "killed a/x/0");
 	ck_assert_int_eq(stage_stop(w.stage, &e), -EPIPE);
-	ck_assert_str_eq(e.msg, "the init of node a is gone");
+	ck_assert_msg(strstr(e.msg, "of node a is gone"), "%s", e.msg); /* init, or a keeper with it */
 	finish(&w);
 }
 END_TEST
