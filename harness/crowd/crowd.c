@@ -287,8 +287,8 @@ void crowd_halt(struct crowd *c)
 	c->halted = true;
 	arrivals_stop(c);
 	for (unsigned i = 0; i < c->lanes_count; i++)
-		queue_leave(&c->lanes[i].queue, now, "closed");
-	queue_leave(&c->hall, now, "closed");
+		queue_leave(&c->lanes[i].queue, now, LEFT_SENT_HOME);
+	queue_leave(&c->hall, now, LEFT_SENT_HOME);
 	crowd_check_finished(c);
 }
 
@@ -296,7 +296,7 @@ void crowd_abort(struct crowd *c)
 {
 	crowd_halt(c);
 	for (unsigned i = 0; i < c->lanes_count; i++)
-		till_abort(&c->lanes[i], clock_now(), "the trial was cut short");
+		till_abort(&c->lanes[i], clock_now(), TOLD_CUT_SHORT);
 }
 
 int crowd_close(struct crowd *c, int64_t deadline_ns, struct err *e)

@@ -240,7 +240,7 @@ static void deadline_fire(struct loop_timer *t, int64_t now_ns)
 	cancel_asks(l);
 	take_answer(l, &(struct answer){ .outcome = TOLD_UNKNOWN, .transport = true,
 					 .at_ns = now_ns, .total = -1,
-					 .error = "no answer within the step timeout" });
+					 .error = TOLD_NO_ANSWER });
 }
 
 static struct ask *ask_new(struct lane *l, unsigned which, enum action action, int64_t now_ns)

@@ -10,7 +10,7 @@
  *   (told ok or refused, or acknowledged otherwise) / told >= min
  *
  * The rest was told unknown: an error page, a reset, a timeout. Judged: sales
- * told anything.
+ * told anything, but for those that the end of the trial cut short.
  */
 struct options {
 	double min;
@@ -34,6 +34,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	for (size_t i = 0; i < l->told_count; i++) {
 		const struct told *t = &l->told[i];
 
+		if (told_cut_short(t))
+			continue;
 		ret->judged++;
 		if (told_acked(t) || t->outcome == TOLD_REFUSED)
 			continue;

@@ -132,6 +132,24 @@ enum kind told_kind(const struct told *t)
 	return starts_with(t->kind, "override") ? KIND_OVERRIDE : KIND_SALE;
 }
 
+struct headcount headcount(const struct ledgers *l)
+{
+	struct headcount n = {0};
+
+	for (size_t i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+
+		if (told_again(t) || told_cut_short(t))
+			continue;
+		n.all++;
+		n.served += told_acked(t);
+	}
+	for (size_t i = 0; i < l->left_count; i++)
+		n.left += !left_sent_home(&l->left[i]);
+	n.all += n.left;
+	return n;
+}
+
 static void tally_row(const struct book *b, struct tally_rows *ret)
 {
 	const char *state = b->state;
@@ -146,6 +164,14 @@ static void tally_row(const struct book *b, struct tally_rows *ret)
 	} else if (!ret->sales++) {
 		ret->sale = b;
 	}
+}
+
+bool row_is_sale(const struct book *b)
+{
+	struct tally_rows t = {0};
+
+	tally_row(b, &t);
+	return t.sales == 1;
 }
 
 uint64_t key_hash(const char *s)

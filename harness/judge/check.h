@@ -21,6 +21,7 @@
  * with refund or return, or its amount is negative; as sale otherwise: which
  * rows are sales at all (not suspended, not open) is the target's SQL to say.
  */
+#include "base/str.h"
 #include "judge/judge.h"
 
 enum kind { KIND_SALE, KIND_OVERRIDE, KIND_VOID, KIND_REFUND };
@@ -35,6 +36,27 @@ static inline bool told_refused(const struct told *t)
 {
 	return !told_acked(t) && t->outcome == TOLD_REFUSED;
 }
+
+/** Shoppers whom the harness sent home (deadline, Ctrl-C): the POS had no chance to serve them.
+ * The crowd says so in `left.why` and `told.error`. */
+static inline bool left_sent_home(const struct left *l)
+{
+	return str_eq(l->why, LEFT_SENT_HOME);
+}
+static inline bool told_cut_short(const struct told *t)
+{
+	return t->outcome == TOLD_UNKNOWN && !t->acknowledged && str_eq(t->error, TOLD_CUT_SHORT);
+}
+/** told_again - a second record of a shopper who was told before: a refund. */
+static inline bool told_again(const struct told *t)
+{
+	return told_kind(t) == KIND_REFUND;
+}
+/** struct headcount - how many there were to serve, and how many left unserved on their own. */
+struct headcount {
+	int64_t all, served, left;
+};
+struct headcount headcount(const struct ledgers *l);
 
 /** key_hash - 64 bits of a text (FNV-1a). */
 uint64_t key_hash(const char *s);
@@ -70,6 +92,9 @@ struct tally_rows {
 };
 /** rows_tally - returns how many new rows there are. */
 uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
+
+/** row_is_sale - neither void nor refund. */
+bool row_is_sale(const struct book *b);
 
 /** sale_ambiguous - told twice under one key: nothing can be said; noted in j (see check_finish).
  */

@@ -12,7 +12,8 @@
  *                    and not (told unknown because a step ran into the driver's deadline)
  *
  * Real time, not shop time. The deadline is the experiment's step_timeout: a
- * step that it cut off would have hung for longer, however large max is.
+ * step that it cut off would have hung for longer, however large max is. A POS
+ * that itself says "timeout" has answered.
  * Judged: sales told anything.
  */
 struct options {
@@ -35,17 +36,11 @@ static int64_t limit_ns(const void *opts, const struct experiment *x)
 	return ((const struct options *)opts)->max.ns;
 }
 
-static bool says_timeout(const char *error)
-{
-	return error && (strcasestr(error, "timeout") || strcasestr(error, "timed out") ||
-			 strcasestr(error, "deadline"));
-}
-
 static bool cut_off(const struct told *t, int64_t step_timeout_ns)
 {
 	if (told_acked(t) || t->outcome != TOLD_UNKNOWN)
 		return false;
-	return says_timeout(t->error) ||
+	return str_eq(t->error, TOLD_NO_ANSWER) ||
 	       (step_timeout_ns > 0 && t->slowest_ns >= step_timeout_ns - step_timeout_ns / 100);
 }
 

@@ -10,7 +10,8 @@
  *   acknowledged >= min                      (a count)
  *   acknowledged / (told + left) >= min      (a share of all shoppers)
  *
- * Judged: all shoppers.
+ * A shopper counts once, also one who had a refund. Judged: all shoppers but
+ * those that the end of the trial sent home.
  */
 struct options {
 	struct limit min;
@@ -29,13 +30,11 @@ static const struct opt rows[] = {
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	const struct options *o = opts;
-	const struct ledgers *l = in->ledgers;
-	int64_t served = 0;
+	struct headcount n = headcount(in->ledgers);
+	int64_t served = n.served;
 	double share;
 
-	for (size_t i = 0; i < l->told_count; i++)
-		served += told_acked(&l->told[i]);
-	ret->judged = (int64_t)(l->told_count + l->left_count);
+	ret->judged = n.all;
 	share = ret->judged ? (double)served / (double)ret->judged : 0;
 	if (o->min.is_ratio ? share < o->min.ratio : served < o->min.count)
 		judgement_witness(ret, NULL,

@@ -11,7 +11,7 @@
  *   left / (told + left) <= max              (a share)
  *
  * left: shoppers whose patience ended or who found no open lane. Judged: all
- * shoppers.
+ * shoppers but those that the end of the trial sent home.
  */
 struct options {
 	struct limit max;
@@ -28,35 +28,48 @@ static const struct opt rows[] = {
 	 .help = "how many may walk out: a count or a share of all shoppers; absent: none"},
 	OPT_END};
 
+/* The first few, so that the figure has faces. */
+static void name_some(const struct judge_in *in, struct judgement *ret)
+{
+	char waited[DUR_TEXT];
+
+	for (size_t i = 0; i < in->ledgers->left_count && ret->witnesses < 6; i++) {
+		const struct left *l = &in->ledgers->left[i];
+
+		if (left_sent_home(l))
+			continue;
+		judgement_witness(
+			ret, NULL, "shopper %" PRId64 " left %s after %s: %s", l->shopper,
+			key_text(l->lane),
+			dur_text(waited, shop_ns(in->experiment, l->left_ns - l->intended_ns)),
+			key_text(l->why));
+	}
+}
+
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	const struct options *o = opts;
-	const struct ledgers *l = in->ledgers;
+	struct headcount n = headcount(in->ledgers);
 	double share, lo, hi;
-	char waited[DUR_TEXT];
 
-	ret->judged = (int64_t)(l->told_count + l->left_count);
-	share = ret->judged ? (double)l->left_count / (double)ret->judged : 0;
-	judge_interval((int64_t)l->left_count, ret->judged, &lo, &hi);
-	if (o->max.is_ratio ? share > o->max.ratio : (int64_t)l->left_count > o->max.count)
+	ret->judged = n.all;
+	share = n.all ? (double)n.left / (double)n.all : 0;
+	judge_interval(n.left, n.all, &lo, &hi);
+	if (o->max.is_ratio ? share > o->max.ratio : n.left > o->max.count)
 		judgement_witness(ret, NULL,
-				  "%zu of %" PRId64 " shoppers walked out (%.1f %%, 95 %% "
+				  "%" PRId64 " of %" PRId64 " shoppers walked out (%.1f %%, 95 %% "
 				  "interval %.1f to %.1f %%)",
-				  l->left_count, ret->judged, share * 100, lo * 100, hi * 100);
-	for (size_t i = 0; ret->violations && i < l->left_count && i < 5; i++)
-		judgement_witness(
-			ret, NULL, "shopper %" PRId64 " left %s after %s: %s", l->left[i].shopper,
-			key_text(l->left[i].lane),
-			dur_text(waited, shop_ns(in->experiment,
-						 l->left[i].left_ns - l->left[i].intended_ns)),
-			key_text(l->left[i].why));
-	if (ret->violations)
-		ret->violations = l->left_count;
-	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " left", l->left_count,
-		 ret->judged);
+				  n.left, n.all, share * 100, lo * 100, hi * 100);
+	if (ret->violations) {
+		name_some(in, ret);
+		ret->violations = (size_t)n.left;
+	}
+	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " of %" PRId64 " left", n.left,
+		 n.all);
 	limit_text(&o->max, "<=", ret->limit, sizeof(ret->limit));
-	check_finish(ret, "no shopper came", "%zu of %" PRId64 " shoppers walked out (%.1f %%)",
-		     l->left_count, ret->judged, share * 100);
+	check_finish(ret, "no shopper came",
+		     "%" PRId64 " of %" PRId64 " shoppers walked out (%.1f %%)", n.left, n.all,
+		     share * 100);
 }
 
 const struct check_ops check_walk_outs = {

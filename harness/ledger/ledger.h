@@ -40,6 +40,11 @@ struct told {
 	bool warm;               /* within warm-up: not judged for timing */
 };
 
+/* What the harness did, not the POS: words in told.error and left.why that the judge knows. */
+#define TOLD_CUT_SHORT "the trial was cut short"
+#define TOLD_NO_ANSWER "no answer within the step timeout"
+#define LEFT_SENT_HOME "closed"
+
 /** struct left - a shopper who went without a sale. */
 struct left {
 	int64_t shopper, intended_ns, left_ns;
