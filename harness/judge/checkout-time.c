@@ -109,6 +109,13 @@ static bool paced(const void *opts)
 	return ((const struct options *)opts)->of != OF_SYSTEM;
 }
 
+static bool about_faults(const void *opts)
+{
+	int during = ((const struct options *)opts)->during;
+
+	return during == DURING_FAULT || during == DURING_RECOVERY;
+}
+
 /* The smallest limit, as real time. */
 static int64_t limit_ns(const void *opts, const struct experiment *x)
 {
@@ -296,6 +303,7 @@ const struct check_ops check_checkout_time = {
 	.timing = true,
 	.queue_based = true,
 	.paced = paced,
+	.about_faults = about_faults,
 	.check = check,
 	.limit_ns = limit_ns,
 	.judge = judge,

@@ -279,6 +279,7 @@ const struct check_ops check_custom = {
 	.name = "custom",
 	.summary = "a command of yours reads the ledgers and judges",
 	.opts = {rows, sizeof(struct options)},
+	.any_ledger = true,
 	.check = check,
 	.judge = judge,
 	.example = "custom: {run: [./sum.py], timeout: 10s}",

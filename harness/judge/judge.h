@@ -101,6 +101,10 @@ struct check_ops {
 	/* does the pace limit apply with these options? NULL: as queue_based says */
 	bool (*paced)(const void *opts);
 	bool needs_books;
+	bool any_ledger; /* may look at the books too, if there are any */
+	/* with these options, does it speak about faults, so that the good day has nothing to say?
+	 * NULL: no */
+	bool (*about_faults)(const void *opts);
 	/* cross-field rules, may be NULL */
 	void (*check)(const void *opts, struct mark at, struct diag *diag);
 	/* smallest limit in real ns that the noise guard compares with; 0: default. NULL: none */

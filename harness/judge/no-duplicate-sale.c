@@ -12,7 +12,8 @@
  * Rows that were there at the start do not count. A voided sale that is also
  * booked again under its key is one sale and one void: allowed. A voided
  * sale that the books keep as sale and negative row is fine too. Judged: keys
- * with at least one new row.
+ * with at least one new row. New rows without a key may be doubles: then it is
+ * inconclusive, unless one is proven.
  */
 struct options {
 	char unused;
@@ -42,6 +43,7 @@ static void judge_one(const struct rows *idx, const struct sale *s, struct judge
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
+	size_t unkeyed = in->sales->unkeyed ? books_unkeyed(in->ledgers) : 0;
 	struct rows idx;
 
 	(void)opts;
@@ -51,6 +53,11 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	rows_done(&idx);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " doubled", ret->violations,
 		 ret->judged);
+	if (unkeyed && ret->verdict == HOLDS && !ret->violations)
+		check_inconclusive(ret,
+				   "%zu new row%s in the books carr%s no key and may be the same "
+				   "sale again",
+				   unkeyed, plural((int64_t)unkeyed), unkeyed == 1 ? "ies" : "y");
 	check_finish(ret, "the books have no new sale",
 		     "none of %" PRId64 " sale%s in the books is "
 		     "there twice",

@@ -18,7 +18,8 @@
  *
  * Numbers come from the books' `receipts` rows, or from the sale rows when
  * there are none. A row without a number takes the digits at the end of its
- * receipt text ("1-17" is 17 of series "1-"). Judged: numbered rows.
+ * receipt text ("1-17" is 17 of series "1-"). Judged: numbered rows. When only
+ * some of the sale rows have a number, it is inconclusive.
  */
 enum mode { MODE_GAPLESS, MODE_UNIQUE };
 
@@ -51,7 +52,7 @@ struct number {
 
 struct numbers {
 	struct number *at; /* owned */
-	size_t count;
+	size_t count, without;
 };
 
 static uint64_t hash_part(const char *s, size_t len)
@@ -121,10 +122,16 @@ static void numbers_take(struct numbers *n, const struct ledgers *l, int what)
 {
 	free(n->at);
 	*n = (struct numbers){.at = xcalloc(l->book_count + 1, sizeof(*n->at))};
-	for (size_t i = 0; i < l->book_count; i++)
-		if (l->book[i].what == what && !l->book[i].start &&
-		    number_of(&l->book[i], &n->at[n->count]))
+	for (size_t i = 0; i < l->book_count; i++) {
+		const struct book *b = &l->book[i];
+
+		if (b->what != what || b->start)
+			continue;
+		if (number_of(b, &n->at[n->count]))
 			n->count++;
+		else
+			n->without += what == BOOK_RECEIPT || row_is_sale(b);
+	}
 }
 
 /* Neighbours in one series, in rising order. */
@@ -209,6 +216,10 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " number%s in %zu series",
 		 ret->judged, plural(ret->judged), series);
 	snprintf(ret->limit, sizeof(ret->limit), "%s", modes[o->mode].name);
+	if (n.count && n.without && !ret->violations)
+		check_inconclusive(ret, "%zu row%s of the books carr%s no receipt number",
+				   n.without, plural((int64_t)n.without),
+				   n.without == 1 ? "ies" : "y");
 	check_finish(ret, "the books have no receipt numbers (books: receipts)",
 		     "%" PRId64 " receipt number%s in %zu series, %s", ret->judged,
 		     plural(ret->judged), series,

@@ -340,6 +340,12 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	judge_sides(&w, o->max.ns, ret);
 }
 
+static bool about_faults(const void *opts)
+{
+	(void)opts;
+	return true;
+}
+
 static int64_t limit_ns(const void *opts, const struct experiment *x)
 {
 	(void)x;
@@ -351,6 +357,7 @@ const struct check_ops check_recovery_time = {
 	.summary = "after the last heal, sales and the queue are back to normal in time",
 	.opts = {rows, sizeof(struct options)},
 	.timing = true,
+	.about_faults = about_faults,
 	.limit_ns = limit_ns,
 	.judge = judge,
 	.example = "recovery-time: {max: 30s}",

@@ -15,7 +15,8 @@
  * whose price was typed in. A refund's rows must each have the amount of the
  * sale, with either sign. Sales told unknown are compared where the books have
  * them; voided, refused and doubled ones are other checks' business. Judged:
- * sales for which at least two of the three amounts are known.
+ * sales for which at least two of the three amounts are known. Sales that the
+ * books have without an amount make it inconclusive.
  */
 struct options {
 	char unused;
@@ -77,7 +78,7 @@ static bool refund_differs(const struct tally_rows *r)
 }
 
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
-		      struct judgement *ret)
+		      struct judgement *ret, size_t *ret_silent)
 {
 	char told[MONEY_TEXT], expected[MONEY_TEXT], booked[MONEY_TEXT];
 	const struct told *t = s->told;
@@ -91,6 +92,7 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 	if (r.sales > 1 || r.refunds > 1)
 		return;
 	amounts_of(in, t, &r, &a);
+	*ret_silent += (r.sales || r.refunds) && a.booked == INT64_MIN;
 	if ((a.told != INT64_MIN) + (a.expected != INT64_MIN) + (a.booked != INT64_MIN) < 2)
 		return;
 	ret->judged++;
@@ -113,15 +115,19 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
+	size_t silent = 0;
 	struct rows idx;
 
 	(void)opts;
 	rows_build(&idx, in);
 	for (size_t i = 0; i < in->sales->count; i++)
-		judge_one(in, &idx, &in->sales->at[i], ret);
+		judge_one(in, &idx, &in->sales->at[i], ret, &silent);
 	rows_done(&idx);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " wrong", ret->violations,
 		 ret->judged);
+	if (silent && ret->verdict == HOLDS && !ret->violations)
+		check_inconclusive(ret, "the books have %zu sale%s without an amount", silent,
+				   plural((int64_t)silent));
 	check_finish(ret, "no sale has two known amounts to compare",
 		     "the amounts of all %" PRId64 " sale%s agree", ret->judged,
 		     plural(ret->judged));

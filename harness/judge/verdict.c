@@ -147,14 +147,44 @@ static void doubt_pace(const struct judge_in *in, const struct conf_item *item, 
 			pace, system / 1e6, honest);
 }
 
+/* Books that were still being written, or not read at all, do not prove that all is well. */
+static void doubt_books(const struct judge_in *in, const struct conf_item *item,
+			struct judgement *j)
+{
+	const struct check_ops *ops = ops_of(item);
+
+	if (j->verdict != HOLDS || in->target->books.kind == BOOKS_NONE ||
+	    !(ops->needs_books || ops->any_ledger))
+		return;
+	if (!in->facts->books_read)
+		check_inconclusive(j, "the books could not be read: %s", in->facts->books_why);
+	else if (in->facts->settled_ns < 0)
+		check_inconclusive(j, "the target was not at rest when the settling time was over, "
+				      "so its books may not be complete");
+}
+
+/* On the good day there is no fault to look back on; what is said of it waits for the bad one. */
+static bool for_the_bad_day(const struct judge_in *in, const struct conf_item *item,
+			    struct judgement *j)
+{
+	const struct check_ops *ops = ops_of(item);
+
+	if (!in->facts->faults_off || !in->experiment->faults_count || !ops->about_faults ||
+	    !ops->about_faults(item->opts))
+		return false;
+	snprintf(j->why, sizeof(j->why), "about faults, so it is judged on the bad day only");
+	return true;
+}
+
 static void judge_check(const struct judge_in *in, const struct conf_item *item,
 			struct judgement *j)
 {
 	const struct check_ops *ops = ops_of(item);
 
-	if (ops->needs_books && books_missing(in, j))
+	if (for_the_bad_day(in, item, j) || (ops->needs_books && books_missing(in, j)))
 		return;
 	ops->judge(in, item->opts, j);
+	doubt_books(in, item, j);
 	if (j->verdict != HOLDS && j->verdict != VIOLATED)
 		return;
 	doubt_noise(in, item, j);
@@ -228,6 +258,10 @@ static void reasons_trial(const struct judge_in *in, const struct trial_verdict 
 
 	for (size_t i = 0; i < v->faults_count && !in->facts->faults_off; i++)
 		reason_fault(&x->faults[i], i, &v->faults[i], r);
+	if (in->facts->cut_short)
+		reason_add(r, INCONCLUSIVE,
+			   "the trial's deadline passed after %" PRId64 " of %" PRId64 " shoppers",
+			   headcount(in->ledgers).all, x->shoppers.count);
 	if (told < x->min_sales)
 		reason_add(r, INCONCLUSIVE,
 			   "too little to judge: %" PRId64 " sale%s, min_sales asks for %" PRId64,

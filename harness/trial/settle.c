@@ -27,6 +27,7 @@ struct settle {
 	const struct target *target;
 	uint64_t *awaited; /* owned: open-addressing set of key hashes, 0 = free */
 	size_t slots, count;
+	bool unsure; /* somebody got no clear answer: that sale may yet be booked, once or twice */
 };
 
 /* One look at the books. */
@@ -101,6 +102,7 @@ void settle_free(struct settle *s)
 
 void settle_told(struct settle *s, const struct told *told)
 {
+	s->unsure |= told->outcome == TOLD_UNKNOWN;
 	if (!told->acknowledged || !told->key || (told->kind && strcmp(told->kind, "sale")))
 		return;
 	if ((s->count + 1) * 2 > s->slots)
@@ -154,6 +156,14 @@ static bool services_at_rest(const struct settle *s, struct stage *st)
 	return true;
 }
 
+/* How long without a change is rest; a short settling time must be able to see it too. */
+static int64_t rest_ns(const struct settle *s)
+{
+	int64_t half = s->experiment->settle.ns / 2;
+
+	return half < REST_NS ? half : REST_NS;
+}
+
 /* May we stop waiting, given two looks that agree since `same_since`? */
 static bool enough(const struct settle *s, const struct look *l, int64_t now, int64_t same_since,
 		   int64_t deadline)
@@ -161,11 +171,11 @@ static bool enough(const struct settle *s, const struct look *l, int64_t now, in
 	if (!l->readable || (l->queue_known && l->queue > 0))
 		return false;
 	if (l->found == s->count)
-		return true;
+		return !s->unsure || now - same_since >= rest_ns(s);
 	/* A queue that is said to be empty may be stale news: its owner may be about to report. */
 	if (l->queue_known && now - same_since >= QUEUE_REST_NS)
 		return true;
-	return now >= deadline - POLL_MAX_NS && now - same_since >= REST_NS;
+	return now >= deadline - POLL_MAX_NS && now - same_since >= rest_ns(s);
 }
 
 void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *stop,

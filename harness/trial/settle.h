@@ -6,7 +6,8 @@
  * Settling: after the heal the target gets time to come to rest, so that a
  * sale that is merely late is not called lost. At rest means: every service is
  * in its expected state, the offline queue (where the books show it) is empty,
- * and the books are equal over two readings. While an acknowledged sale is
+ * and the books are equal over two readings; over two seconds, when somebody
+ * got no clear answer, for a sale nobody waits for may come late. While an acknowledged sale is
  * still missing from the books and the queue cannot be seen, the whole
  * settling time is granted, because it may yet arrive.
  */

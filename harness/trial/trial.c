@@ -320,6 +320,7 @@ static int do_shop(struct trial *t, struct err *e)
 	t->stop = t->finished;
 	err = loop_run_until(t->loop, &t->stop, deadline);
 	if (err == -ETIMEDOUT) {
+		t->out->facts.cut_short = true;
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
 			.did = "the trial's deadline passed; sales in flight are unknown" });
 		crowd_abort(t->crowd);
