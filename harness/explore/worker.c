@@ -230,10 +230,11 @@ static int good_day(struct running *run, struct err *e)
 		return r;
 	run_in(run, &in, &out);
 	r = good_report(run, &in, &out, e);
-	run->good = (struct baseline){.rate = out.rate,
-				      .p95_ns = out.p95_ns,
-				      .system_p50_ns = out.system_p50_ns,
-				      .human_mean_ns = out.human_mean_ns};
+	if (out.verdict.verdict == HOLDS) /* else no measure for the bad one */
+		run->good = (struct baseline){.rate = out.rate,
+					      .p95_ns = out.p95_ns,
+					      .system_p50_ns = out.system_p50_ns,
+					      .human_mean_ns = out.human_mean_ns};
 	if (r == 0 && out.verdict.verdict == HOLDS && !out.interrupted)
 		r = baseline_save(run->w->o->out, run->store.temp, run->key, &run->good, e);
 	if (r == 0 && good_enough(&out)) {
