@@ -179,6 +179,8 @@ static int prepare_locked(struct slot *s, const struct stage_opts *o, const char
 	r = stage_open_from(s, &mine, NULL, &st, e);
 	if (r == 0)
 		r = steps_run(st, e);
+	if (st && stage_alive(st, e) < 0) /* whatever else it looks like */
+		r = -EPIPE;
 	if (r == 0)
 		r = save(st, entry, e);
 	stage_free(st);
