@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/gate.h"
 #include "conf/experiment.h"
 #include "conf/target.h"
 
@@ -35,6 +36,7 @@ struct run {
 	int64_t seed;
 	int fault;              /* index in the experiment */
 	int64_t activation;     /* 1, 2, ... */
+	struct gate gate;       /* counts_hits: which of the fault's own operations are hits */
 	bool lasts;             /* `for:` was given: the effect must last until disarm */
 	const char *cause_node; /* where the trigger came from; NULL: time or progress */
 	const char *cause_service; /* "node/service"; NULL: not from a service */

@@ -207,3 +207,30 @@ bool regex_match(const struct regex *re, const char *s, size_t len)
 
 	return regex_group1(re, s, len, &start, &n);
 }
+
+struct regex_room {
+	pcre2_match_data *found; /* owned */
+};
+
+struct regex_room *regex_room_new(void)
+{
+	struct regex_room *room = xcalloc(1, sizeof(*room));
+
+	room->found = pcre2_match_data_create(1, NULL);
+	if (!room->found)
+		abort();
+	return room;
+}
+
+void regex_room_free(struct regex_room *room)
+{
+	if (!room)
+		return;
+	pcre2_match_data_free(room->found);
+	free(room);
+}
+
+bool regex_match_in(const struct regex *re, struct regex_room *room, const char *s, size_t len)
+{
+	return pcre2_match(re->code, (PCRE2_SPTR)s, len, 0, 0, room->found, re->effort) >= 0;
+}

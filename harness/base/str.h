@@ -28,6 +28,12 @@ int regex_new(struct regex **ret, const char *pattern, struct err *e);
 void regex_free(struct regex *re);
 /** regex_match - does it match anywhere in s[0..len)? Match effort is bounded. */
 bool regex_match(const struct regex *re, const char *s, size_t len);
+/** struct regex_room - what one match needs, made beforehand: for paths that must not allocate. */
+struct regex_room;
+struct regex_room *regex_room_new(void);
+void regex_room_free(struct regex_room *room);
+/** regex_match_in - regex_match that allocates nothing; one thread per room. */
+bool regex_match_in(const struct regex *re, struct regex_room *room, const char *s, size_t len);
 /** regex_group1 - first group (or whole match without groups) as offsets; false: no match. */
 bool regex_group1(const struct regex *re, const char *s, size_t len, size_t *ret_start,
 		  size_t *ret_len);

@@ -451,3 +451,9 @@ void when_describe(const struct when *w, struct buf *out)
 	if (out->len == start)
 		buf_adds(out, "from the first arrival to the end");
 }
+
+struct gate when_gate(const struct when *w, uint64_t seed, int fault)
+{
+	return (struct gate){ .first = w->nth.first, .last = w->nth.last, .step = w->nth.step,
+			      .probability = w->probability, .seed = seed, .fault = fault };
+}

@@ -2,6 +2,7 @@
 #ifndef WD_CONF_WHEN_H
 #define WD_CONF_WHEN_H
 
+#include "base/gate.h"
 #include "conf/opt.h"
 
 enum when_on {
@@ -40,5 +41,8 @@ int when_parse(const struct yaml_node *n, struct when *ret, struct diag *diag);
 void when_done(struct when *w);
 /** when_describe - "after 40 sales, for 15 sales" in plain words. */
 void when_describe(const struct when *w, struct buf *out);
+
+/** when_gate - its `nth:` and `probability:`, ready to ask. */
+struct gate when_gate(const struct when *w, uint64_t seed, int fault);
 
 #endif

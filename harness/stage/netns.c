@@ -258,6 +258,9 @@ int net_take(struct slot *s, unsigned index, int *ret_fd, struct err *e)
 
 	if (index >= WIRE_NODES_MAX)
 		return err_set(e, E2BIG, "more than %d nodes", WIRE_NODES_MAX);
+	r = index == 0 ? wire_reset(s->wire, e) : 0; /* the first node of a new trial */
+	if (r < 0)
+		return r;
 	if (s->net[index] < 0) {
 		r = net_make(s, index, e);
 		if (r < 0)

@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/draw.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/str.h"
@@ -23,8 +22,10 @@
  * shop is open and its `at:` or `after:` has come (at once without either);
  * then it is open. Without `on:` it arms its fault once, when it opens. With
  * `on:` it arms it at every matching event that `nth:` and `probability:` let
- * through. One arm … disarm is an activation; several may overlap. `for:`
- * ends an activation; without it, the general heal does.
+ * through (base/gate.h). A fault that counts operations of its own (packets)
+ * is armed at once instead and is handed the gate. One arm … disarm is an
+ * activation; several may overlap. `for:` ends an activation; without it, the
+ * general heal does.
  *
  * Fault events may trigger faults in turn; they are queued and handled when
  * the current arm has returned, so that no fault is armed from inside another.
@@ -212,7 +213,9 @@ static struct activation *activation_new(struct trigger *g, const char *node, co
 			       .fault = g->index, .activation = ++g->activations,
 			       .lasts = w->for_.ns >= 0 || w->for_sales >= 0,
 			       .cause_node = a->cause_node, .cause_service = a->cause_service,
-			       .emit = trigger_emit, .trial = a };
+			       .gate = gate_all(), .emit = trigger_emit, .trial = a };
+	if (g->ops->counts_hits && w->on == ON_NOTHING)
+		a->run.gate = when_gate(w, (uint64_t)t->in.seed, g->index);
 	a->next = t->active;
 	t->active = a;
 	return a;
@@ -256,25 +259,11 @@ static void arm(struct trigger *g, const char *node, const char *service)
 
 /* ---- events ---- */
 
-static bool range_has(const struct range *r, int64_t n)
+static bool lets(const struct trigger *g, int64_t n)
 {
-	int64_t step = r->step > 0 ? r->step : 1;
+	const struct gate gate = when_gate(&g->item->when, (uint64_t)g->all->in.seed, g->index);
 
-	if (r->first == INT64_MIN)
-		return true;
-	return n >= r->first && n <= r->last && (n - r->first) % step == 0;
-}
-
-static bool chance(const struct trigger *g, int64_t ordinal)
-{
-	char name[64];
-
-	if (g->item->when.probability < 0)
-		return true;
-	snprintf(name, sizeof(name), "fault.%d.probability", g->index);
-	return draw_chance((struct draw){ .seed = (uint64_t)g->all->in.seed, .name = name,
-					  .object = (uint64_t)g->index, .hit = (uint64_t)ordinal },
-			   g->item->when.probability);
+	return gate_lets(&gate, n, (uint64_t)g->index, (uint64_t)n);
 }
 
 /* An event that `on:` matches, on an open trigger. */
@@ -282,7 +271,7 @@ static void matched(struct trigger *g, const char *node, const char *service)
 {
 	int64_t n = ++g->matched;
 
-	if (range_has(&g->item->when.nth, n) && chance(g, n))
+	if (lets(g, n))
 		arm(g, node, service);
 }
 
@@ -291,7 +280,7 @@ static void open_trigger(struct trigger *g)
 	if (g->open)
 		return;
 	g->open = true;
-	if (g->item->when.on == ON_NOTHING && chance(g, 1))
+	if (g->item->when.on == ON_NOTHING && (g->ops->counts_hits || lets(g, 1)))
 		arm(g, NULL, NULL);
 }
 

@@ -3,6 +3,9 @@
 #define WD_WIRE_ROOM_H
 
 /* What the files of this room share; nobody else includes it. */
+#include <stdbool.h>
+
+#include "wire/rule.h"
 #include "wire/wire.h"
 
 /** TUN_NAME - the interface inside every node. */
@@ -12,14 +15,26 @@
 struct wire_port {
 	uint64_t packets, bytes, dropped; /* written by the switch only */
 };
+/** struct wire_ring - hits on their way; one writes `head`, the other `tail`, neither waits. */
+#define WIRE_RING 4096
+struct wire_ring {
+	uint32_t head, tail; /* only ever counted up */
+	uint64_t lost;       /* hits that did not fit */
+	struct wire_hit at[WIRE_RING];
+};
 struct wire_shared {
 	struct wire_port port[WIRE_NODES_MAX];
+	struct wire_ring ring;
 };
 
-enum wire_op { WIRE_ADD = 1, WIRE_DEL };
-/** struct wire_order - worker to switch; an ADD carries the queue. The reply is an int. */
+enum wire_op { WIRE_ADD = 1, WIRE_DEL, WIRE_RULE_ADD, WIRE_RULE_DEL, WIRE_RESET_ALL };
+/**
+ * struct wire_order - worker to switch. WIRE_ADD carries a queue, WIRE_RULE_ADD a rule. The reply
+ * is an int, sent when the order is in effect: -errno, or >= 0.
+ */
 struct wire_order {
 	uint32_t op, index;
+	struct wire_rule rule;
 };
 
 /**
@@ -29,9 +44,12 @@ struct wire_order {
  */
 int tun_make(int netns_fd, unsigned index, int *ret_fd, struct err *e);
 
-/** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket.
- */
-void switch_run(int ctl, struct wire_shared *shared);
+/** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket;
+ * @bell: an eventfd, rung when there are hits. */
+void switch_run(int ctl, int bell, struct wire_shared *shared);
+/** ring_push, ring_pop - the two ends of the ring. False: full (counted), empty. */
+bool ring_push(struct wire_ring *r, const struct wire_hit *h);
+bool ring_pop(struct wire_ring *r, struct wire_hit *ret);
 /** switch_dest - node index that an IP packet is addressed to, or -1. Pure. */
 int switch_dest(const uint8_t *p, size_t len);
 

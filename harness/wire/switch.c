@@ -15,7 +15,12 @@
  * What is addressed to no node here (multicast, any outside address) is
  * dropped and counted as sent by its node.
  *
- * No memory is allocated after the start.
+ * On a bad day impair.c stands between look and write. Packets that wait there
+ * bound the time to wait for more; the process's timer slack is 1 ns, because
+ * a delay should be as long as it was asked to be. Hits go into a ring that
+ * the worker reads when its bell rings; a full ring costs hits, never time.
+ *
+ * No memory is allocated on the packet path.
  */
 #include "wire/room.h"
 
@@ -24,11 +29,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/pass.h"
+#include "wire/impair.h"
 
 #define BURST 64
 #define EVENTS_MAX 64
@@ -36,7 +44,9 @@
 #define FRAME_MAX (HEADER + 65535 + 512)
 
 struct sw {
-	int ep, ctl;
+	int ep, ctl, bell;
+	bool told;                 /* hits since the bell rang */
+	struct impair *impair;     /* owned */
 	struct wire_shared *shared;
 	int queue[WIRE_NODES_MAX]; /* owned; -1: none */
 	uint8_t *frame;            /* FRAME_MAX bytes */
@@ -62,6 +72,64 @@ static void count(uint64_t *c, uint64_t n)
 	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
 }
 
+/* ---- hits ---- */
+
+bool ring_push(struct wire_ring *r, const struct wire_hit *h)
+{
+	uint32_t head = r->head;
+
+	if (head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= WIRE_RING) {
+		__atomic_store_n(&r->lost, r->lost + h->count, __ATOMIC_RELAXED);
+		return false;
+	}
+	r->at[head % WIRE_RING] = *h;
+	__atomic_store_n(&r->head, head + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool ring_pop(struct wire_ring *r, struct wire_hit *ret)
+{
+	uint32_t tail = r->tail;
+
+	if (tail == __atomic_load_n(&r->head, __ATOMIC_ACQUIRE))
+		return false;
+	*ret = r->at[tail % WIRE_RING];
+	__atomic_store_n(&r->tail, tail + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void on_hit(void *arg, const struct wire_hit *h)
+{
+	struct sw *s = arg;
+
+	ring_push(&s->shared->ring, h);
+	s->told = true;
+}
+
+static void ring_bell(struct sw *s)
+{
+	uint64_t one = 1;
+
+	if (s->told && write(s->bell, &one, sizeof(one)) < 0)
+		return; /* full of rings already: it will be heard */
+	s->told = false;
+}
+
+static void on_lost(void *arg, unsigned from)
+{
+	count(&((struct sw *)arg)->shared->port[from].dropped, 1);
+}
+
+static void on_deliver(void *arg, unsigned to, const uint8_t *frame, size_t len)
+{
+	struct sw *s = arg;
+
+	if (s->queue[to] >= 0 && write(s->queue[to], frame, len) != (ssize_t)len)
+		count(&s->shared->port[to].dropped, 1);
+}
+
+/* ---- packets ---- */
+
 /* One packet from node `from`. Returns false when its queue is empty. */
 static bool forward_one(struct sw *s, unsigned from)
 {
@@ -76,7 +144,9 @@ static bool forward_one(struct sw *s, unsigned from)
 	count(&port->packets, 1);
 	count(&port->bytes, (uint64_t)n - HEADER);
 	to = switch_dest(s->frame + HEADER, (size_t)n - HEADER);
-	if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
+	if (to >= 0 && impair_wants(s->impair, from, (unsigned)to, s->frame, (size_t)n))
+		impair_frame(s->impair, from, (unsigned)to, s->frame, (size_t)n, clock_now());
+	else if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
 		count(&port->dropped, 1);
 	return true;
 }
@@ -117,6 +187,25 @@ static int port_add(struct sw *s, unsigned index, int fd)
 	return 0;
 }
 
+static int order(struct sw *s, const struct wire_order *o, int fd)
+{
+	switch (o->op) {
+	case WIRE_ADD:
+		return port_add(s, o->index, fd);
+	case WIRE_DEL:
+		return port_del(s, o->index);
+	case WIRE_RULE_ADD:
+		return impair_add(s->impair, &o->rule, clock_now());
+	case WIRE_RULE_DEL:
+		return impair_del(s->impair, o->index, clock_now());
+	case WIRE_RESET_ALL:
+		impair_reset(s->impair);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Returns false when the worker is gone. */
 static bool obey(struct sw *s)
 {
@@ -126,35 +215,57 @@ static bool obey(struct sw *s)
 
 	if (n != (ssize_t)sizeof(o))
 		return n == -EINTR;
-	if (o.index >= WIRE_NODES_MAX)
+	if (o.op <= WIRE_DEL && o.index >= WIRE_NODES_MAX)
 		r = -EINVAL;
 	else
-		r = o.op == WIRE_ADD ? port_add(s, o.index, fd) : port_del(s, o.index);
+		r = order(s, &o, fd);
 	return send(s->ctl, &r, sizeof(r), MSG_NOSIGNAL) == (ssize_t)sizeof(r);
+}
+
+/* Until something comes or a waiting packet is due. */
+static int wait_events(struct sw *s, struct epoll_event *ev)
+{
+	int64_t due = impair_due(s->impair), ns;
+	struct timespec t;
+
+	if (due == INT64_MAX)
+		return epoll_wait(s->ep, ev, EVENTS_MAX, -1);
+	ns = due - clock_now();
+	if (ns < 0)
+		ns = 0;
+	t = (struct timespec){ .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+	return epoll_pwait2(s->ep, ev, EVENTS_MAX, &t, NULL);
 }
 
 static bool serve(struct sw *s)
 {
 	struct epoll_event ev[EVENTS_MAX];
-	int n = epoll_wait(s->ep, ev, EVENTS_MAX, -1);
+	int n = wait_events(s, ev);
 
+	if (impair_due(s->impair) != INT64_MAX)
+		impair_release(s->impair, clock_now());
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.u32 < WIRE_NODES_MAX)
 			drain(s, ev[i].data.u32);
 		else if (!obey(s))
 			return false;
 	}
+	ring_bell(s);
 	return n >= 0 || errno == EINTR;
 }
 
-void switch_run(int ctl, struct wire_shared *shared)
+void switch_run(int ctl, int bell, struct wire_shared *shared)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = WIRE_NODES_MAX };
-	struct sw s = { .ctl = ctl, .shared = shared };
+	struct sw s = { .ctl = ctl, .bell = bell, .shared = shared };
+	struct impair_out out = { .arg = &s, .deliver = on_deliver, .hit = on_hit,
+				  .lost = on_lost };
 
 	for (unsigned i = 0; i < WIRE_NODES_MAX; i++)
 		s.queue[i] = -1;
 	s.frame = xmalloc(FRAME_MAX);
+	s.impair = impair_new(&out);
+	prctl(PR_SET_TIMERSLACK, 1);
 	s.ep = epoll_create1(EPOLL_CLOEXEC);
 	if (s.ep < 0 || epoll_ctl(s.ep, EPOLL_CTL_ADD, ctl, &ev) < 0)
 		return;

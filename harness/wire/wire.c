@@ -6,6 +6,11 @@
  * enter namespaces) and a busy worker delays no packet. It dies with the
  * worker twice over: by PR_SET_PDEATHSIG and by end of file on the socket.
  * When the last holder of a queue is gone the kernel removes the interface.
+ *
+ * Rules go over the same socket and are in effect when the answer comes. Hits
+ * come back through a ring in shared memory; an eventfd, the bell, wakes the
+ * loop, and each hit goes to whoever added its rule. Before a rule is declared
+ * gone the ring is emptied, so no hit comes after its heal.
  */
 #include "wire/room.h"
 
@@ -15,6 +20,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,16 +32,28 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/loop.h"
 #include "base/pass.h"
+
+struct listener {
+	bool used;
+	unsigned id;
+	void (*fn)(void *arg, const struct wire_hit *h);
+	void *arg;
+};
 
 struct wire {
 	pid_t pid;
 	int pidfd, ctl;             /* owned */
 	struct wire_shared *shared; /* mapped */
+	struct loop *loop;          /* borrowed while there are rules */
+	struct loop_fd bell;        /* its descriptor is owned */
+	struct listener listener[WIRE_RULES_MAX]; /* by the rule's place */
+	unsigned rules;
 };
 
 /* In the new process: keep only the socket, hear no keyboard, and switch. */
-static _Noreturn void switch_main(int ctl, struct wire_shared *shared)
+static _Noreturn void switch_main(int ctl, int bell, struct wire_shared *shared)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0)
 		_exit(1);
@@ -42,10 +61,12 @@ static _Noreturn void switch_main(int ctl, struct wire_shared *shared)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (dup2(ctl, 3) < 0)
+	ctl = fcntl(ctl, F_DUPFD, 5);
+	bell = fcntl(bell, F_DUPFD, 5);
+	if (ctl < 0 || bell < 0 || dup2(ctl, 3) < 0 || dup2(bell, 4) < 0)
 		_exit(1);
-	close_range(4, ~0U, 0);
-	switch_run(3, shared);
+	close_range(5, ~0U, 0);
+	switch_run(3, 4, shared);
 	_exit(0);
 }
 
@@ -62,7 +83,7 @@ static int switch_fork(struct wire *w, struct err *e)
 	if (w->pid < 0)
 		return err_errno(e, errno, "fork");
 	if (w->pid == 0)
-		switch_main(far, w->shared);
+		switch_main(far, w->bell.fd, w->shared);
 	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 	if (w->pidfd < 0)
 		return err_errno(e, errno, "pidfd_open");
@@ -70,17 +91,46 @@ static int switch_fork(struct wire *w, struct err *e)
 	return 0;
 }
 
+/* ---- hits ---- */
+
+static void fetch_hits(struct wire *w)
+{
+	struct wire_hit h;
+
+	while (ring_pop(&w->shared->ring, &h)) {
+		const struct listener *l = &w->listener[h.rule % WIRE_RULES_MAX];
+
+		if (l->used && l->id == h.rule)
+			l->fn(l->arg, &h);
+	}
+}
+
+static void bell_rings(struct loop_fd *f, uint32_t events)
+{
+	struct wire *w = (struct wire *)(void *)((char *)f - offsetof(struct wire, bell));
+	uint64_t rings;
+
+	(void)events;
+	if (read(f->fd, &rings, sizeof(rings)) < 0)
+		return;
+	fetch_hits(w);
+}
+
+/* ---- life ---- */
+
 int wire_new(struct wire **ret, struct err *e)
 {
 	struct wire *w = xcalloc(1, sizeof(*w));
 	int r;
 
 	w->ctl = w->pidfd = -1;
+	w->bell = (struct loop_fd){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+				    .ready = bell_rings };
 	w->shared = mmap(NULL, sizeof(*w->shared), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (w->shared == MAP_FAILED) {
-		w->shared = NULL;
-		r = err_errno(e, errno, "mmap");
+	if (w->bell.fd < 0 || w->shared == MAP_FAILED) {
+		r = err_errno(e, errno, "eventfd or mmap");
+		w->shared = w->shared == MAP_FAILED ? NULL : w->shared;
 	} else {
 		r = switch_fork(w, e);
 	}
@@ -105,15 +155,21 @@ void wire_free(struct wire *w)
 	}
 	if (w->pidfd >= 0)
 		close(w->pidfd);
+	assert(!w->bell.armed);
+	if (w->bell.fd >= 0)
+		close(w->bell.fd);
 	if (w->shared)
 		munmap(w->shared, sizeof(*w->shared));
 	free(w);
 }
 
-/* One order and its answer. */
-static int call(struct wire *w, struct wire_order o, int fd, struct err *e)
+/* ---- orders ---- */
+
+/* One order and its answer. @what: for the words of a refusal. */
+static int call(struct wire *w, const struct wire_order *o, int fd, const char *what,
+		struct err *e)
 {
-	int r = pass_send(w->ctl, &o, sizeof(o), &fd, fd >= 0), reply;
+	int r = pass_send(w->ctl, o, sizeof(*o), &fd, fd >= 0), reply;
 	ssize_t n;
 
 	if (r < 0)
@@ -123,7 +179,7 @@ static int call(struct wire *w, struct wire_order o, int fd, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(reply))
 		return err_set(e, EPIPE, "the wire's process is gone");
-	return reply < 0 ? err_errno(e, -reply, "the wire refused node %u", o.index) : 0;
+	return reply < 0 ? err_errno(e, -reply, "the wire refused %s %u", what, o->index) : reply;
 }
 
 int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e)
@@ -137,13 +193,68 @@ int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e)
 	r = tun_make(netns_fd, index, &fd, e);
 	if (r < 0)
 		return err_wrap(e, "the interface of node %u", index);
-	return call(w, (struct wire_order){ .op = WIRE_ADD, .index = index }, fd, e);
+	return call(w, &(struct wire_order){ .op = WIRE_ADD, .index = index }, fd, "node", e);
 }
 
 int wire_detach(struct wire *w, unsigned index, struct err *e)
 {
 	assert(index < WIRE_NODES_MAX);
-	return call(w, (struct wire_order){ .op = WIRE_DEL, .index = index }, -1, e);
+	return call(w, &(struct wire_order){ .op = WIRE_DEL, .index = index }, -1, "node", e);
+}
+
+int wire_reset(struct wire *w, struct err *e)
+{
+	assert(!w->rules);
+	return call(w, &(struct wire_order){ .op = WIRE_RESET_ALL }, -1, "reset", e);
+}
+
+int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *rule,
+		  void (*fn)(void *arg, const struct wire_hit *h), void *arg, unsigned *ret_id,
+		  struct err *e)
+{
+	struct wire_order o = { .op = WIRE_RULE_ADD, .rule = *rule };
+	struct listener *l;
+	int r;
+
+	assert(fn && (!w->rules || w->loop == loop));
+	if (!w->rules) {
+		w->loop = loop;
+		r = loop_fd_set(loop, &w->bell, EPOLLIN);
+		if (r < 0)
+			return err_errno(e, -r, "listening to the wire");
+	}
+	r = call(w, &o, -1, "rule", e);
+	if (r < 0) {
+		if (!w->rules)
+			loop_fd_set(loop, &w->bell, 0);
+		return r;
+	}
+	l = &w->listener[(unsigned)r % WIRE_RULES_MAX];
+	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	w->rules++;
+	*ret_id = (unsigned)r;
+	return 0;
+}
+
+int wire_rule_del(struct wire *w, unsigned id, struct err *e)
+{
+	struct wire_order o = { .op = WIRE_RULE_DEL, .index = id };
+	struct listener *l = &w->listener[id % WIRE_RULES_MAX];
+	int r;
+
+	if (!l->used || l->id != id)
+		return err_set(e, ENOENT, "the wire knows no rule %u", id);
+	r = call(w, &o, -1, "rule", e);
+	fetch_hits(w);
+	l->used = false;
+	if (!--w->rules)
+		loop_fd_set(w->loop, &w->bell, 0);
+	return r;
+}
+
+uint64_t wire_hits_lost(const struct wire *w)
+{
+	return __atomic_load_n(&w->shared->ring.lost, __ATOMIC_RELAXED);
 }
 
 struct wire_counters wire_counters(const struct wire *w, unsigned index)

@@ -14,6 +14,9 @@
 #include <sys/types.h>
 
 struct err;
+struct loop;
+struct wire_hit;
+struct wire_rule;
 #define WIRE_NODES_MAX 250
 #define WIRE_ADDR4_FMT "10.77.0.%u"
 #define WIRE_ADDR6_FMT "fd77::%x"
@@ -30,6 +33,19 @@ void wire_free(struct wire *w);
  */
 int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e);
 int wire_detach(struct wire *w, unsigned index, struct err *e);
+/** wire_reset - a new trial begins: no rule, nothing waiting, connections count from 1. */
+int wire_reset(struct wire *w, struct err *e);
+/**
+ * wire_rule_add - in effect when this returns; its number in *ret_id. fn is called from the loop
+ * for every hit. The wire borrows the loop until the last rule is gone.
+ */
+int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *r,
+		  void (*fn)(void *arg, const struct wire_hit *h), void *arg, unsigned *ret_id,
+		  struct err *e);
+/** wire_rule_del - over when this returns; the last hits are reported before. */
+int wire_rule_del(struct wire *w, unsigned id, struct err *e);
+/** wire_hits_lost - hits that nobody fetched in time, of all rules since wire_new. */
+uint64_t wire_hits_lost(const struct wire *w);
 struct wire_counters {
 	uint64_t packets, bytes, dropped;
 };

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_WIRE_EFFECTS_H
+#define WD_WIRE_EFFECTS_H
+
+/* Between impair.c, which walks over the rules, and effects.c, which knows what each does. */
+#include "wire/impair.h"
+#include "wire/queue.h"
+
+struct regex;
+struct regex_room;
+
+/** struct slot - an armed rule. */
+struct slot {
+	bool used;
+	struct wire_rule r;
+	struct regex *pattern;  /* owned; NULL: any request */
+	struct regex_room *room; /* owned: what matching needs */
+	uint32_t generation;
+	uint64_t serial;        /* connections up to this one were there when it was armed */
+	uint64_t order;
+	int64_t armed_ns, n;    /* n: counted for the gate */
+	int64_t full_ns[2];     /* rate: when the bucket of each way has sent what it took */
+	uint64_t listed, piece; /* hits: told one by one; not told yet */
+	int64_t piece_ns;       /* since when */
+	struct wire_hit last;   /* of the piece */
+};
+
+/** struct look - one packet under the eyes of all rules, and what came of it. */
+struct look {
+	const struct impair_out *out;
+	struct flow *flow;
+	uint8_t *frame;         /* with virtio header */
+	struct packet p;
+	struct ident id;
+	unsigned from, to, side;
+	bool fresh;             /* data never seen before */
+	int64_t now;
+	/* the outcome */
+	bool drop, overtake;
+	uint64_t held_by;       /* bits of rules */
+	int64_t delay_ns, until_ns, copy_ns; /* copy_ns < 0: no copy */
+};
+
+/** effect_matches - is this packet one of those that the rule is about? */
+bool effect_matches(const struct slot *s, const struct look *l);
+/** effect_apply - what the rule does to it. @bit: the rule's place. */
+void effect_apply(struct slot *s, unsigned bit, struct look *l);
+/** effect_fate - what was decided about its connection before. False: nothing. */
+bool effect_fate(struct look *l);
+/** effect_tell_piece - tell the hits that were only counted. */
+void effect_tell_piece(struct slot *s, const struct impair_out *out);
+
+#endif
