@@ -250,6 +250,14 @@ static void reason_services(const struct judge_in *in, struct reason *r)
 		reason_add(r, VIOLATED, "not as the target file promises: %s", in->facts->services);
 }
 
+static void reason_deadline(const struct judge_in *in, struct reason *r)
+{
+	if (in->facts->cut_short)
+		reason_add(r, INCONCLUSIVE,
+			   "the trial's deadline passed after %" PRId64 " of %" PRId64 " shoppers",
+			   headcount(in->ledgers).all, in->experiment->shoppers.count);
+}
+
 static void reasons_trial(const struct judge_in *in, const struct trial_verdict *v,
 			  struct reason *r)
 {
@@ -258,10 +266,6 @@ static void reasons_trial(const struct judge_in *in, const struct trial_verdict 
 
 	for (size_t i = 0; i < v->faults_count && !in->facts->faults_off; i++)
 		reason_fault(&x->faults[i], i, &v->faults[i], r);
-	if (in->facts->cut_short)
-		reason_add(r, INCONCLUSIVE,
-			   "the trial's deadline passed after %" PRId64 " of %" PRId64 " shoppers",
-			   headcount(in->ledgers).all, x->shoppers.count);
 	if (told < x->min_sales)
 		reason_add(r, INCONCLUSIVE,
 			   "too little to judge: %" PRId64 " sale%s, min_sales asks for %" PRId64,
@@ -357,8 +361,10 @@ static bool apply_expect(const struct judge_in *in, struct trial_verdict *v, str
 	reasons_checks(in, v, true, &rest);
 	if (x->check || want != VIOLATED)
 		reason_services(in, &rest);
-	if (x->check || want != INCONCLUSIVE)
+	if (x->check || want != INCONCLUSIVE) {
+		reason_deadline(in, &rest);
 		reasons_trial(in, v, &rest);
+	}
 	snprintf(v->expect_note, sizeof(v->expect_note), "%s is %s, as expected%s%.120s", what,
 		 expect_names[x->verdict], x->why ? ": " : "", x->why ? x->why : "");
 	*r = rest;
@@ -407,6 +413,7 @@ static void conclude(const struct judge_in *in, struct trial_verdict *v)
 {
 	struct reason r = {0};
 
+	reason_deadline(in, &r);
 	reasons_checks(in, v, false, &r);
 	reason_services(in, &r);
 	reasons_trial(in, v, &r);

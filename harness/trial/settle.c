@@ -27,7 +27,7 @@ struct settle {
 	const struct target *target;
 	uint64_t *awaited; /* owned: open-addressing set of key hashes, 0 = free */
 	size_t slots, count;
-	bool unsure; /* somebody got no clear answer: that sale may yet be booked, once or twice */
+	bool unsure; /* not a day without trouble: what nobody waits for may yet be booked */
 };
 
 /* One look at the books. */
@@ -102,13 +102,18 @@ void settle_free(struct settle *s)
 
 void settle_told(struct settle *s, const struct told *told)
 {
-	s->unsure |= told->outcome == TOLD_UNKNOWN;
+	s->unsure |= told->outcome != TOLD_OK;
 	if (!told->acknowledged || !told->key || (told->kind && strcmp(told->kind, "sale")))
 		return;
 	if ((s->count + 1) * 2 > s->slots)
 		grow(s);
 	if (set_add(s->awaited, s->slots, key_hash(told->key)))
 		s->count++;
+}
+
+void settle_disturbed(struct settle *s)
+{
+	s->unsure = true;
 }
 
 static void look_row(void *arg, const struct book *b)

@@ -6,8 +6,9 @@
  * Settling: after the heal the target gets time to come to rest, so that a
  * sale that is merely late is not called lost. At rest means: every service is
  * in its expected state, the offline queue (where the books show it) is empty,
- * and the books are equal over two readings; over two seconds, when somebody
- * got no clear answer, for a sale nobody waits for may come late. While an acknowledged sale is
+ * and the books are equal over two readings; over two seconds of them, when a
+ * fault did something or a shopper was not told ok, for a sale that nobody waits
+ * for may come late, or once more. While an acknowledged sale is
  * still missing from the books and the queue cannot be seen, the whole
  * settling time is granted, because it may yet arrive.
  */
@@ -26,6 +27,8 @@ struct settle *settle_new(const struct experiment *x, const struct target *t);
 void settle_free(struct settle *s);
 /** settle_told - remember what must appear in the books. */
 void settle_told(struct settle *s, const struct told *told);
+/** settle_disturbed - something went wrong on this day: look longer. */
+void settle_disturbed(struct settle *s);
 /**
  * settle_wait - run the loop until the target is at rest, the cap passes or
  * *stop. *ret_ns: clock time of rest, or -1 when it never came to rest.

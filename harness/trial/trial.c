@@ -188,6 +188,17 @@ static void on_log(void *arg, const char *node, const char *service, const char 
 		triggers_log(t->triggers, node, service, line, len);
 }
 
+/* Does a trigger wait for lines of the target's output? */
+static bool logs_wanted(const struct trial *t)
+{
+	const struct experiment *x = t->in->experiment;
+
+	for (size_t i = 0; t->in->faults && i < x->faults_count; i++)
+		if (x->faults[i].when.on == ON_LOG)
+			return true;
+	return false;
+}
+
 /* The crowd's view of the stage. */
 static int world_socket(void *arg, const char *node, int domain, int type, int protocol)
 {
@@ -245,7 +256,7 @@ static int do_stage(struct trial *t, struct err *e)
 {
 	struct stage_opts o = { .target = t->in->target, .env = &t->in->experiment->env,
 				.log_cap = LOG_CAP, .loop = t->loop, .seed = t->in->seed,
-				.hooks = { .arg = t, .service = on_service, .log = on_log } };
+				.hooks = { .arg = t, .service = on_service, .log = logs_wanted(t) ? on_log : NULL } };
 	bool ran = false;
 	int err;
 
@@ -373,6 +384,8 @@ static void do_settle(struct trial *t)
 
 	phase(t, PHASE_SETTLE, "settle");
 	t->stop = false;
+	if (t->triggers && triggers_disturbed(t->triggers))
+		settle_disturbed(t->settle);
 	settle_wait(t->settle, t->stage, t->loop, &t->stop, &settled);
 	f->settled_ns = settled < 0 ? -1 : settled - t->epoch_ns;
 	if (settled < 0)

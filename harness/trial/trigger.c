@@ -482,6 +482,14 @@ int64_t triggers_fired(const struct triggers *t)
 	return t->fired;
 }
 
+bool triggers_disturbed(const struct triggers *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->at[i].hits && t->at[i].ops->layer != LAYER_NONE)
+			return true;
+	return false;
+}
+
 int64_t triggers_healed_ns(const struct triggers *t)
 {
 	return t->healed_ns;

@@ -51,6 +51,8 @@ void triggers_heal(struct triggers *t);
 const char *triggers_error(const struct triggers *t);
 int64_t triggers_active(const struct triggers *t);
 int64_t triggers_fired(const struct triggers *t);
+/** triggers_disturbed - some fault that changes anything has fired. */
+bool triggers_disturbed(const struct triggers *t);
 /** triggers_healed_ns - clock_now time of the last heal; 0: none was armed. */
 int64_t triggers_healed_ns(const struct triggers *t);
 /** triggers_waiting - true while an `at:` still lies ahead: the shop is not over. */

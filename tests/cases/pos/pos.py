@@ -23,8 +23,20 @@ def database():
     db = sqlite3.connect(DATA + "/pos.db", isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
-    db.execute("CREATE TABLE IF NOT EXISTS sales(key TEXT PRIMARY KEY, total INT, number INTEGER)")
+    db.execute("CREATE TABLE IF NOT EXISTS sales(key TEXT, total INT, number INTEGER)")
     return db
+
+
+def book(sale):
+    with LOCK:
+        Till.db.execute(
+            "INSERT INTO sales VALUES(?, ?, 1 + (SELECT count(*) FROM sales))",
+            (sale["key"], sale["total"]))
+
+
+def later(sale):
+    """Book it when everybody believes that the day is over."""
+    threading.Timer(1.2, book, (sale,)).start()
 
 
 class Till(BaseHTTPRequestHandler):
@@ -62,11 +74,17 @@ class Till(BaseHTTPRequestHandler):
             with open(DATA + "/junk", "ab") as junk:
                 while True:
                     junk.write(b"x" * (16 << 20))
+        if MODE == "books-refused":
+            later(sale)
+            self.reply(409, {"refused": "closed today"})
+            return
+        if MODE == "doubles-late":
+            later(sale)
+        if MODE == "says-timeout":
+            self.reply(503, {"error": "the bank timed out"})
+            return
         if MODE != "loses":
-            with LOCK:
-                self.db.execute(
-                    "INSERT OR IGNORE INTO sales VALUES(?, ?, 1 + (SELECT count(*) FROM sales))",
-                    (sale["key"], sale["total"]))
+            book(sale)
         if MODE == "bad-books":
             os.unlink(DATA + "/pos.db-wal")
             with open(DATA + "/pos.db", "r+b") as f:
