@@ -43,7 +43,7 @@ state() {
 	sed 's/^[0-9]* [0-9]* /mount /' /proc/self/mountinfo | sort
 	for i in /sys/class/net/*; do echo "interface ${i##*/}"; done
 	find /sys/fs/cgroup -name '*worstday*' 2>/dev/null | sed 's/^/cgroup /'
-	find "$work" -path "$work/results/.cache" -prune -o -name '.tmp*' -print | sed 's/^/file /'
+	find "$work" -name ".tmp*" | sed 's/^/file /'
 	find "${TMPDIR:-/tmp}" -maxdepth 1 -name '*worstday*' 2>/dev/null | sed 's/^/file /'
 }
 
