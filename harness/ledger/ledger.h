@@ -107,7 +107,7 @@ struct event {
  * ---- writing ----
  * One thread writes. Lines are collected and written in large pieces; card
  * numbers (ledger/mask.h) are masked in every string but the identifying ones
- * (key, sku, basket, rrn).
+ * (key, sku, basket, receipt, rrn).
  */
 struct ledger;
 /** ledger_open - make the files in dir (which exists). */

@@ -53,7 +53,7 @@ static const struct member told_members[] = {
 	STRING(key, ALWAYS | WHOLE), STRING(lane, WORD),
 	INT(intended_ns, ALWAYS, 0), INT(start_ns, ALWAYS, 0), INT(end_ns, ALWAYS, 0),
 	ENUM(outcome, outcome_names, OUTCOMES_COUNT),
-	STRING(receipt, 0), INT(total, 0, -1), STRING(currency, WORD), STRING(tender, WORD),
+	STRING(receipt, WHOLE), INT(total, 0, -1), STRING(currency, WORD), STRING(tender, WORD),
 	STRING(basket, WHOLE), STRING(kind, WORD), STRING(error, WORD), STRING(slowest, WORD),
 	INT(shopper, 0, -1), INT(system_ns, 0, 0), INT(slowest_ns, 0, 0), INT(expected, 0, -1),
 	INT(attempts, 0, 0), BOOL(acknowledged), BOOL(offline), BOOL(train_missed), BOOL(warm),
@@ -70,8 +70,8 @@ static const struct member left_members[] = {
 #define RECORD book
 static const struct member book_members[] = {
 	ENUM(what, book_names, BOOK_WHATS), BOOL(start), STRING(key, WHOLE),
-	INT(total, 0, INT64_MIN), STRING(currency, WORD), STRING(receipt, 0), STRING(series, WORD),
-	INT(number, 0, INT64_MIN), STRING(lane, WORD), STRING(state, WORD), STRING(tender, WORD),
+	INT(total, 0, INT64_MIN), STRING(currency, WORD), STRING(receipt, WHOLE),
+	STRING(series, WORD), INT(number, 0, INT64_MIN), STRING(lane, WORD), STRING(state, WORD), STRING(tender, WORD),
 	STRING(sku, WHOLE), INT(qty, 0, 0), STRING(time, 0),
 };
 #undef RECORD
@@ -85,7 +85,7 @@ static const struct member bank_members[] = {
 
 #define RECORD paper_rec
 static const struct member paper_members[] = {
-	INT(t_ns, ALWAYS, 0), STRING(device, WORD), STRING(key, WHOLE), STRING(receipt, 0),
+	INT(t_ns, ALWAYS, 0), STRING(device, WORD), STRING(key, WHOLE), STRING(receipt, WHOLE),
 	INT(total, 0, INT64_MIN), BOOL(cut), STRING(text, 0),
 };
 #undef RECORD

@@ -345,7 +345,8 @@ END_TEST
 
 START_TEST(test_masked_in_lines)
 {
-	struct told t = {.key = "4111111111111111", .error = "declined 4111111111111111"};
+	struct told t = {.key = "4111111111111111", .error = "declined 4111111111111111",
+			 .receipt = "20250428000019"}; /* as good as a card by its digits */
 	struct paper_rec p = {.text = "VISA 4111 1111 1111 1111"};
 	struct ledger *l = open_ledger();
 	char *told, *paper;
@@ -357,6 +358,7 @@ START_TEST(test_masked_in_lines)
 	paper = read_text("paper.ndjson");
 	ck_assert_ptr_nonnull(strstr(told, "\"declined 411111******1111\""));
 	ck_assert_ptr_nonnull(strstr(told, "\"key\":\"4111111111111111\"")); /* identifies */
+	ck_assert_ptr_nonnull(strstr(told, "\"receipt\":\"20250428000019\""));
 	ck_assert_ptr_nonnull(strstr(paper, "\"VISA 4111 11** **** 1111\""));
 	free(told);
 	free(paper);
