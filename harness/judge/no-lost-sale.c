@@ -10,7 +10,8 @@
  *   for every key k with acknowledged(k):  n(k) >= 1
  *
  * n(k) counts the rows that say "sale" (a row that says void is a lost sale; a
- * refunded sale may be there as sale or as refund). Acknowledged is told ok,
+ * refunded sale may be there as sale or as refund; so may one whose shopper was
+ * refunded later, by a till that turns the row itself into the refund). Acknowledged is told ok,
  * or any other sign that let the shopper leave with the goods: it overrides
  * refused. Voided sales promise nothing here. Judged: acknowledged sales.
  *
@@ -39,8 +40,32 @@ static void lost(const struct judge_in *in, const struct told *t, const struct t
 			  in->facts->settled_ns < 0 ? ", even after the whole settling time" : "");
 }
 
+/* The shoppers who were given their money back, or may have been. */
+static void refunds_find(const struct ledgers *l, struct samples *ret)
+{
+	for (size_t i = 0; i < l->told_count; i++)
+		if (told_again(&l->told[i]) && !told_refused(&l->told[i]))
+			samples_add(ret, l->told[i].shopper);
+	samples_sort(ret);
+}
+
+static bool refunded_later(const struct samples *refunds, const struct told *t)
+{
+	size_t lo = 0, hi = refunds->count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (refunds->at[mid] < t->shopper)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < refunds->count && refunds->at[lo] == t->shopper;
+}
+
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
-		      struct judgement *ret)
+		      const struct samples *refunds, struct judgement *ret)
 {
 	struct tally_rows r;
 	enum kind kind;
@@ -52,7 +77,7 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 		return;
 	ret->judged++;
 	rows_tally(idx, s, &r);
-	if (r.sales || (kind == KIND_REFUND && (r.refunds || r.voids)))
+	if (r.sales || (r.refunds && refunded_later(refunds, s->told)) || (kind == KIND_REFUND && (r.refunds || r.voids)))
 		return;
 	lost(in, s->told, &r, ret);
 }
@@ -60,13 +85,16 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	size_t unkeyed = in->sales->unkeyed ? books_unkeyed(in->ledgers) : 0;
+	struct samples refunds = {0};
 	struct rows idx;
 
 	(void)opts;
+	refunds_find(in->ledgers, &refunds);
 	rows_build(&idx, in);
 	for (size_t i = 0; i < in->sales->count; i++)
-		judge_one(in, &idx, &in->sales->at[i], ret);
+		judge_one(in, &idx, &in->sales->at[i], &refunds, ret);
 	rows_done(&idx);
+	samples_done(&refunds);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " lost", ret->violations,
 		 ret->judged);
 	if (ret->violations && ret->violations <= unkeyed) {

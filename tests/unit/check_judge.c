@@ -370,6 +370,25 @@ START_TEST(lost_kinds)
 }
 END_TEST
 
+/* A till that turns the row of the sale into the refund has not lost it. */
+START_TEST(lost_row_that_became_the_refund)
+{
+	struct told *refund;
+
+	good_day();
+	w->book[1].state = "refunded";
+	assert_witness(one("no-lost-sale", "{}"), "S2"); /* nobody asked for that */
+	refund = tell("R2", TOLD_OK, 1001);
+	refund->kind = "refund";
+	refund->shopper = w->told[1].shopper;
+	booked("R2", -1001);
+	assert_verdict(one("no-lost-sale", "{}"), HOLDS);
+	refund->outcome = TOLD_REFUSED;
+	refund->acknowledged = false;
+	assert_witness(one("no-lost-sale", "{}"), "S2");
+}
+END_TEST
+
 START_TEST(lost_ambiguous_key_is_named)
 {
 	good_day();
@@ -1545,7 +1564,8 @@ static void add_state(Suite *s)
 	tc = tcase(s, "lost");
 	ADD(tc, lost_good_day_holds, lost_is_violated, lost_unknown_may_be_absent,
 	    lost_acknowledged_overrides_refused, lost_row_that_says_void_is_lost,
-	    lost_row_of_the_start_does_not_count, lost_kinds, lost_ambiguous_key_is_named,
+	    lost_row_of_the_start_does_not_count, lost_kinds,
+	    lost_row_that_became_the_refund, lost_ambiguous_key_is_named,
 	    lost_might_be_the_row_without_key, unread_books_are_inconclusive);
 	tc = tcase(s, "duplicate");
 	ADD(tc, duplicate_good_day_holds, duplicate_of_a_phantom, duplicate_void_and_refund_rows,
