@@ -108,8 +108,10 @@ def main():
         sys.exit(3)
     if MODE == "ignores-term":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if MODE == "daemon" and os.fork():
-        os._exit(0)
+    if MODE == "daemon":
+        if os.fork():
+            os._exit(0)
+        time.sleep(2)  # a daemon that is not yet serving when its parent has gone
     if MODE == "flood":
         threading.Thread(target=flood, daemon=True).start()
     Till.db = database()
