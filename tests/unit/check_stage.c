@@ -760,7 +760,8 @@ START_TEST(init_dies)
 	kill(pid, SIGKILL);
 	await(&w, &w.events, "killed a/x/0");
 	ck_assert_int_eq(stage_stop(w.stage, &e), -EPIPE);
-	ck_assert_msg(strstr(e.msg, "of node a is gone"), "%s", e.msg); /* init, or a keeper with it */
+	/* init, or a keeper that died with it */
+	ck_assert_msg(strstr(e.msg, "of node a is gone"), "%s", e.msg);
 	finish(&w);
 }
 END_TEST
