@@ -77,7 +77,8 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 		return;
 	ret->judged++;
 	rows_tally(idx, s, &r);
-	if (r.sales || (r.refunds && refunded_later(refunds, s->told)) || (kind == KIND_REFUND && (r.refunds || r.voids)))
+	if (r.sales || (r.refunds && refunded_later(refunds, s->told)) ||
+	    (kind == KIND_REFUND && (r.refunds || r.voids)))
 		return;
 	lost(in, s->told, &r, ret);
 }

@@ -71,8 +71,8 @@ static const struct member left_members[] = {
 static const struct member book_members[] = {
 	ENUM(what, book_names, BOOK_WHATS), BOOL(start), STRING(key, WHOLE),
 	INT(total, 0, INT64_MIN), STRING(currency, WORD), STRING(receipt, WHOLE),
-	STRING(series, WORD), INT(number, 0, INT64_MIN), STRING(lane, WORD), STRING(state, WORD), STRING(tender, WORD),
-	STRING(sku, WHOLE), INT(qty, 0, 0), STRING(time, 0),
+	STRING(series, WORD), INT(number, 0, INT64_MIN), STRING(lane, WORD), STRING(state, WORD),
+	STRING(tender, WORD), STRING(sku, WHOLE), INT(qty, 0, 0), STRING(time, 0),
 };
 #undef RECORD
 
