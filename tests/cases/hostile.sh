@@ -197,11 +197,11 @@ done
 
 if [ "$single" = 0 ] && unshare --mount true 2>/dev/null; then
 	experiment 1 good hostile-user
-	mkdir -m 777 "$work/results-user"
+	mkdir -m 777 "$work/results-user" "$work/tmp" # the caller's TMPDIR may be the caller's alone
 	# shellcheck disable=SC2016
 	run "uid 65534" "$work/results-user" "$work/hostile-user.yml" unshare --mount sh -c '
 		mknod "$0/tun" c 10 200 && chmod 0666 "$0/tun" && mount --bind "$0/tun" /dev/net/tun &&
-		exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"' "$work"
+		exec setpriv --reuid 65534 --regid 65534 --clear-groups env TMPDIR="$0/tmp" "$@"' "$work"
 	rm -f "$work/tun"
 	judge_run "uid 65534" "$code" 0 "$work/results-user"
 	attempts "uid 65534" "$work/results-user"
