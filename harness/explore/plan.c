@@ -191,8 +191,8 @@ static void faults_check(const struct experiment *x, const struct target *t, str
 		if (!ops->counts_hits && x->faults[i].when.on == ON_NOTHING &&
 		    x->faults[i].when.nth.first != INT64_MIN)
 			diag_error(diag, x->faults[i].when.mark,
-				   "faults[%zu].when.nth: %s counts nothing by itself: say what with "
-				   "`on:`", i, ops->name);
+				   "faults[%zu].when.nth: %s counts nothing by itself: say "
+				   "what with `on:`", i, ops->name);
 	}
 }
 

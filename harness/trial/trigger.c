@@ -71,6 +71,7 @@ struct triggers {
 	struct activation *active;
 	struct pending *pending, **pending_end;
 	bool busy, shop_open, healed;
+	int inside;               /* in a fault's arm or disarm */
 	int64_t open_ns, sales_ok, healed_ns, active_count, fired;
 	char *error;              /* owned */
 };
@@ -132,6 +133,8 @@ static void announce(struct trigger *g, int kind, const char *node, const char *
 	g->all->pending_end = &p->next;
 }
 
+static void drain(struct triggers *t);
+
 /* run->emit: what a fault reports of its own doing. */
 static void trigger_emit(struct run *r, int kind, const char *node, const char *process,
 			 const char *object, const char *did)
@@ -145,6 +148,8 @@ static void trigger_emit(struct run *r, int kind, const char *node, const char *
 	}
 	note(g, kind, kind == EV_FIRED ? g->hits : 0, node, process, object, did);
 	announce(g, kind, node, object);
+	if (!g->all->inside) /* a hit that came by itself, from a packet or a call */
+		drain(g->all);
 }
 
 /* ---- arm and disarm ---- */
@@ -166,8 +171,10 @@ static void activation_end(struct activation *a)
 
 	loop_timer_cancel(t->in.loop, &a->timer);
 	if (a->armed) {
+		t->inside++;
 		if (g->ops->disarm(&a->run, g->item->opts, a->state, &e) < 0)
 			remember_error(t, "healing", g->ops->name, &e);
+		t->inside--;
 		note(g, EV_HEALED, 0, a->cause_node, NULL, NULL, NULL);
 		announce(g, EV_HEALED, a->cause_node, a->cause_service);
 		t->healed_ns = clock_now();
@@ -181,8 +188,6 @@ static void activation_end(struct activation *a)
 	free(a->cause_service);
 	free(a);
 }
-
-static void drain(struct triggers *t);
 
 static void activation_timer(struct loop_timer *timer, int64_t now)
 {
@@ -233,6 +238,7 @@ static void arm(struct trigger *g, const char *node, const char *service)
 	if (t->healed || t->error)
 		return;
 	a = activation_new(g, node, service);
+	t->inside++;
 	if (g->ops->prepare)
 		err = g->ops->prepare(&a->run, g->item->opts, a->state, &e);
 	if (err >= 0) {
@@ -242,6 +248,7 @@ static void arm(struct trigger *g, const char *node, const char *service)
 		t->active_count++;
 		err = g->ops->arm(&a->run, g->item->opts, a->state, &e);
 	}
+	t->inside--;
 	if (err < 0) {
 		remember_error(t, "arming", g->ops->name, &e);
 		activation_end(a);

@@ -102,7 +102,7 @@ static void hit(struct slot *s, unsigned bit, const struct look *l, enum wire_di
 		.nth = f->nth, .seq = l->id.seq, .len = (uint32_t)l->p.len, .again = l->id.again,
 		.from = (uint16_t)l->from, .to = (uint16_t)l->to, .client = f->node[0],
 		.server = f->node[1], .port = f->port, .protocol = l->p.proto,
-		.did = (uint8_t)did, .flags = l->p.flags };
+		.did = (uint8_t)did, .flags = l->p.flags, .v6 = f->v6 };
 	if (s->listed < HITS_LISTED) {
 		s->listed++;
 		l->out->hit(l->out->arg, &s->last);
@@ -342,10 +342,12 @@ static bool has_fate(const struct look *l)
 {
 	const struct flow *f = l->flow;
 
-	return f->fate != FATE_NONE && !(f->fate == FATE_HOLD && f->fate_ns && l->now >= f->fate_ns);
+	bool over = f->fate == FATE_HOLD && f->fate_ns && l->now >= f->fate_ns;
+
+	return f->fate != FATE_NONE && !over;
 }
 
-/* A request whose answer is to be lost or late? Asked once per request, when the pattern matches. */
+/* Is the answer to this request to be lost or late? Asked once, when the pattern matches. */
 static void look_at_request(struct slot *s, unsigned bit, struct look *l, enum flow_fate fate)
 {
 	struct flow *f = l->flow;

@@ -4,8 +4,9 @@
  *
  *   flows   by both ends' node and port; a few neighbouring slots are tried,
  *           the one unused for longest is taken over when none is free
- *   kinds   by (client, server, port): how many connections so far, which
- *           gives the next its ordinal
+ *   kinds   by (client, server, port, IP version): how many connections so
+ *           far, which gives the next its ordinal; apart by version, because
+ *           clients that try both at once do so by the clock
  *   ranges  by (flow, side, sequence number, kind of packet): how often this
  *           range has passed, so that a repetition gets a decision of its own
  *           and a dropped packet is not dropped for ever
@@ -128,7 +129,8 @@ static struct flow *find(struct flows *t, uint64_t key, bool *ret_found)
 static uint32_t next_of_kind(struct flows *t, const struct flow *f)
 {
 	uint64_t key = (uint64_t)f->node[0] << 40 | (uint64_t)f->node[1] << 24 |
-		       (uint64_t)f->port << 8 | f->protocol | UINT64_C(1) << 56;
+		       (uint64_t)f->port << 8 | f->protocol | UINT64_C(1) << 56 |
+		       (uint64_t)f->v6 << 57;
 	uint64_t h = hash(key, 1);
 	struct kind *k = &t->kind[h % FLOW_KINDS_MAX];
 
@@ -164,6 +166,7 @@ static void begin(struct flows *t, struct flow *f, uint64_t key, const struct pa
 	f->node[1] = (uint16_t)(client ? to : from);
 	f->port = !p->ports ? 0 : client ? p->dport : p->sport;
 	f->protocol = p->proto;
+	f->v6 = p->v6;
 	f->nth = next_of_kind(t, f);
 }
 
@@ -216,7 +219,7 @@ static uint64_t object_of(const struct flow *f, unsigned side)
 	uint8_t b[16] = { (uint8_t)f->node[0], (uint8_t)(f->node[0] >> 8), (uint8_t)f->node[1],
 			  (uint8_t)(f->node[1] >> 8), (uint8_t)f->port, (uint8_t)(f->port >> 8),
 			  f->protocol, (uint8_t)side, (uint8_t)f->nth, (uint8_t)(f->nth >> 8),
-			  (uint8_t)(f->nth >> 16), (uint8_t)(f->nth >> 24) };
+			  (uint8_t)(f->nth >> 16), (uint8_t)(f->nth >> 24), f->v6 };
 
 	return draw_siphash(0, 0, b, sizeof(b));
 }

@@ -36,7 +36,7 @@ struct flow {
 	uint32_t fate_seq, fate_high;
 	uint16_t node[2], port;  /* port: the server's */
 	uint8_t known[2], begun[2]; /* isn, next are valid */
-	uint8_t protocol, fate, fate_rule, fate_told;
+	uint8_t protocol, v6, fate, fate_rule, fate_told;
 	uint8_t turn;            /* who spoke last: 1 client, 2 server */
 	uint8_t head_len;
 	uint8_t head[FLOW_HEAD_MAX];

@@ -39,7 +39,7 @@ struct packet {
 void packet_parse(struct packet *p, uint8_t *ip, size_t len);
 /** packet_span - sequence numbers a TCP packet takes up: its data, SYN and FIN. */
 uint32_t packet_span(const struct packet *p);
-/** packet_sum - fill in the transport checksum for the bytes as they are now. False: it has none. */
+/** packet_sum - fill in the transport checksum for the bytes as they are. False: it has none. */
 bool packet_sum(const struct packet *p);
 /** packet_sum_ok - is the transport checksum right? True for what has none. */
 bool packet_sum_ok(const struct packet *p);

@@ -70,7 +70,7 @@ struct wire_hit {
 	uint32_t again;      /* how many-eth time this range passes, from 0 */
 	uint16_t from, to;   /* nodes */
 	uint16_t client, server, port;
-	uint8_t protocol, did, flags;
+	uint8_t protocol, did, flags, v6;
 };
 
 #endif
