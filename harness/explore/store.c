@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "stage/stage.h"
 
 const char *const store_keep_names[] = {"all", "failed", "none", NULL};
 
@@ -157,6 +158,7 @@ int store_begin(struct store *s, const char *out, const char *experiment, int64_
 		return err_wrap(e, "results cannot be kept");
 	temp = xasprintf("%s/.tmp-%ld-%llu-%lld", s->parent, (long)getpid(), start_time(),
 			 (long long)n);
+	guardian_add(temp);
 	if (mkdir(temp, 0777) < 0)
 		return err_errno(e, errno, "results cannot be kept: making folder %s", temp);
 	s->temp = steal_ptr(&temp);

@@ -291,7 +291,6 @@ static int trial_do(struct running *run, struct err *e)
 
 	if (r < 0)
 		return r;
-	guardian_add(run->store.temp);
 	r = inputs_write(run->store.temp, x, run->entry->target, run->job->seed, e);
 	run->r->own_ns += clock_now() - begun_ns;
 	if (r == 0)

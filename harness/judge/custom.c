@@ -2,17 +2,18 @@
 /*
  * Theory of operation. The command is a process group of its own with the
  * results directory as its working directory; its standard output comes back
- * through a pipe. When the time is up the group is killed.
+ * through a pipe. When the time is up the group is killed; should the worker be
+ * killed, the kernel ends the command (but not what that has started).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,26 +118,51 @@ static void words_free(char **words)
 	free(words);
 }
 
+/* In the new process. It ends with us: nobody else would look after it. */
+static _Noreturn void become(const char *dir, int out, int said, char **argv, char **env,
+			     pid_t parent)
+{
+	int null = open("/dev/null", O_RDONLY);
+	int err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == parent && setpgid(0, 0) == 0 && dup2(null, 0) == 0 &&
+	    dup2(out, 1) == 1 && chdir(dir) == 0)
+		execvpe(argv[0], argv, env);
+	err = errno;
+	_exit(write(said, &err, sizeof(err)) == (ssize_t)sizeof(err) ? 127 : 126);
+}
+
+/* Returns once it runs; the pipe closes on exec, or says what failed. */
+static int start(const char *dir, int out, char **argv, char **env, pid_t *ret)
+{
+	pid_t parent = getpid();
+	int said[2], err = 0;
+
+	if (pipe2(said, O_CLOEXEC) < 0)
+		return -errno;
+	*ret = fork();
+	if (*ret == 0)
+		become(dir, out, said[1], argv, env, parent);
+	if (*ret < 0)
+		err = errno;
+	close(said[1]);
+	if (err == 0 && read(said[0], &err, sizeof(err)) > 0)
+		waitpid(*ret, NULL, 0);
+	close(said[0]);
+	return -err;
+}
+
 static int spawn(const struct judge_in *in, const struct options *o, int out, pid_t *ret)
 {
 	char **argv = xcalloc(o->run.count + 4, sizeof(*argv)), **env = env_build(in);
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
 	int err;
 
 	argv_build(in, o, argv);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", 0, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, 1);
-	posix_spawn_file_actions_addchdir_np(&actions, in->dir);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-	err = posix_spawnp(ret, argv[0], &actions, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
+	err = start(in->dir, out, argv, env, ret);
 	words_free(argv);
 	words_free(env);
-	return -err;
+	return err;
 }
 
 /* Wait for fd to be readable; false when the time is up. */
@@ -248,7 +274,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	int64_t deadline = clock_now() + o->timeout.ns;
 	struct buf out = {0};
 	int fds[2], err;
-	pid_t pid;
+	pid_t pid = 0;
 	bool in_time;
 
 	if (pipe2(fds, O_CLOEXEC) < 0) {

@@ -150,10 +150,21 @@ int guardian_start(struct err *e)
 	return 0;
 }
 
+/* The guardian has another working directory. What is named need not be there yet, or any more. */
+static char *absolute(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+	cleanup_free char *up = slash ? xasprintf("%.*s", (int)(slash - dir) + 1, dir)
+				      : xstrdup(".");
+	cleanup_free char *real = realpath(up, NULL);
+
+	return real ? xasprintf("%s/%s", real, slash ? slash + 1 : dir) : xstrdup(dir);
+}
+
 static int tell(char op, const char *dir)
 {
-	cleanup_free char *path = realpath(dir, NULL);
-	cleanup_free char *word = xasprintf("%c%s", op, path ? path : dir);
+	cleanup_free char *path = absolute(dir);
+	cleanup_free char *word = xasprintf("%c%s", op, path);
 
 	if (guardian_sock < 0)
 		return -ENOTCONN;

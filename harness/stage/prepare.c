@@ -138,9 +138,9 @@ static int save_all(const struct stage *st, const char *temp, const char *entry,
 	cleanup_close int dir = -1;
 	int r = 0;
 
+	guardian_add(temp);
 	if (mkdir(temp, 0755) < 0)
 		return err_errno(e, errno, "making %s", temp);
-	guardian_add(temp);
 	for (size_t i = 0; r == 0 && i < st->nodes_count; i++)
 		r = save_node(&st->nodes[i], temp, e);
 	if (r < 0)

@@ -54,7 +54,10 @@ struct stage_hooks {
 	 */
 	void (*service)(void *arg, enum service_event ev, const char *node, const char *service,
 			const char *process, const char *did);
-	/* one line of output, without newline */
+	/*
+	 * One line of output, without newline. NULL when nobody waits for lines: a chatty
+	 * service's are then read together, every few milliseconds, at less cost to it.
+	 */
 	void (*log)(void *arg, const char *node, const char *service, const char *line, size_t len);
 };
 
@@ -146,7 +149,8 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 /* The guardian: a process that outlives the harness just long enough to clean up. */
 /** guardian_start - fork it; it holds a pidfd of this process. */
 int guardian_start(struct err *e);
-/** guardian_add, guardian_drop - a directory to remove (recursively) should we die. */
+/** guardian_add, guardian_drop - a directory to remove (recursively) should we die. Add it before it
+ * is made. */
 int guardian_add(const char *dir);
 int guardian_drop(const char *dir);
 /** guardian_sweep - remove leftovers in root (results/) of runs whose processes are gone. */

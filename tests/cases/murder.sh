@@ -32,7 +32,9 @@ faults:
   - process.kill: {service: shop/pos}
     when: {on: told ok, nth: 40}
 settle: 5s
-checks: [no-lost-sale]
+checks:
+  - no-lost-sale
+  - custom: {run: [/bin/sh, -c, "exec sleep 0.4"], name: thoughtful}
 Y
 cat >"$work/murder.py" <<'P'
 """Kills and looks. PID 1 of a namespace is our parent, so every process seen here is ours."""
@@ -149,6 +151,7 @@ WHEN = {
     "staging": lambda: any(c == "init" for c, _ in processes().values()),
     "selling": lambda: any("selling" in read(x)
                            for x in glob.glob(out + "/day/.tmp-*/logs/shop.pos.log")),
+    "judging": lambda: any(c == "sleep" for c, _ in processes().values()),
     "reporting": Early("day/.tmp-*/report.html"),
     "judged": Early("day/.tmp-*/verdict.json"),
 }
@@ -224,6 +227,7 @@ def examine(who, when, victims, dead, code, before, seeds):
 plans = [((who,), when, 1) for who in ("worker", "wire", "init", "keeper", "main", "guardian")
          for when in ("preparing", "staging", "selling")]
 plans += [(("worker",), "keeping what was prepared", 1), (("main",), "keeping what was prepared", 1),
+          (("worker",), "judging", 1), (("main",), "judging", 1),
           (("worker",), "reporting", 1), (("worker",), "judged", 1), (("main",), "reporting", 1),
           (("main",), "judged", 1), (("main", "guardian"), "keeping what was prepared", 1),
           (("main", "guardian"), "selling", 1), (("wire",), "selling", 3), (("init",), "selling", 3),
@@ -231,9 +235,8 @@ plans += [(("worker",), "keeping what was prepared", 1), (("main",), "keeping wh
 names = ["worker", "wire", "init", "keeper", "main", "guardian"]
 for _ in range(rounds):
     plans.append((tuple(rng.sample(names, rng.choice((1, 2)))), "at a random moment", 1))
+plans = [p for p in plans if os.environ.get("ONLY", "") in " ".join(p[0]) + " " + p[1]]
 for who, when, seeds in plans:
-    if os.environ.get("ONLY") and os.environ["ONLY"] not in " ".join(who) + " " + when:
-        continue
     wrong = murder(who, when, seeds)
     if wrong:
         failed += 1
