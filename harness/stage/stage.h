@@ -149,7 +149,7 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 /* The guardian: a process that outlives the harness just long enough to clean up. */
 /** guardian_start - fork it; it holds a pidfd of this process. */
 int guardian_start(struct err *e);
-/** guardian_add, guardian_drop - a directory to remove (recursively) should we die. Add it before it
+/** guardian_add, guardian_drop - a directory to remove (recursively) if we die. Add it before it
  * is made. */
 int guardian_add(const char *dir);
 int guardian_drop(const char *dir);

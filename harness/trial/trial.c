@@ -256,7 +256,8 @@ static int do_stage(struct trial *t, struct err *e)
 {
 	struct stage_opts o = { .target = t->in->target, .env = &t->in->experiment->env,
 				.log_cap = LOG_CAP, .loop = t->loop, .seed = t->in->seed,
-				.hooks = { .arg = t, .service = on_service, .log = logs_wanted(t) ? on_log : NULL } };
+				.hooks = { .arg = t, .service = on_service,
+					   .log = logs_wanted(t) ? on_log : NULL } };
 	bool ran = false;
 	int err;
 
