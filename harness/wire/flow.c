@@ -7,9 +7,9 @@
  *   kinds   by (client, server, port, IP version): how many connections so
  *           far, which gives the next its ordinal; apart by version, because
  *           clients that try both at once do so by the clock
- *   ranges  by (flow, side, sequence number, kind of packet): how often this
- *           range has passed, so that a repetition gets a decision of its own
- *           and a dropped packet is not dropped for ever
+ *   ranges  by (flow, side, sequence number, kind of packet): how often a
+ *           repeated range has passed, so that each repetition gets a decision
+ *           of its own and a dropped packet is not dropped for ever
  *
  * TCP connections are seen from their SYN on, whether a fault is armed or not,
  * so ordinals do not depend on when that happens. A connection whose SYN was
@@ -224,21 +224,45 @@ static uint64_t object_of(const struct flow *f, unsigned side)
 	return draw_siphash(0, 0, b, sizeof(b));
 }
 
+enum kind_of_packet { WITH_SPAN = 1, BARE_ACK, RESET };
+
+/*
+ * How often has this range passed? What lies beyond everything sent so far, and a bare
+ * acknowledgement beyond the last one, need no memory; the table is left for repetitions, so that
+ * however much goes by in between, it still knows of them.
+ */
+static uint32_t passes(struct flows *t, struct flow *f, unsigned side, enum kind_of_packet kind,
+		       const struct ident *id)
+{
+	bool ahead = !f->acks[side] || (int32_t)(id->seq - f->ack_seq[side]) > 0;
+
+	if (kind == WITH_SPAN && (!f->begun[side] || (int32_t)(id->seq - f->next[side]) >= 0))
+		return 0;
+	if (kind == BARE_ACK && ahead) {
+		f->ack_seq[side] = id->seq;
+		f->acks[side] = 1;
+		return 0;
+	}
+	if (kind == BARE_ACK && id->seq == f->ack_seq[side])
+		return f->acks[side]++;
+	return times_seen(t, id->object, id->hit) + (kind != RESET);
+}
+
 struct ident flow_ident(struct flows *t, struct flow *f, unsigned side, const struct packet *p)
 {
 	struct ident id = { .object = object_of(f, side) };
 	uint64_t n = ++f->packets[side];
-	unsigned kind;
+	enum kind_of_packet kind;
 
 	if (p->proto != IPPROTO_TCP || !p->ports) {
 		id.hit = n;
 		id.seq = (uint32_t)n;
 		return id;
 	}
-	kind = p->flags & TCP_RST ? 3u : packet_span(p) ? 1u : 2u;
+	kind = p->flags & TCP_RST ? RESET : packet_span(p) ? WITH_SPAN : BARE_ACK;
 	id.seq = p->seq - f->isn[side];
 	id.hit = (uint64_t)id.seq << 32 | (uint64_t)kind << 28;
-	id.again = times_seen(t, id.object, id.hit);
+	id.again = passes(t, f, side, kind, &id);
 	id.hit |= id.again & 0xfffffff;
 	return id;
 }

@@ -12,7 +12,7 @@
 
 #define FLOWS_MAX 32768      /* connections remembered; the longest unused is forgotten */
 #define FLOW_KINDS_MAX 8192  /* (client, server, port) that are counted apart */
-#define FLOW_RANGES_MAX 131072 /* sequence ranges whose repetitions are counted */
+#define FLOW_RANGES_MAX 131072 /* sequence ranges that were sent again */
 #define FLOW_HEAD_MAX 128    /* first bytes of a request that a pattern sees */
 
 enum flow_fate {
@@ -34,6 +34,7 @@ struct flow {
 	int64_t fate_ns;
 	uint32_t nth, isn[2], next[2]; /* next: relative; beyond what was sent so far */
 	uint32_t fate_seq, fate_high;
+	uint32_t ack_seq[2], acks[2]; /* bare acknowledgements: the highest, how many of it */
 	uint16_t node[2], port;  /* port: the server's */
 	uint8_t known[2], begun[2]; /* isn, next are valid */
 	uint8_t protocol, v6, fate, fate_rule, fate_told;
