@@ -73,8 +73,11 @@ static void session_make(struct session *s, unsigned c)
 	add(s, 1, TCP_SYN | TCP_ACK, 0, 0);
 	add(s, 0, TCP_ACK, 1, 0);
 	for (unsigned round = 0; round < 12; round++) {
-		seq[0] = speak(s, c, 0, seq[0], 100 + (uint32_t)roll("ask", c, round, 2500), seq[1]);
-		seq[1] = speak(s, c, 1, seq[1], 40 + (uint32_t)roll("say", c, round, 20000), seq[0]);
+		uint32_t ask = 100 + (uint32_t)roll("ask", c, round, 2500);
+		uint32_t say = 40 + (uint32_t)roll("say", c, round, 20000);
+
+		seq[0] = speak(s, c, 0, seq[0], ask, seq[1]);
+		seq[1] = speak(s, c, 1, seq[1], say, seq[0]);
 	}
 	add(s, 0, TCP_FIN | TCP_ACK, seq[0], 0);
 	add(s, 1, TCP_FIN | TCP_ACK, seq[1], 0);
@@ -206,10 +209,11 @@ static char *event_log(const struct kit *k, bool times)
 		const struct wire_hit *h = &k->hits[i];
 
 		ck_assert_uint_eq(h->count, 1);
-		line[n++] = xasprintf("%lld %u>%u/%u#%u %u to %u seq %u+%u flags %u pass %u: rule %u "
-				      "did %u %lld\n", times ? (long long)h->t_ns : 0LL, h->client,
-				      h->server, h->port, h->nth, h->from, h->to, h->seq, h->len,
-				      h->flags, h->again, h->rule, h->did, (long long)h->ns);
+		line[n++] = xasprintf("%lld %u>%u/%u#%u %u to %u seq %u+%u flags %u pass %u: "
+				      "rule %u did %u %lld\n", times ? (long long)h->t_ns : 0LL,
+				      h->client, h->server, h->port, h->nth, h->from, h->to,
+				      h->seq, h->len, h->flags, h->again, h->rule, h->did,
+				      (long long)h->ns);
 	}
 	if (!times)
 		qsort(line, n, sizeof(*line), by_text);
@@ -233,8 +237,8 @@ static void same_log(const struct way *a, const struct way *b, bool times)
 	ck_assert_uint_gt(k[0].hits_count, 500);
 	for (size_t i = 0; log[0][i] || log[1][i]; i++)
 		if (log[0][i] != log[1][i])
-			ck_abort_msg("after %zu bytes:\n%.300s\nnot\n%.300s", i,
-				     log[0] + (i > 80 ? i - 80 : 0), log[1] + (i > 80 ? i - 80 : 0));
+			ck_abort_msg("after %zu bytes:\n%.99s\nnot\n%.99s", i, log[0] + i,
+				     log[1] + i);
 	printf("# the same %zu events over %zu bytes\n", k[0].hits_count, strlen(log[0]));
 	for (int i = 0; i < 2; i++) {
 		kit_close(&k[i]);
@@ -390,9 +394,8 @@ START_TEST(passes_survive_traffic)
 				lost[busy][pass] |= (k.lost - before) << i;
 			}
 			for (uint32_t i = 0; busy && i < OTHERS; i++) {
-				struct kit_tcp t = { 0, 1, 50000, 8080,
-						     ((uint32_t)pass * OTHERS + i) * 100, 1, TCP_ACK,
-						     100, 0 };
+				uint32_t seq = ((uint32_t)pass * OTHERS + i) * 100;
+				struct kit_tcp t = { 0, 1, 50000, 8080, seq, 1, TCP_ACK, 100, 0 };
 
 				kit_send(&k, 0, 1, frame, kit_tcp(frame, &t));
 			}
