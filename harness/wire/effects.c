@@ -229,7 +229,7 @@ static void do_rate(struct slot *s, unsigned bit, struct look *l)
 		return;
 	done = (*full > from ? *full : from) + (int64_t)((double)l->p.total * per_byte);
 	wait = done - t;
-	if ((double)wait > (double)s->r.queue_bytes * per_byte) {
+	if (wait > NS_SANE || (double)wait > (double)s->r.queue_bytes * per_byte) {
 		drop(s, bit, l, DID_QUEUE_FULL);
 		return;
 	}

@@ -6,6 +6,9 @@
 #include "wire/impair.h"
 #include "wire/queue.h"
 
+/** NS_SANE - no packet waits for longer than this for one rule: eleven days. */
+#define NS_SANE INT64_C(1000000000000000)
+
 struct regex;
 struct regex_room;
 

@@ -85,11 +85,16 @@ void impair_free(struct impair *im)
 
 /* ---- rules ---- */
 
-#define NS_SANE INT64_C(1000000000000000) /* eleven days */
+#define BYTES_SANE 1000000000 /* as the options have it; at 1 byte/s still a time in int64 */
 
 static bool span(int64_t ns)
 {
 	return ns >= 0 && ns <= NS_SANE;
+}
+
+static bool size(int64_t bytes)
+{
+	return bytes >= 0 && bytes <= BYTES_SANE;
 }
 
 static bool share(double x)
@@ -103,8 +108,8 @@ static bool sane(const struct wire_rule *r)
 	return r->effect < WIRE_EFFECTS && share(r->chance) && share(r->burst_enter) &&
 	       share(r->burst_leave) && r->ports_count <= WIRE_PORTS_MAX && span(r->delay_ns) &&
 	       span(r->jitter_ns) && span(r->down_ns) && span(r->up_ns) && r->at >= 0 &&
-	       (r->effect != WIRE_RATE || r->bytes_per_s > 0) && r->queue_bytes >= 0 &&
-	       r->burst_bytes >= 0 && r->bits >= 0 && r->bits <= 8 &&
+	       (r->effect != WIRE_RATE || r->bytes_per_s > 0) && size(r->queue_bytes) &&
+	       size(r->burst_bytes) && r->bits >= 0 && r->bits <= 8 &&
 	       memchr(r->name, 0, sizeof(r->name)) && memchr(r->pattern, 0, sizeof(r->pattern));
 }
 
@@ -314,6 +319,8 @@ void impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame,
 	}
 	while ((n = segments_next(&cut, piece, sizeof(piece))) > 0)
 		one(im, from, to, piece, n, now);
+	for (; cut.done < cut.p.len; cut.done += cut.size) /* above any MTU of ours */
+		im->out.lost(im->out.arg, from);
 }
 
 int64_t impair_due(const struct impair *im)
@@ -322,6 +329,11 @@ int64_t impair_due(const struct impair *im)
 	const struct waiting *w = queue_first(im->queue, &frame);
 
 	return w ? w->at_ns : INT64_MAX;
+}
+
+unsigned impair_waiting(const struct impair *im)
+{
+	return queue_count(im->queue);
 }
 
 void impair_release(struct impair *im, int64_t now)

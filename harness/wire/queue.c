@@ -99,6 +99,11 @@ void queue_pop(struct queue *q)
 		sift_down(q, 1, last);
 }
 
+unsigned queue_count(const struct queue *q)
+{
+	return q->count;
+}
+
 /* The old time becomes part of the order: sorted once, they are numbered anew at one time. */
 void queue_hasten(struct queue *q, uint64_t rules, int64_t now)
 {

@@ -22,6 +22,8 @@ int queue_push(struct queue *q, const struct waiting *w, const uint8_t *frame);
 /** queue_first - the earliest; NULL: empty. *ret_frame stays valid until the next push. */
 const struct waiting *queue_first(const struct queue *q, const uint8_t **ret_frame);
 void queue_pop(struct queue *q);
+/** queue_count - packets that wait. */
+unsigned queue_count(const struct queue *q);
 /** queue_hasten - let what `rules` alone hold back go at `now`, in the order it would have had. */
 void queue_hasten(struct queue *q, uint64_t rules, int64_t now);
 /** queue_each - for every one waiting, in no order. */

@@ -163,10 +163,25 @@ static inline struct wire_rule kit_rule(enum wire_effect effect, const char *nam
 
 /* ---- packets ---- */
 
-static inline size_t kit_ip4(uint8_t *ip, unsigned from, unsigned to, uint8_t proto, size_t total)
+/** kit_sums - the checksums of an IPv4 or IPv6 packet as its bytes are. */
+static inline void kit_sums(uint8_t *ip, size_t total)
 {
 	struct packet p;
+	uint32_t sum = 0;
 
+	if (ip[0] == 0x45) {
+		kit_put16(ip + 10, 0);
+		for (int i = 0; i < 20; i += 2)
+			sum += kit_be32(ip + i) >> 16;
+		sum = (sum & 0xffff) + (sum >> 16);
+		kit_put16(ip + 10, ~(sum + (sum >> 16)));
+	}
+	packet_parse(&p, ip, total);
+	packet_sum(&p);
+}
+
+static inline size_t kit_ip4(uint8_t *ip, unsigned from, unsigned to, uint8_t proto, size_t total)
+{
 	memset(ip, 0, 20);
 	ip[0] = 0x45;
 	kit_put16(ip + 2, (uint32_t)total);
@@ -174,8 +189,8 @@ static inline size_t kit_ip4(uint8_t *ip, unsigned from, unsigned to, uint8_t pr
 	ip[9] = proto;
 	kit_put32(ip + 12, 0x0a4d0001u + from);
 	kit_put32(ip + 16, 0x0a4d0001u + to);
-	packet_parse(&p, ip, total);
-	return packet_sum(&p) ? total : 0;
+	kit_sums(ip, total);
+	return total;
 }
 
 /** kit_udp - one datagram with `len` (>= 4) bytes of data that begin with tag. Its frame's size. */
