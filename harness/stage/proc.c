@@ -9,6 +9,11 @@
  *
  * Output is not read before the start is told, and it is drained before an exit is told, so that
  * the last words of a process come before its end. A keeper that vanishes makes the stage lost.
+ *
+ * Each line that is read as it comes wakes this worker, on a core that the target was using. So
+ * where nobody waits for lines (proc_together) the pipe is read and then left alone for REST, and
+ * watched again only when that found it empty. Who writes much is read without rests, lest the
+ * pipe fills and we slow him down: it holds 64 KiB.
  */
 #include "stage/room.h"
 
@@ -32,6 +37,8 @@
 #include "base/str.h"
 
 #define START_WITHIN_MS 10000
+#define REST (5 * NS_PER_MS)
+#define REST_BYTES_MAX 8192 /* of a batch, for a rest after it */
 
 /* ---- words ---- */
 
@@ -60,13 +67,14 @@ void proc_ended(const struct proc *p, char *ret, size_t len)
 
 /* ---- output ---- */
 
-static void drain(struct proc *p)
+/* Reads once; returns how many bytes came, 0 when none are there now or ever again. */
+static size_t drain(struct proc *p)
 {
 	char chunk[65536];
 	ssize_t n;
 
 	if (p->out.fd < 0)
-		return;
+		return 0;
 	n = read(p->out.fd, chunk, sizeof(chunk));
 	if (n > 0) {
 		lines_feed(&p->lines, chunk, (size_t)n);
@@ -75,6 +83,7 @@ static void drain(struct proc *p)
 		close(p->out.fd);
 		p->out.fd = -1;
 	}
+	return n > 0 ? (size_t)n : 0;
 }
 
 /* What is in the pipe now; one who floods cannot keep us here. */
@@ -92,8 +101,32 @@ static void drain_all(struct proc *p)
 
 static void out_ready(struct loop_fd *f, uint32_t events)
 {
+	struct proc *p = container_of(f, struct proc, out);
+	size_t n = drain(p);
+
 	(void)events;
-	drain(container_of(f, struct proc, out));
+	if (!p->together || p->out.fd < 0 || n == 0 || n > REST_BYTES_MAX)
+		return;
+	loop_fd_set(p->node->st->o.loop, &p->out, 0);
+	loop_timer_at(p->node->st->o.loop, &p->rest, clock_now() + REST);
+}
+
+static void rest_over(struct loop_timer *t, int64_t now_ns)
+{
+	struct proc *p = container_of(t, struct proc, rest);
+	size_t n = drain(p);
+
+	if (p->out.fd < 0)
+		return;
+	if (n == 0 || n > REST_BYTES_MAX)
+		loop_fd_set(p->node->st->o.loop, &p->out, EPOLLIN);
+	else
+		loop_timer_at(p->node->st->o.loop, &p->rest, now_ns + REST);
+}
+
+void proc_together(struct proc *p)
+{
+	p->together = true;
 }
 
 /* ---- reports ---- */
@@ -316,6 +349,7 @@ int proc_start(struct proc *p, const struct proc_opts *o, struct err *e)
 		return r;
 	p->chan = (struct loop_fd){ .fd = steal_fd(&chan_near), .ready = chan_ready };
 	p->out = (struct loop_fd){ .fd = steal_fd(&out_near), .ready = out_ready };
+	p->rest = (struct loop_timer){ .fire = rest_over };
 	p->lines.file = log_open(o);
 	p->lines.left = log_left(p->lines.file, st->o.log_cap);
 	p->next = st->procs;
@@ -367,6 +401,7 @@ void proc_done(struct proc *p)
 			break;
 		}
 	}
+	loop_timer_cancel(st->o.loop, &p->rest);
 	if (p->chan.fd >= 0)
 		loop_fd_set(st->o.loop, &p->chan, 0);
 	if (p->out.fd >= 0)

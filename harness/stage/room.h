@@ -277,6 +277,8 @@ struct proc {
 	int main_fd, keeper_fd; /* owned pidfds; -1 until started */
 	pid_t main, keeper;     /* as the worker sees them; 0: none */
 	bool started, daemonised, exited, gone, failed;
+	bool together;          /* nobody waits for its lines: they are read in batches */
+	struct loop_timer rest; /* until the next batch; out is not watched meanwhile */
 	bool swept;             /* we killed the whole tree: what was left is our doing */
 	int status;             /* wait status, once exited */
 	unsigned left;          /* processes it left behind */
@@ -306,6 +308,8 @@ int proc_start(struct proc *p, const struct proc_opts *o, struct err *e);
 int proc_await(struct proc *p, struct err *e);
 /** proc_signal - main first, through its pidfd; then the tree. Number of processes or -errno. */
 int proc_signal(struct proc *p, int sig, bool tree);
+/** proc_together - its output may be read in batches from now on. */
+void proc_together(struct proc *p);
 /** proc_sweep - SIGKILL everything, until nothing is left. */
 void proc_sweep(struct proc *p);
 /** proc_abandon - nobody waits for it any more: it frees itself when it is gone. */

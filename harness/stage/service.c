@@ -45,6 +45,8 @@ void svc_ready(struct svc *s)
 		return;
 	s->ready = s->was_ready = true;
 	ready_end(s);
+	if (s->proc && !s->st->o.hooks.log)
+		proc_together(s->proc);
 	s->st->wake = true;
 	svc_event(s, SERVICE_READY, "ready");
 }

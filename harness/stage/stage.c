@@ -391,6 +391,8 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 	p->on_gone = NULL; /* not while we wait */
 	p->lines.line = spawn_line;
 	p->lines.arg = p;
+	if (!st->o.hooks.log)
+		proc_together(p);
 	r = proc_await(p, e);
 	p->on_gone = proc_gone_free;
 	if (r == 0)
