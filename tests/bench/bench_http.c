@@ -13,6 +13,7 @@
  *   crowd (this process) ── loopback, keep-alive, 32 lanes ──► server (child)
  */
 #include <arpa/inet.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,11 +26,13 @@
 #include <unistd.h>
 
 #include "../unit/check_crowd.h"
+#include "bench.h"
 
 #define LANES 32
 #define ROUNDS 3
 #define RATE_LIMIT 10000.0
 #define LATE_LIMIT_US 1000.0
+#define POISSON 0.97 /* a draw over two seconds is within 2 % of its rate */
 
 static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			    "Content-Length: 43\r\n\r\n"
@@ -190,9 +193,8 @@ int main(int argc, char **argv)
 	int port;
 	pid_t pid = server_start(&port);
 	struct figures flat = run(port, 1e7, 0.003, "flat out"), best = { .p99_us = 1e9 };
-	bool fast, prompt;
+	struct figures among = run(port, rate, seconds, "among others"), worst = { 0 };
 
-	run(port, rate, seconds, "among others");
 	if (!own_core(pid))
 		printf("no core of its own is allowed here: the figures are the machine's too\n");
 	for (int i = 0; i < ROUNDS; i++) {
@@ -200,16 +202,18 @@ int main(int argc, char **argv)
 
 		if (f.p99_us < best.p99_us)
 			best = f;
+		if (f.p99_us >= worst.p99_us)
+			worst = f;
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	/* A Poisson draw over two seconds is within 2 % of its rate, hence the allowance. */
-	fast = flat.per_core_s >= RATE_LIMIT && best.per_core_s >= RATE_LIMIT &&
-	       best.per_s >= 0.97 * rate;
-	prompt = best.p99_us <= LATE_LIMIT_US;
-	printf("requests/s on one core  %8.0f flat out, %.0f at %.0f/s (limit %.0f): %s\n",
-	       flat.per_core_s, best.per_core_s, rate, RATE_LIMIT, fast ? "ok" : "MISSED");
-	printf("start error p99         %8.1f us (limit %.0f us): %s\n", best.p99_us, LATE_LIMIT_US,
-	       prompt ? "ok" : "MISSED");
-	return fast && prompt ? 0 : 1;
+	figure("requests/s of the http driver, one core, flat out", flat.per_core_s, "/s", ">=",
+	       RATE_LIMIT, flat.per_core_s, flat.per_core_s);
+	figure("requests/s served of 10,000/s asked for", best.per_s, "/s", ">=",
+	       rate * POISSON, fmin(worst.per_s, best.per_s), fmax(worst.per_s, best.per_s));
+	figure("start error p99 at 10,000/s, one core", best.p99_us, "us", "<=", LATE_LIMIT_US,
+	       best.p99_us, worst.p99_us);
+	figure("start error p99 at 10,000/s, among others", among.p99_us, "us", "-", 0,
+	       among.p99_us, among.p99_us);
+	return 0;
 }

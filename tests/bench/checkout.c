@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * checkout PORT BLOCKS: one cashier without human times at a lane's API.
+ * checkout PORT BLOCKS MINE NEXT: one cashier without human times at a lane's API.
  *
  * Each checkout is three scans, the total and the payment, over one connection
  * that stays open; its time is taken from the first byte sent to the last
- * byte of the payment's answer. The first fifth is warming up. Prints one line
+ * byte of the payment's answer. A block is BLOCK checkouts, of which the first
+ * few are warming up. Before each block the cashier takes a byte from the FIFO
+ * MINE, and afterwards it puts one into NEXT: so several of them, each at a till of
+ * its own, take turns every few milliseconds and meet the same weather. Prints
+ * the median of each block at the end:
  *
- *   checkout median 812345 ns p95 1012345 ns of 400
+ *   checkout block 812345
+ *   checkout done
  *
  * It does nothing but send, receive and look at the clock, so that what it
  * measures is the till and the way there. The same program runs bare and as a
  * service on a node; see checkout.sh.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +32,9 @@
 #include "base/clock.h"
 
 #define SCANS 3
-#define BLOCK 50
+#define BLOCK 40
+#define WARMING 8
+#define TURN_MS_MAX 60000
 #define BLOCKS_MAX 1000
 
 static _Noreturn void die(const char *what)
@@ -115,7 +124,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The median of a block of checkouts. */
+/* The median of a block of checkouts, but for those that warm up. */
 static int64_t block(int fd, int number)
 {
 	int64_t took[BLOCK];
@@ -126,28 +135,59 @@ static int64_t block(int fd, int number)
 		checkout(fd, number * BLOCK + i);
 		took[i] = clock_now() - begun;
 	}
-	qsort(took, BLOCK, sizeof(*took), by_size);
-	return took[BLOCK / 2];
+	qsort(took + WARMING, BLOCK - WARMING, sizeof(*took), by_size);
+	return took[WARMING + (BLOCK - WARMING) / 2];
+}
+
+/* Both ends at once: neither opening nor a neighbour that has left ever blocks or fails. */
+static int fifo_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+static void turn_await(int fd)
+{
+	struct pollfd f = { .fd = fd, .events = POLLIN };
+	char c;
+
+	if (poll(&f, 1, TURN_MS_MAX) != 1 || read(fd, &c, 1) != 1)
+		die("no turn came");
+}
+
+static void turn_pass(int fd)
+{
+	if (write(fd, "", 1) != 1)
+		die("the turn cannot be passed on");
 }
 
 int main(int argc, char **argv)
 {
-	int port = argc == 3 ? atoi(argv[1]) : 0, count = argc == 3 ? atoi(argv[2]) : 0, fd;
+	int port = argc == 5 ? atoi(argv[1]) : 0, count = argc == 5 ? atoi(argv[2]) : 0;
+	int fd, mine, next;
 	int64_t medians[BLOCKS_MAX];
 	char text[8192];
 
 	if (port <= 0 || count < 1 || count > BLOCKS_MAX) {
-		fprintf(stderr, "usage: checkout PORT BLOCKS\n");
+		fprintf(stderr, "usage: checkout PORT BLOCKS MINE NEXT\n");
 		return 64;
 	}
+	mine = fifo_open(argv[3]);
+	next = fifo_open(argv[4]);
 	fd = till_connect(port);
 	ask(fd, "POST", "/session/open", "", text, sizeof(text));
 	block(fd, 0);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		turn_await(mine);
 		medians[i] = block(fd, i + 1);
-	qsort(medians, (size_t)count, sizeof(*medians), by_size);
-	printf("checkout median %lld ns of %d blocks of %d\n", (long long)medians[count / 4],
-	       count, BLOCK);
+		turn_pass(next);
+	}
+	for (int i = 0; i < count; i++)
+		printf("checkout block %lld\n", (long long)medians[i]);
+	puts("checkout done");
 	close(fd);
 	return 0;
 }
