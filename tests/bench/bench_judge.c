@@ -2,8 +2,8 @@
 /*
  * Judging a million sales in memory, check by check, on one core: the join and
  * the usual checks together must take at most 2 s; the best of three rounds
- * counts. SALES=n for another number; BAD=1 makes one sale in a hundred wrong, so that the slow paths (keys with
- * several rows, witnesses) are measured too.
+ * counts. SALES=n for another number; BAD=1 makes one sale in a hundred wrong,
+ * so that the slow paths (keys with several rows, witnesses) are measured too.
  */
 #include <stdio.h>
 #include <stdlib.h>
