@@ -159,6 +159,7 @@ soak: all
 
 # Each parser's fuzzer for FUZZ_SECONDS from its kept corpus (tests/fuzz/corpus/NAME).
 FUZZ_SECONDS ?= 60
+FUZZED := base conf ledger wire
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz: deps
 	@dpkg-query -W -f='$${Status}' libclang-rt-14-dev 2>/dev/null | grep -q 'ok installed' || \
@@ -166,9 +167,10 @@ fuzz: deps
 		apt-get install -y -qq clang libclang-rt-14-dev >/dev/null; }
 	@mkdir -p $(O)/fuzz
 	@for f in $(FUZZ_SRC); do n=$$(basename $$f .c); echo "fuzz $$n for $(FUZZ_SECONDS) s"; \
-		clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -Iharness -I. \
+		clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
+			-fno-sanitize-recover=undefined -Iharness -I. \
 			$(shell pkg-config --cflags $(MODULES) 2>/dev/null) -o $(O)/fuzz/$$n $$f \
-			$(filter harness/base/%.c harness/conf/%.c harness/ledger/%.c harness/wire/%.c,$(LIB_SRC)) $(LIBS) || exit 1; \
+			$(filter $(foreach r,$(FUZZED),harness/$(r)/%.c),$(LIB_SRC)) $(LIBS) || exit 1; \
 		mkdir -p tests/fuzz/corpus/$${n#fuzz_} $(O)/fuzz/found-$$n; \
 		$(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=5 -verbosity=0 \
 			-print_final_stats=1 $(O)/fuzz/found-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done

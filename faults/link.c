@@ -200,6 +200,7 @@ int link_arm(struct run *r, const struct wire_rule *rule, void *state, struct er
 	s->lost = wire_hits_lost(w);
 	err = wire_rule_add(w, r->loop, rule, on_hit, s, &s->id, e);
 	s->armed = err >= 0;
+	s->forgotten = wire_forgotten(w);
 	return err;
 }
 
@@ -207,7 +208,7 @@ int link_disarm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	struct link_state *s = state;
 	struct wire *w = stage_wire(r->stage);
-	uint64_t lost;
+	uint64_t lost, forgotten;
 	int err;
 
 	(void)opts;
@@ -219,6 +220,10 @@ int link_disarm(struct run *r, const void *opts, void *state, struct err *e)
 	if (lost)
 		run_skipped(r, NULL, NULL, "%" PRIu64 " altered packets of all faults are not "
 			    "listed: too many at once", lost);
+	forgotten = wire_forgotten(w) - s->forgotten;
+	if (forgotten)
+		run_skipped(r, NULL, NULL, "%" PRIu64 " connections in use were forgotten: too "
+			    "many at once; what was decided about them was over then", forgotten);
 	return err;
 }
 

@@ -46,6 +46,7 @@ struct link_state {
 	struct run *run;
 	unsigned id;
 	uint64_t lost;          /* hits that went unheard before */
+	uint64_t forgotten;     /* connections before */
 	bool armed;
 };
 

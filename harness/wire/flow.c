@@ -2,8 +2,11 @@
 /*
  * Theory of operation. Three tables of fixed size, all keyed by a hash:
  *
- *   flows   by both ends' node and port; a few neighbouring slots are tried,
- *           the one unused for longest is taken over when none is free
+ *   flows   by both ends' node and port; a few neighbouring slots are tried;
+ *           when none is free, one that has ended is taken over, else one about
+ *           which nothing was decided, each time the one unused for longest.
+ *           Forgetting one in use is counted and told: its packets are then
+ *           those of another connection, with a decision of its own
  *   kinds   by (client, server, port, IP version): how many connections so
  *           far, which gives the next its ordinal; apart by version, because
  *           clients that try both at once do so by the clock
@@ -11,8 +14,8 @@
  *           repeated range has passed, so that each repetition gets a decision
  *           of its own and a dropped packet is not dropped for ever
  *
- * TCP connections are seen from their SYN on, whether a fault is armed or not,
- * so ordinals do not depend on when that happens. A connection whose SYN was
+ * TCP connections are seen from SYN to FIN or RST, whether a fault is armed or
+ * not, so ordinals do not depend on when that happens. A connection whose SYN was
  * never seen starts where it was met; the lower port is taken for the server's.
  * UDP and ICMP are seen only on impaired links: their ordinals count from there.
  */
@@ -40,7 +43,7 @@ struct flows {
 	struct flow *flow;        /* mapped, FLOWS_MAX */
 	struct kind *kind;        /* mapped, FLOW_KINDS_MAX */
 	struct range_seen *range; /* mapped, FLOW_RANGES_MAX */
-	uint64_t serial, packets;
+	uint64_t serial, packets, forgotten;
 };
 
 static void *pages(size_t size)
@@ -78,12 +81,17 @@ void flows_reset(struct flows *t)
 	madvise(t->flow, FLOWS_MAX * sizeof(*t->flow), MADV_DONTNEED);
 	madvise(t->kind, FLOW_KINDS_MAX * sizeof(*t->kind), MADV_DONTNEED);
 	madvise(t->range, FLOW_RANGES_MAX * sizeof(*t->range), MADV_DONTNEED);
-	t->serial = t->packets = 0;
+	t->serial = t->packets = t->forgotten = 0;
 }
 
 uint64_t flows_serial(const struct flows *t)
 {
 	return t->serial;
+}
+
+uint64_t flows_forgotten(const struct flows *t)
+{
+	return t->forgotten;
 }
 
 void flows_each(struct flows *t, void (*fn)(struct flow *f, void *arg), void *arg)
@@ -109,6 +117,19 @@ static uint64_t key_of(const struct packet *p, unsigned from, unsigned to)
 	return lo << 33 | hi << 9 | (uint64_t)p->v6 << 8 | p->proto | UINT64_C(1) << 57;
 }
 
+/* How much would be lost with it. UDP never ends; what was not heard for long, has. */
+static unsigned worth(const struct flow *f)
+{
+	if (f->ended >= 3 || f->protocol != IPPROTO_TCP)
+		return 0;
+	return f->fate == FATE_NONE || f->fate == FATE_DEAD ? 1 : 2;
+}
+
+static bool forget_rather(const struct flow *f, const struct flow *than)
+{
+	return worth(f) != worth(than) ? worth(f) < worth(than) : f->used < than->used;
+}
+
 static struct flow *find(struct flows *t, uint64_t key, bool *ret_found)
 {
 	uint64_t h = hash(key, 0);
@@ -120,7 +141,7 @@ static struct flow *find(struct flows *t, uint64_t key, bool *ret_found)
 		*ret_found = f->key == key;
 		if (*ret_found || !f->key)
 			return f;
-		if (!old || f->used < old->used)
+		if (!old || forget_rather(f, old))
 			old = f;
 	}
 	return old;
@@ -183,6 +204,7 @@ struct flow *flow_of(struct flows *t, const struct packet *p, unsigned from, uns
 	struct flow *f = find(t, key, &found);
 	unsigned side;
 
+	t->forgotten += !found && f->key && worth(f) > 0;
 	if (!found || is_new(f, p))
 		begin(t, f, key, p, from, to);
 	f->used = ++t->packets;
@@ -191,6 +213,8 @@ struct flow *flow_of(struct flows *t, const struct packet *p, unsigned from, uns
 		f->isn[side] = p->flags & TCP_SYN ? p->seq : p->seq - 1;
 		f->known[side] = true;
 	}
+	if (p->flags & (TCP_FIN | TCP_RST))
+		f->ended |= p->flags & TCP_RST ? 3 : (uint8_t)(1u << side);
 	return f;
 }
 

@@ -10,7 +10,7 @@
  */
 #include "wire/packet.h"
 
-#define FLOWS_MAX 32768      /* connections remembered; the longest unused is forgotten */
+#define FLOWS_MAX 32768      /* connections remembered; which one is forgotten: see flow.c */
 #define FLOW_KINDS_MAX 8192  /* (client, server, port) that are counted apart */
 #define FLOW_RANGES_MAX 131072 /* sequence ranges that were sent again */
 #define FLOW_HEAD_MAX 128    /* first bytes of a request that a pattern sees */
@@ -39,6 +39,7 @@ struct flow {
 	uint8_t known[2], begun[2]; /* isn, next are valid */
 	uint8_t protocol, v6, fate, fate_rule, fate_told;
 	uint8_t turn;            /* who spoke last: 1 client, 2 server */
+	uint8_t ended;           /* bits: 1 the client's FIN, 2 the server's, 3 a RST */
 	uint8_t head_len;
 	uint8_t head[FLOW_HEAD_MAX];
 };
@@ -54,12 +55,16 @@ uint64_t flows_serial(const struct flows *t);
 /** flows_each - call fn for every connection. */
 void flows_each(struct flows *t, void (*fn)(struct flow *f, void *arg), void *arg);
 
+/** flows_forgotten - connections that were forgotten while in use, since flows_reset. */
+uint64_t flows_forgotten(const struct flows *t);
 /** flow_wanted - must every such packet be shown to flow_of, even on an unimpaired link? Cheap. */
 static inline bool flow_wanted(const uint8_t *ip, size_t len)
 {
+	const uint8_t life = TCP_SYN | TCP_FIN | TCP_RST;
+
 	if (len >= 40 && ip[0] == 0x45)
-		return ip[9] == 6 && ip[33] & TCP_SYN;
-	return len >= 60 && ip[0] >> 4 == 6 && ip[6] == 6 && ip[53] & TCP_SYN;
+		return ip[9] == 6 && ip[33] & life;
+	return len >= 60 && ip[0] >> 4 == 6 && ip[6] == 6 && ip[53] & life;
 }
 /** flow_of - the connection that a packet of node `from` to `to` belongs to; never NULL. */
 struct flow *flow_of(struct flows *t, const struct packet *p, unsigned from, unsigned to);

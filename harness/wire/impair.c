@@ -331,6 +331,11 @@ int64_t impair_due(const struct impair *im)
 	return w ? w->at_ns : INT64_MAX;
 }
 
+uint64_t impair_forgotten(const struct impair *im)
+{
+	return flows_forgotten(im->flows);
+}
+
 unsigned impair_waiting(const struct impair *im)
 {
 	return queue_count(im->queue);

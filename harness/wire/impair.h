@@ -43,6 +43,8 @@ void impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame,
 /** impair_due - when impair_release has something to do; INT64_MAX: never. */
 int64_t impair_due(const struct impair *im);
 void impair_release(struct impair *im, int64_t now);
+/** impair_forgotten - connections forgotten while in use: flow.h. */
+uint64_t impair_forgotten(const struct impair *im);
 /** impair_waiting - packets that wait: at most QUEUE_MAX. */
 unsigned impair_waiting(const struct impair *im);
 

@@ -24,6 +24,7 @@ struct wire_ring {
 };
 struct wire_shared {
 	struct wire_port port[WIRE_NODES_MAX];
+	uint64_t forgotten; /* connections; written by the switch, up to date after each order */
 	struct wire_ring ring;
 };
 

@@ -219,6 +219,7 @@ static bool obey(struct sw *s)
 		r = -EINVAL;
 	else
 		r = order(s, &o, fd);
+	__atomic_store_n(&s->shared->forgotten, impair_forgotten(s->impair), __ATOMIC_RELAXED);
 	return send(s->ctl, &r, sizeof(r), MSG_NOSIGNAL) == (ssize_t)sizeof(r);
 }
 

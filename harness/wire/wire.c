@@ -257,6 +257,11 @@ uint64_t wire_hits_lost(const struct wire *w)
 	return __atomic_load_n(&w->shared->ring.lost, __ATOMIC_RELAXED);
 }
 
+uint64_t wire_forgotten(const struct wire *w)
+{
+	return __atomic_load_n(&w->shared->forgotten, __ATOMIC_RELAXED);
+}
+
 struct wire_counters wire_counters(const struct wire *w, unsigned index)
 {
 	const struct wire_port *p = &w->shared->port[index];

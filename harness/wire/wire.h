@@ -46,6 +46,11 @@ int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *r,
 int wire_rule_del(struct wire *w, unsigned id, struct err *e);
 /** wire_hits_lost - hits that nobody fetched in time, of all rules since wire_new. */
 uint64_t wire_hits_lost(const struct wire *w);
+/**
+ * wire_forgotten - connections in use that the wire had to forget since wire_reset, because there
+ * were too many; what a fault had decided about them is over. Up to date after wire_rule_add, _del.
+ */
+uint64_t wire_forgotten(const struct wire *w);
 struct wire_counters {
 	uint64_t packets, bytes, dropped;
 };

@@ -448,6 +448,56 @@ START_TEST(nothing_is_lost_for_ever)
 }
 END_TEST
 
+/* ---- forgetting ---- */
+
+static void connection(struct kit *k, uint32_t n, uint8_t flags, unsigned side)
+{
+	uint16_t port = (uint16_t)(10000 + n % 50000), server = (uint16_t)(1000 + n / 50000);
+	struct kit_tcp t = { side, !side, side ? server : port, side ? port : server, 5000 * side,
+			     5000 * !side, flags, flags & (TCP_SYN | TCP_FIN) ? 0 : 10, 0 };
+	static uint8_t frame[KIT_FRAME_MAX];
+
+	t.seq += !(flags & TCP_SYN);
+	kit_send(k, side, !side, frame, kit_tcp(frame, &t));
+}
+
+/* A connection that was cut stays cut while 200,000 others come and end; as many in use at once
+ * are too many, and that is not kept silent. */
+START_TEST(what_is_forgotten)
+{
+	struct wire_rule r = kit_rule(WIRE_CUT, "net.cut", 0, 1);
+	struct kit k;
+	size_t outs;
+
+	r.gate = (struct gate){ .first = 1, .last = 1, .step = 1, .probability = -1 };
+	r.at = 0;
+	kit_open(&k);
+	ck_assert_int_ge(impair_add(k.im, &r, 0), 0);
+	connection(&k, 0, TCP_SYN, 0);
+	connection(&k, 0, TCP_SYN | TCP_ACK, 1);
+	connection(&k, 0, TCP_ACK, 0); /* its first bytes: cut */
+	ck_assert_uint_eq(k.hits_count, 1);
+	for (uint32_t n = 1; n <= 200000; n++) {
+		connection(&k, n, TCP_SYN, 0);
+		connection(&k, n, TCP_FIN | TCP_ACK, 0);
+		connection(&k, n, TCP_FIN | TCP_ACK, 1);
+	}
+	outs = k.outs_count;
+	connection(&k, 0, TCP_ACK, 1);
+	connection(&k, 0, TCP_ACK, 0);
+	ck_assert_uint_eq(k.outs_count, outs);
+	ck_assert_uint_eq(impair_forgotten(k.im), 0);
+	impair_reset(k.im);
+	for (uint32_t n = 0; n < 10000; n++)
+		connection(&k, n, TCP_SYN, 0);
+	ck_assert_uint_eq(impair_forgotten(k.im), 0);
+	for (uint32_t n = 10000; n < 200000; n++)
+		connection(&k, n, TCP_SYN, 0);
+	ck_assert_uint_ge(impair_forgotten(k.im), 200000 - FLOWS_MAX);
+	kit_close(&k);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("wire_same");
@@ -462,6 +512,7 @@ int main(void)
 	tcase_add_test(tc, large_frames);
 	tcase_add_test(tc, passes_survive_traffic);
 	tcase_add_test(tc, nothing_is_lost_for_ever);
+	tcase_add_test(tc, what_is_forgotten);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
