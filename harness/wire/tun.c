@@ -10,17 +10,21 @@
  * The interface is point-to-point in nature (no neighbours to resolve). Its
  * only route is the connected subnet: everything else is unreachable at once,
  * inside the node. IPv6 gets no link-local address and no duplicate address
- * detection, so that the address is usable from the first moment.
+ * detection, and is waited for: the kernel makes the route by which packets to
+ * the address are taken in later, in a work queue, and drops them until then.
  */
 #include "wire/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,9 +32,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #define MTU 1500
+#define LOCAL_WITHIN (2 * NS_PER_S)
 
 static int nl_fail(struct err *e, int nlerr, const char *what)
 {
@@ -108,6 +114,50 @@ static int address_add(struct nl_sock *sk, int ifindex, int family, const char *
 	return r < 0 ? nl_fail(e, r, text) : 0;
 }
 
+static int route_seen(struct nl_msg *msg, void *arg)
+{
+	const struct rtmsg *r = nlmsg_data(nlmsg_hdr(msg));
+
+	*(bool *)arg = nlmsg_hdr(msg)->nlmsg_type == RTM_NEWROUTE && r->rtm_type == RTN_LOCAL;
+	return NL_OK;
+}
+
+/* Would a packet to this IPv6 address be taken in? Asks the kernel which way it would go. */
+static bool is_local(struct nl_sock *sk, const char *text)
+{
+	struct rtmsg head = { .rtm_family = AF_INET6, .rtm_dst_len = 128 };
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK);
+	struct nl_addr *to = NULL;
+	bool local = false;
+
+	if (msg && nl_addr_parse(text, AF_INET6, &to) == 0 &&
+	    nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO) == 0 &&
+	    nla_put_addr(msg, RTA_DST, to) == 0) {
+		nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, route_seen, &local);
+		nl_send_sync(sk, msg); /* frees msg */
+		msg = NULL;
+	}
+	nlmsg_free(msg);
+	nl_addr_put(to);
+	return local;
+}
+
+static int await_local(const char *text, struct err *e)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	int64_t by = clock_now() + LOCAL_WITHIN;
+	bool local = false;
+
+	if (!sk || nl_connect(sk, NETLINK_ROUTE) < 0) {
+		nl_socket_free(sk);
+		return err_set(e, EIO, "netlink: no socket");
+	}
+	while (!(local = is_local(sk, text)) && clock_now() < by)
+		poll(NULL, 0, 1);
+	nl_socket_free(sk);
+	return local ? 0 : err_set(e, ETIMEDOUT, "%s does not become usable", text);
+}
+
 static int addresses_add(struct nl_sock *sk, int ifindex, unsigned index, struct err *e)
 {
 	char text[64];
@@ -118,7 +168,8 @@ static int addresses_add(struct nl_sock *sk, int ifindex, unsigned index, struct
 	if (r < 0 || access("/proc/sys/net/ipv6", F_OK) < 0)
 		return r;
 	snprintf(text, sizeof(text), WIRE_ADDR6_FMT, index + 1);
-	return address_add(sk, ifindex, AF_INET6, text, 64, e);
+	r = address_add(sk, ifindex, AF_INET6, text, 64, e);
+	return r < 0 ? r : await_local(text, e);
 }
 
 static int configure(unsigned index, struct err *e)
