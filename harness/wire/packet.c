@@ -234,6 +234,12 @@ static void set_total(struct packet *p, size_t total)
 	}
 }
 
+void packet_close(struct packet *p, size_t total)
+{
+	set_total(p, total);
+	packet_sum(p);
+}
+
 size_t packet_shorten(struct packet *p, size_t keep)
 {
 	if (keep < p->len) {

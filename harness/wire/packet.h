@@ -47,6 +47,8 @@ bool packet_sum_ok(const struct packet *p);
 void packet_complete(uint8_t *frame, size_t frame_len);
 /** packet_shorten - keep the first `keep` bytes of data of a TCP packet; returns its new size. */
 size_t packet_shorten(struct packet *p, size_t keep);
+/** packet_close - a packet that was just made is this long: lengths and checksums. */
+void packet_close(struct packet *p, size_t total);
 /**
  * packet_reset - a TCP RST with this sequence number as if sent along p (or, when `back`, in
  * answer to it), with a virtio header, into ret (PACKET_RESET_MAX). Returns the frame's size.

@@ -5,6 +5,7 @@
 /* What the files of this room share; nobody else includes it. */
 #include <stdbool.h>
 
+#include "wire/names.h"
 #include "wire/rule.h"
 #include "wire/wire.h"
 
@@ -22,20 +23,33 @@ struct wire_ring {
 	uint64_t lost;       /* hits that did not fit */
 	struct wire_hit at[WIRE_RING];
 };
+/** struct names_ring - the same for what befell questions. */
+#define NAMES_RING 512
+struct names_ring {
+	uint32_t head, tail;
+	uint64_t lost;
+	struct wire_dns_hit at[NAMES_RING];
+};
 struct wire_shared {
 	struct wire_port port[WIRE_NODES_MAX];
 	uint64_t forgotten; /* connections; written by the switch, up to date after each order */
 	struct wire_ring ring;
+	struct names_ring names_ring;
+	struct wire_names names; /* the worker's, read by the switch while it obeys WIRE_NAMES */
 };
 
-enum wire_op { WIRE_ADD = 1, WIRE_DEL, WIRE_RULE_ADD, WIRE_RULE_DEL, WIRE_RESET_ALL };
+enum wire_op { WIRE_ADD = 1, WIRE_DEL, WIRE_RULE_ADD, WIRE_RULE_DEL, WIRE_RESET_ALL, WIRE_NAMES,
+	       WIRE_DNS_ADD, WIRE_DNS_DEL };
 /**
  * struct wire_order - worker to switch. WIRE_ADD carries a queue, WIRE_RULE_ADD a rule. The reply
  * is an int, sent when the order is in effect: -errno, or >= 0.
  */
 struct wire_order {
 	uint32_t op, index;
-	struct wire_rule rule;
+	union {
+		struct wire_rule rule;
+		struct wire_dns_rule dns;
+	};
 };
 
 /**
@@ -51,6 +65,8 @@ void switch_run(int ctl, int bell, struct wire_shared *shared);
 /** ring_push, ring_pop - the two ends of the ring. False: full (counted), empty. */
 bool ring_push(struct wire_ring *r, const struct wire_hit *h);
 bool ring_pop(struct wire_ring *r, struct wire_hit *ret);
+bool names_ring_push(struct names_ring *r, const struct wire_dns_hit *h);
+bool names_ring_pop(struct names_ring *r, struct wire_dns_hit *ret);
 /** switch_dest - node index that an IP packet is addressed to, or -1. Pure. */
 int switch_dest(const uint8_t *p, size_t len);
 

@@ -12,7 +12,8 @@
  * front, which is handed on unchanged. A ready queue is drained up to BURST
  * packets before the next has its turn, so one busy node cannot starve the
  * others. A write goes straight into the receiver's stack and does not wait.
- * What is addressed to no node here (multicast, any outside address) is
+ * What is addressed to the name server goes to responder.c; what is addressed
+ * to no node here (multicast, any outside address) is
  * dropped and counted as sent by its node.
  *
  * On a bad day impair.c stands between look and write. Packets that wait there
@@ -37,6 +38,7 @@
 #include "base/clock.h"
 #include "base/pass.h"
 #include "wire/impair.h"
+#include "wire/responder.h"
 
 #define BURST 64
 #define EVENTS_MAX 64
@@ -47,6 +49,7 @@ struct sw {
 	int ep, ctl, bell;
 	bool told;                 /* hits since the bell rang */
 	struct impair *impair;     /* owned */
+	struct responder *names;   /* owned */
 	struct wire_shared *shared;
 	int queue[WIRE_NODES_MAX]; /* owned; -1: none */
 	uint8_t *frame;            /* FRAME_MAX bytes */
@@ -106,6 +109,14 @@ static void on_hit(void *arg, const struct wire_hit *h)
 	s->told = true;
 }
 
+static void on_names_hit(void *arg, const struct wire_dns_hit *h)
+{
+	struct sw *s = arg;
+
+	names_ring_push(&s->shared->names_ring, h);
+	s->told = true;
+}
+
 static void ring_bell(struct sw *s)
 {
 	uint64_t one = 1;
@@ -146,6 +157,8 @@ static bool forward_one(struct sw *s, unsigned from)
 	to = switch_dest(s->frame + HEADER, (size_t)n - HEADER);
 	if (to >= 0 && impair_wants(s->impair, from, (unsigned)to, s->frame, (size_t)n))
 		impair_frame(s->impair, from, (unsigned)to, s->frame, (size_t)n, clock_now());
+	else if (to < 0 && responder_frame(s->names, from, s->frame, (size_t)n, clock_now()))
+		return true;
 	else if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
 		count(&port->dropped, 1);
 	return true;
@@ -200,7 +213,14 @@ static int order(struct sw *s, const struct wire_order *o, int fd)
 		return impair_del(s->impair, o->index, clock_now());
 	case WIRE_RESET_ALL:
 		impair_reset(s->impair);
+		responder_reset(s->names);
 		return 0;
+	case WIRE_NAMES:
+		return responder_names(s->names, &s->shared->names);
+	case WIRE_DNS_ADD:
+		return responder_add(s->names, &o->dns);
+	case WIRE_DNS_DEL:
+		return responder_del(s->names, o->index, clock_now());
 	default:
 		return -EINVAL;
 	}
@@ -226,9 +246,11 @@ static bool obey(struct sw *s)
 /* Until something comes or a waiting packet is due. */
 static int wait_events(struct sw *s, struct epoll_event *ev)
 {
-	int64_t due = impair_due(s->impair), ns;
+	int64_t due = impair_due(s->impair), names = responder_due(s->names), ns;
 	struct timespec t;
 
+	if (names < due)
+		due = names;
 	if (due == INT64_MAX)
 		return epoll_wait(s->ep, ev, EVENTS_MAX, -1);
 	ns = due - clock_now();
@@ -245,6 +267,8 @@ static bool serve(struct sw *s)
 
 	if (impair_due(s->impair) != INT64_MAX)
 		impair_release(s->impair, clock_now());
+	if (responder_due(s->names) != INT64_MAX)
+		responder_release(s->names, clock_now());
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.u32 < WIRE_NODES_MAX)
 			drain(s, ev[i].data.u32);
@@ -261,11 +285,14 @@ void switch_run(int ctl, int bell, struct wire_shared *shared)
 	struct sw s = { .ctl = ctl, .bell = bell, .shared = shared };
 	struct impair_out out = { .arg = &s, .deliver = on_deliver, .hit = on_hit,
 				  .lost = on_lost };
+	struct responder_out names = { .arg = &s, .deliver = on_deliver, .hit = on_names_hit,
+				       .lost = on_lost };
 
 	for (unsigned i = 0; i < WIRE_NODES_MAX; i++)
 		s.queue[i] = -1;
 	s.frame = xmalloc(FRAME_MAX);
 	s.impair = impair_new(&out);
+	s.names = responder_new(&names);
 	prctl(PR_SET_TIMERSLACK, 1);
 	s.ep = epoll_create1(EPOLL_CLOEXEC);
 	if (s.ep < 0 || epoll_ctl(s.ep, EPOLL_CTL_ADD, ctl, &ev) < 0)

@@ -42,6 +42,13 @@ struct listener {
 	void *arg;
 };
 
+struct names_listener {
+	bool used;
+	unsigned id;
+	void (*fn)(void *arg, const struct wire_dns_hit *h);
+	void *arg;
+};
+
 struct wire {
 	pid_t pid;
 	int pidfd, ctl;             /* owned */
@@ -49,7 +56,8 @@ struct wire {
 	struct loop *loop;          /* borrowed while there are rules */
 	struct loop_fd bell;        /* its descriptor is owned */
 	struct listener listener[WIRE_RULES_MAX]; /* by the rule's place */
-	unsigned rules;
+	struct names_listener names[WIRE_DNS_RULES_MAX];
+	unsigned rules; /* of both kinds */
 };
 
 /* In the new process: keep only the socket, hear no keyboard, and switch. */
@@ -93,6 +101,43 @@ static int switch_fork(struct wire *w, struct err *e)
 
 /* ---- hits ---- */
 
+/* One writer, one reader, like ring_push and ring_pop. */
+bool names_ring_push(struct names_ring *r, const struct wire_dns_hit *h)
+{
+	uint32_t head = r->head;
+
+	if (head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= NAMES_RING) {
+		__atomic_store_n(&r->lost, r->lost + h->count, __ATOMIC_RELAXED);
+		return false;
+	}
+	r->at[head % NAMES_RING] = *h;
+	__atomic_store_n(&r->head, head + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool names_ring_pop(struct names_ring *r, struct wire_dns_hit *ret)
+{
+	uint32_t tail = r->tail;
+
+	if (tail == __atomic_load_n(&r->head, __ATOMIC_ACQUIRE))
+		return false;
+	*ret = r->at[tail % NAMES_RING];
+	__atomic_store_n(&r->tail, tail + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void fetch_names_hits(struct wire *w)
+{
+	struct wire_dns_hit h;
+
+	while (names_ring_pop(&w->shared->names_ring, &h)) {
+		const struct names_listener *l = &w->names[h.rule % WIRE_DNS_RULES_MAX];
+
+		if (l->used && l->id == h.rule)
+			l->fn(l->arg, &h);
+	}
+}
+
 static void fetch_hits(struct wire *w)
 {
 	struct wire_hit h;
@@ -114,6 +159,7 @@ static void bell_rings(struct loop_fd *f, uint32_t events)
 	if (read(f->fd, &rings, sizeof(rings)) < 0)
 		return;
 	fetch_hits(w);
+	fetch_names_hits(w);
 }
 
 /* ---- life ---- */
@@ -208,29 +254,41 @@ int wire_reset(struct wire *w, struct err *e)
 	return call(w, &(struct wire_order){ .op = WIRE_RESET_ALL }, -1, "reset", e);
 }
 
+/* The bell is heard while there is a rule of either kind. */
+static int listen_begin(struct wire *w, struct loop *loop, struct err *e)
+{
+	int r;
+
+	assert(!w->rules || w->loop == loop);
+	if (w->rules)
+		return 0;
+	w->loop = loop;
+	r = loop_fd_set(loop, &w->bell, EPOLLIN);
+	return r < 0 ? err_errno(e, -r, "listening to the wire") : 0;
+}
+
+static void listen_end(struct wire *w)
+{
+	if (!w->rules)
+		loop_fd_set(w->loop, &w->bell, 0);
+}
+
 int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *rule,
 		  void (*fn)(void *arg, const struct wire_hit *h), void *arg, unsigned *ret_id,
 		  struct err *e)
 {
 	struct wire_order o = { .op = WIRE_RULE_ADD, .rule = *rule };
-	struct listener *l;
-	int r;
+	int r = listen_begin(w, loop, e);
 
-	assert(fn && (!w->rules || w->loop == loop));
-	if (!w->rules) {
-		w->loop = loop;
-		r = loop_fd_set(loop, &w->bell, EPOLLIN);
-		if (r < 0)
-			return err_errno(e, -r, "listening to the wire");
-	}
-	r = call(w, &o, -1, "rule", e);
+	assert(fn);
+	if (r == 0)
+		r = call(w, &o, -1, "rule", e);
 	if (r < 0) {
-		if (!w->rules)
-			loop_fd_set(loop, &w->bell, 0);
+		listen_end(w);
 		return r;
 	}
-	l = &w->listener[(unsigned)r % WIRE_RULES_MAX];
-	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	w->listener[(unsigned)r % WIRE_RULES_MAX] =
+		(struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
 	w->rules++;
 	*ret_id = (unsigned)r;
 	return 0;
@@ -247,9 +305,59 @@ int wire_rule_del(struct wire *w, unsigned id, struct err *e)
 	r = call(w, &o, -1, "rule", e);
 	fetch_hits(w);
 	l->used = false;
-	if (!--w->rules)
-		loop_fd_set(w->loop, &w->bell, 0);
+	w->rules--;
+	listen_end(w);
 	return r;
+}
+
+/* ---- names ---- */
+
+int wire_names_set(struct wire *w, const struct wire_names *names, struct err *e)
+{
+	w->shared->names = *names;
+	return call(w, &(struct wire_order){ .op = WIRE_NAMES }, -1, "names", e);
+}
+
+int wire_dns_add(struct wire *w, struct loop *loop, const struct wire_dns_rule *rule,
+		 void (*fn)(void *arg, const struct wire_dns_hit *h), void *arg, unsigned *ret_id,
+		 struct err *e)
+{
+	struct wire_order o = { .op = WIRE_DNS_ADD, .dns = *rule };
+	int r = listen_begin(w, loop, e);
+
+	assert(fn);
+	if (r == 0)
+		r = call(w, &o, -1, "rule", e);
+	if (r < 0) {
+		listen_end(w);
+		return r;
+	}
+	w->names[(unsigned)r % WIRE_DNS_RULES_MAX] =
+		(struct names_listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	w->rules++;
+	*ret_id = (unsigned)r;
+	return 0;
+}
+
+int wire_dns_del(struct wire *w, unsigned id, struct err *e)
+{
+	struct wire_order o = { .op = WIRE_DNS_DEL, .index = id };
+	struct names_listener *l = &w->names[id % WIRE_DNS_RULES_MAX];
+	int r;
+
+	if (!l->used || l->id != id)
+		return err_set(e, ENOENT, "the wire knows no rule %u", id);
+	r = call(w, &o, -1, "rule", e);
+	fetch_names_hits(w);
+	l->used = false;
+	w->rules--;
+	listen_end(w);
+	return r;
+}
+
+uint64_t wire_dns_hits_lost(const struct wire *w)
+{
+	return __atomic_load_n(&w->shared->names_ring.lost, __ATOMIC_RELAXED);
 }
 
 uint64_t wire_hits_lost(const struct wire *w)
