@@ -439,6 +439,46 @@ static void check_node(struct load *l, const struct node *n)
 	}
 }
 
+/* Labels of a-z, 0-9, - and _ with dots between them. */
+static bool is_domain_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (!len || len > 120 || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != len)
+		return false;
+	while (*s) {
+		size_t n = strcspn(s, ".");
+
+		if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-' || !strcmp(s + n, "."))
+			return false;
+		s += n + (s[n] == '.');
+	}
+	return true;
+}
+
+static void check_aliases(struct load *l, const struct node *n)
+{
+	for (size_t i = 0; i < n->aliases.count; i++) {
+		const char *name = n->aliases.at[i];
+
+		if (!is_domain_name(name) || str_eq(name, "localhost"))
+			diag_error(l->diag, n->aliases.marks[i],
+				   "nodes.%s.aliases: \"%s\" is not a name like db or "
+				   "bank.example.com, in lower case", n->name, name);
+		for (size_t k = 0; k < l->t->nodes_count; k++) {
+			const struct node *m = &l->t->nodes[k];
+			bool twice = str_eq(m->name, name);
+
+			for (size_t j = 0; j < m->aliases.count && (m != n || j < i); j++)
+				twice |= m <= n && str_eq(m->aliases.at[j], name);
+			if (twice)
+				diag_error(l->diag, n->aliases.marks[i],
+					   "nodes.%s.aliases: node %s has the name \"%s\" already",
+					   n->name, m->name, name);
+		}
+	}
+}
+
 /* check_nodes - of a group, only the first node that has errors shows them. */
 static void check_nodes(struct load *l)
 {
@@ -452,6 +492,7 @@ static void check_nodes(struct load *l)
 		if (at.line == bad.line && at.col == bad.col)
 			continue;
 		check_node(l, &t->nodes[i]);
+		check_aliases(l, &t->nodes[i]);
 		if (diag_errors(l->diag) > errors)
 			bad = at;
 	}
@@ -568,6 +609,17 @@ void target_free(struct target *t)
 }
 
 /* ---- asking ---- */
+
+const struct node *target_host(const struct target *t, const char *name)
+{
+	const struct node *n = target_node(t, name);
+
+	for (size_t i = 0; !n && i < t->nodes_count; i++)
+		for (size_t j = 0; j < t->nodes[i].aliases.count; j++)
+			if (str_eq(t->nodes[i].aliases.at[j], name))
+				return &t->nodes[i];
+	return n;
+}
 
 const struct node *target_node(const struct target *t, const char *name)
 {

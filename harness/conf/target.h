@@ -5,6 +5,8 @@
 #include "conf/opt.h"
 
 enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+/* how nodes find each other: by a name server on the wire, or by /etc/hosts */
+enum resolve { RESOLVE_DNS, RESOLVE_HOSTS };
 enum end_state { END_RUNNING, END_EXITED, END_ANY };
 
 /** struct ready - how to tell that a service serves; at most one is set, none: started is ready. */
@@ -44,6 +46,7 @@ struct node {
 	int index;    /* 1-based within its group "lane-{1..3}", else 1 */
 	char *rootfs; /* NULL: the host's /usr etc., read-only */
 	char *user;   /* default for its services */
+	struct strlist aliases; /* other names of it, dots allowed */
 	struct strmap env;
 	struct data_dir *data;
 	size_t data_count;
@@ -188,6 +191,7 @@ struct target {
 	char *name, *title;
 	char *currency; /* "EUR" */
 	struct key_conf key;
+	int resolve;     /* enum resolve */
 	struct node *nodes;
 	size_t nodes_count;
 	struct strlist lanes; /* node names in order; default: nodes named lane-* */
@@ -211,6 +215,8 @@ struct target {
 struct target *target_load(const char *name_or_path, struct mark at, struct diag *diag);
 void target_free(struct target *t);
 const struct node *target_node(const struct target *t, const char *name);
+/** target_host - the node with this name or alias; NULL. */
+const struct node *target_host(const struct target *t, const char *name);
 /** target_service - "store/store" or a unique service name; NULL if none. */
 const struct service *target_service(const struct target *t, const char *name,
 				     const struct node **ret_node);

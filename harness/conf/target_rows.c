@@ -79,6 +79,8 @@ static const struct opt node_rows[] = {
 	{ROW(node, rootfs), .type = OPT_STRING, .optional = true,
 	 .help = "a root directory of its own; default: the host's, read-only"},
 	{ROW(node, user), .type = OPT_STRING, .def = "root", .help = "for its services"},
+	{ROW(node, aliases), .type = OPT_STRLIST, .optional = true,
+	 .help = "other names it goes by on the wire", .example = "[db, bank.example.com]"},
 	{ROW(node, env), .type = OPT_STRMAP, .optional = true, .help = "for its services"},
 	{ROW_AS(node, "data", data_map), .type = OPT_STRMAP, .optional = true,
 	 .help = "writable folders, fresh for every trial: path in the node to seed folder or "
@@ -125,6 +127,10 @@ static const struct opt prepare_rows[] = {
 	 .help = "or it has failed"},
 	OPT_END};
 
+static const struct opt_value resolves[] = {
+	{"dns", "a name server on the wire; a node's /etc/hosts holds only itself"},
+	{"hosts", "/etc/hosts of every node holds all of them; there is no name server"},
+	{NULL, NULL}};
 static const struct opt target_rows[] = {
 	{ROW(target, name), .type = OPT_STRING, .help = "a short name"},
 	{ROW(target, title), .type = OPT_STRING, .optional = true, .help = "one line for people"},
@@ -133,6 +139,8 @@ static const struct opt target_rows[] = {
 	 .help = "how a sale is recognised in every ledger"},
 	{ROW(target, vars), .type = OPT_STRMAP, .optional = true,
 	 .help = "${NAME} in all texts below"},
+	{ROW(target, resolve), .type = OPT_ENUM, .def = "dns", .values = resolves,
+	 .help = "how nodes find each other by name"},
 	{ROW_AS(target, "nodes", nodes_node), .type = OPT_NODE,
 	 .sub = {node_rows, sizeof(struct node)},
 	 .help = "the hosts, by name; lane-{1..3} makes three"},

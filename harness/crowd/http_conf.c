@@ -116,7 +116,7 @@ static bool host_known(const struct hconf *h, const char *host)
 	unsigned char addr[16];
 
 	return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, addr) == 1 ||
-	       host[0] == '[' || target_node(h->target, host);
+	       host[0] == '[' || target_host(h->target, host);
 }
 
 static int check_host(const struct hconf *h, const char *url, struct err *e)

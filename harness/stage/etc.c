@@ -189,18 +189,20 @@ static int write_users(const struct stage_node *n, const char *dir)
 
 static int write_hosts(const struct stage_node *n, const char *dir)
 {
-	const struct stage *st = n->st;
+	bool dns = n->st->o.target->resolve == RESOLVE_DNS;
 	struct buf b = { 0 };
 	int r;
 
-	buf_adds(&b, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-	for (size_t i = 0; i < st->nodes_count; i++) {
-		const struct stage_node *m = &st->nodes[i];
-
-		buf_printf(&b, WIRE_ADDR4_FMT "\t%s\n", m->index + 1, m->conf->name);
-		buf_printf(&b, WIRE_ADDR6_FMT "\t%s\n", m->index + 1, m->conf->name);
-	}
+	names_hosts(n, !dns, &b);
 	r = put(dir, "hosts", b.data);
+	buf_reset(&b);
+	names_hosts(n, true, &b);
+	if (r == 0)
+		r = put(dir, HOSTS_OF_ALL, b.data);
+	buf_reset(&b);
+	names_resolver(n, &b);
+	if (r == 0)
+		r = put(dir, "resolv.conf", b.data);
 	buf_done(&b);
 	return r;
 }
@@ -229,7 +231,5 @@ int etc_write(const struct stage_node *n, const char *dir, struct err *e)
 		r = write_hosts(n, dir);
 	if (r == 0)
 		r = put(dir, "hostname", hostname);
-	if (r == 0)
-		r = put(dir, "resolv.conf", "# no name server: names are in /etc/hosts\n");
 	return r < 0 ? err_errno(e, -r, "writing %s", dir) : 0;
 }

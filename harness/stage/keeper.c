@@ -126,8 +126,12 @@ static int start(struct keeper *k, const struct order *o, const int fds[ORDER_FD
 {
 	struct launched l = { 0 };
 	struct report failed = { .kind = REPORT_FAILED };
-	int r = launch(o, fds, &l), pidfds[2];
+	int r = o->ours ? names_ours() : 0, pidfds[2];
 
+	if (r < 0)
+		snprintf(l.what, sizeof(l.what), "giving it a hosts file");
+	else
+		r = launch(o, fds, &l);
 	if (r < 0) {
 		failed.code = -r;
 		memcpy(failed.text, l.what, sizeof(failed.text));

@@ -121,7 +121,8 @@ int stage_socket(struct stage *st, const char *node, int domain, int type, int p
 
 const char *stage_address(struct stage *st, const char *node)
 {
-	const struct stage_node *n = stage_node(st, node);
+	const struct node *host = target_host(st->o.target, node);
+	const struct stage_node *n = host ? stage_node(st, host->name) : NULL;
 
 	if (n)
 		return n->addr4;

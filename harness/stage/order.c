@@ -14,7 +14,7 @@
 
 struct head {
 	struct idmap ids;
-	uint32_t forks, argc, envc;
+	uint32_t forks, ours, argc, envc;
 };
 
 static uint32_t pack(struct buf *b, char *const *strings)
@@ -28,7 +28,7 @@ static uint32_t pack(struct buf *b, char *const *strings)
 
 int order_send(int ctl, const struct order *o, const int fds[ORDER_FDS], struct err *e)
 {
-	struct head head = { .ids = o->ids, .forks = o->forks };
+	struct head head = { .ids = o->ids, .forks = o->forks, .ours = o->ours };
 	struct buf b = { 0 };
 	int r;
 
@@ -70,6 +70,7 @@ static void decode(struct order_mem *mem, size_t len, struct order *ret)
 	memcpy(&head, text, sizeof(head));
 	ret->ids = head.ids;
 	ret->forks = head.forks;
+	ret->ours = head.ours;
 	ret->argv = mem->argv = unpack_list(&p, end, head.argc);
 	ret->env = mem->env = unpack_list(&p, end, head.envc);
 	ret->cwd = unpack(&p, end);

@@ -297,6 +297,7 @@ static int send_order(const struct proc_opts *o, const int fds[ORDER_FDS], struc
 	struct order order = {
 		.ids = {.uid = a.uid, .gid = a.gid, .outer_uid = outer, .outer_gid = outer},
 		.forks = o->forks,
+		.ours = o->ours,
 		.argv = o->argv,
 		.env = env.at,
 		.cwd = o->cwd ? o->cwd : "/target",

@@ -4,7 +4,9 @@
  * accepted connection, a log line, or a command that ends well. Everything but
  * the log line is tried again after a pause that grows from 2 to 100 ms, until
  * `within` is over. An attempt goes round the node's loopback addresses and its
- * address on the wire, for a service may listen on any of them.
+ * address on the wire, for a service may listen on any of them. A command sees
+ * all names in /etc/hosts: a fault on the target's questions must neither hide
+ * that a service serves nor count what the harness asked as asked by it.
  */
 #include "stage/room.h"
 
@@ -222,7 +224,7 @@ static void command_run(struct ready_try *t)
 	char *const argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
 			       s->conf->ready.command, NULL };
 	struct proc_opts o = { .node = s->node, .user = s->conf->user, .argv = argv,
-			       .cwd = s->conf->cwd, .in = -1, .out = -1,
+			       .cwd = s->conf->cwd, .in = -1, .out = -1, .ours = true,
 			       .env = { &s->node->conf->env, &s->conf->env, s->st->o.env } };
 
 	t->command = xcalloc(1, sizeof(*t->command));

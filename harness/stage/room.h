@@ -9,6 +9,7 @@
  *   stage.c node.c data.c       one trial's nodes and their data
  *   root.c etc.c mounts.c       the file system of a node, built by its init
  *   init.c keeper.c launch.c    the processes inside a node
+ *   names.c                     how nodes find each other
  *   order.c proc.c lines.c      the worker's end of a started process
  *   service.c ready.c tree.c    supervision
  */
@@ -162,6 +163,17 @@ int etc_template(const char *dir, struct err *e);
 /** etc_write - a node's own passwd, group, hosts, hostname... into dir. */
 int etc_write(const struct stage_node *n, const char *dir, struct err *e);
 
+/** HOSTS_OF_ALL - in a node's /etc: the hosts file that our own commands in it see. */
+#define HOSTS_OF_ALL ".hosts-of-all"
+/** names_hosts - /etc/hosts of node n: itself, or `all` of them. */
+void names_hosts(const struct stage_node *n, bool all, struct buf *out);
+/** names_resolver - /etc/resolv.conf of node n. */
+void names_resolver(const struct stage_node *n, struct buf *out);
+/** names_tell - what the name server on the wire knows in this trial. */
+int names_tell(const struct stage *st, struct err *e);
+/** names_ours - in a keeper, before its program starts: it sees HOSTS_OF_ALL. 0 or -errno. */
+int names_ours(void);
+
 /** struct account - what a `user:` resolves to. */
 struct account {
 	char name[64], home[256];
@@ -192,6 +204,7 @@ enum { ORDER_CHAN, ORDER_IN, ORDER_OUT, ORDER_ERR, ORDER_FDS };
 struct order {
 	struct idmap ids;
 	bool forks;       /* its main process exits and leaves daemons */
+	bool ours;        /* a question of the harness: names do not go over the wire */
 	char *const *argv, *const *env;
 	const char *cwd;
 };
@@ -297,7 +310,7 @@ struct proc_opts {
 	const char *user;
 	char *const *argv;
 	const char *cwd;
-	bool forks;
+	bool forks, ours;       /* as in struct order */
 	const struct strmap *env[3]; /* later ones win; may be NULL */
 	int in, out;            /* borrowed; -1: /dev/null, the log pipe */
 	const char *log;        /* name of the log file, without folder; NULL: none */

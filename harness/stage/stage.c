@@ -86,6 +86,8 @@ static int nodes_open(struct stage *st, struct err *e)
 			r = node_start(n, e);
 	}
 	if (r == 0)
+		r = names_tell(st, e);
+	if (r == 0)
 		r = data_fill(st, e);
 	for (size_t i = 0; r == 0 && i < st->nodes_count; i++)
 		r = node_await(&st->nodes[i], e);
@@ -360,8 +362,8 @@ static void spawn_line(void *arg, const char *line, size_t len)
 		h->log(h->arg, p->node->conf->name, "driver", line, len);
 }
 
-int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],
-		const struct strmap *env, struct spawned *ret, struct err *e)
+static int spawn(struct stage *st, const char *node, const char *user, char *const argv[],
+		 const struct strmap *env, bool ours, struct spawned *ret, struct err *e)
 {
 	struct stage_node *n = stage_node(st, node);
 	const char *slash = strrchr(argv[0], '/');
@@ -382,7 +384,8 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 	out_far = pp[1];
 	p = xcalloc(1, sizeof(*p));
 	r = proc_start(p, &(struct proc_opts){ .node = n, .user = user, .argv = argv, .in = in_far,
-			       .out = out_far, .log = log, .env = { &n->conf->env, env } }, e);
+			       .out = out_far, .log = log, .ours = ours,
+			       .env = { &n->conf->env, env } }, e);
 	if (r < 0) {
 		free(p);
 		return r;
@@ -405,4 +408,16 @@ int stage_spawn(struct stage *st, const char *node, const char *user, char *cons
 	ret->in = steal_fd(&in_near);
 	ret->out = steal_fd(&out_near);
 	return 0;
+}
+
+int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],
+		const struct strmap *env, struct spawned *ret, struct err *e)
+{
+	return spawn(st, node, user, argv, env, false, ret, e);
+}
+
+int stage_spawn_ours(struct stage *st, const char *node, const char *user, char *const argv[],
+		     const struct strmap *env, struct spawned *ret, struct err *e)
+{
+	return spawn(st, node, user, argv, env, true, ret, e);
 }

@@ -145,6 +145,12 @@ struct spawned {
 };
 int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],
 		const struct strmap *env, struct spawned *ret, struct err *e);
+/**
+ * stage_spawn_ours - the same for a question of the harness itself (books): it finds all nodes in
+ * /etc/hosts, so no fault on names touches it.
+ */
+int stage_spawn_ours(struct stage *st, const char *node, const char *user, char *const argv[],
+		     const struct strmap *env, struct spawned *ret, struct err *e);
 
 /* The guardian: a process that outlives the harness just long enough to clean up. */
 /** guardian_start - fork it; it holds a pidfd of this process. */

@@ -111,10 +111,10 @@ static int spawn(const struct books_in *in, struct spawned *s, bool *ret_by_shel
 	argv[0] = sh, argv[1] = c, argv[2] = text, argv[3] = name, argv[4] = path;
 	for (size_t i = 1; i < b->run.count; i++)
 		argv[4 + i] = b->run.at[i];
-	err = stage_spawn(in->stage, b->node, NULL, argv, NULL, s, e);
+	err = stage_spawn_ours(in->stage, b->node, NULL, argv, NULL, s, e);
 	*ret_by_shell = err >= 0;
 	if (err < 0)
-		err = stage_spawn(in->stage, b->node, NULL, argv + 4, NULL, s, e);
+		err = stage_spawn_ours(in->stage, b->node, NULL, argv + 4, NULL, s, e);
 	free(argv);
 	return err;
 }

@@ -73,8 +73,8 @@ const char *stage_address(struct stage *st, const char *node)
 	return strcmp(node, "store") == 0 ? "127.0.0.1" : NULL;
 }
 
-int stage_spawn(struct stage *st, const char *node, const char *user, char *const argv[],
-		const struct strmap *env, struct spawned *ret, struct err *e)
+int stage_spawn_ours(struct stage *st, const char *node, const char *user, char *const argv[],
+		     const struct strmap *env, struct spawned *ret, struct err *e)
 {
 	int in[2], out[2];
 	pid_t pid;
