@@ -16,13 +16,17 @@
  * an unreferenced archive member is dropped by the linker, and the order must
  * be stable for replay. A new fault is one line here and one above.
  */
-extern const struct fault_ops fault_net_corrupt, fault_net_cut, fault_net_delay, fault_net_drop,
+extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
+	fault_net_corrupt, fault_net_cut, fault_net_delay, fault_net_drop,
 	fault_net_duplicate, fault_net_halfopen, fault_net_mtu, fault_net_partition,
 	fault_net_rate, fault_net_refuse, fault_net_reorder, fault_net_reply_late,
 	fault_net_reply_lost, fault_net_reset, fault_noop, fault_process_hang,
 	fault_process_kill, fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
+	&fault_dns_fail,
+	&fault_dns_slow,
+	&fault_dns_wrong,
 	&fault_net_corrupt,
 	&fault_net_cut,
 	&fault_net_delay,
