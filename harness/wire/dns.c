@@ -175,7 +175,7 @@ static const struct wire_name *find_name(const struct wire_names *names, const c
 	for (size_t i = 0; i < names->count; i++) {
 		const char *text = names->at[i].text;
 
-		if (!strncmp(text, name, local) && !text[local])
+		if (!strcmp(text, name) || (!strncmp(text, name, local) && !text[local]))
 			return &names->at[i];
 	}
 	return NULL;

@@ -56,6 +56,7 @@ static struct wire_names *shop(void)
 	name_add(&w, "bank", 2, true);
 	name_add(&w, "api.bank.example", 2, false);
 	name_add(&w, "db", 0, false);
+	name_add(&w, "www.shop.test", 2, false);
 	return &w;
 }
 
@@ -159,6 +160,8 @@ static const struct {
 	{ "api.bank.example", 1, "0 1 10.77.0.3" },
 	{ "api.bank.example.shop.test", 1, "3" },
 	{ "db.shop.test", 1, "0 1 10.77.0.1" },
+	{ "www.shop.test", 1, "0 1 10.77.0.3" },
+	{ "www", 1, "3" },
 	{ "bank.example", 1, "3" },
 	{ "stor", 1, "3" },
 	{ "stores", 1, "3" },
