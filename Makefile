@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 PACKAGES := build-essential pkg-config libyaml-dev libnl-3-dev libnl-route-3-dev libseccomp-dev \
 	libfiu-dev check libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev \
 	libpq-dev libssl-dev libpcre2-dev libcap-dev uidmap python3 python3-yaml libxml2-utils curl \
-	procps hostname busybox musl-tools
+	procps hostname iproute2 busybox musl-tools
 MODULES  := yaml-0.1 libnl-3.0 libnl-route-3.0 libcurl sqlite3 libpq libpcre2-8 libcrypto
 TILL_MODULES := libmicrohttpd jansson sqlite3 libcurl
 
@@ -42,7 +42,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 BENCHES  := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
 TILL_DIR := $(O)/targets/till
 
-.PHONY: all help deps build units run test test-unit test-cases bench fuzz soak tidy analyze format \
+.PHONY: all help deps build units run test test-bare bench valgrind fuzz soak tidy analyze format \
 	doc clean check-clang
 .DEFAULT_GOAL := all
 
@@ -59,6 +59,8 @@ help:
 	@echo 'make bench    what must be reached, measured here; one table (BENCH=NAME... for some)'
 	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs'
 	@echo 'make fuzz     fuzz every parser for 60 s each'
+	@echo 'make test-bare  make run and make test on a bare Debian 12, each in a fresh root (needs root)'
+	@echo 'make valgrind the unit tests that make no namespaces, under valgrind'
 	@echo 'make analyze  clang-tidy and cppcheck     make tidy  house rules'
 
 # --- packages ------------------------------------------------------------------------------------
@@ -156,6 +158,10 @@ bench: all benches
 soak: all
 	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
 	$(O)/worstday run experiments/gate/till --seeds 25 -j2
+
+test-bare:
+	$(Q)$(MAKE) deps PACKAGES='mmdebstrap debian-archive-keyring git'
+	$(Q)tests/bare
 
 # Each parser's fuzzer for FUZZ_SECONDS from its kept corpus (tests/fuzz/corpus/NAME).
 FUZZ_SECONDS ?= 60

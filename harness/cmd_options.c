@@ -145,7 +145,7 @@ static int unknown_option(const struct cmd *cmd, const char *word, int letter)
 
 	if (letter)
 		return cli_usage(cmd, "unknown option -%c", letter);
-	for (; cmd->opts[n].name && n < OPTS_MAX; n++)
+	for (; n < OPTS_MAX && cmd->opts[n].name; n++)
 		names[n] = cmd->opts[n].name;
 	names[n++] = "help";
 	while (*word == '-')

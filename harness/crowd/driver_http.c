@@ -142,8 +142,9 @@ static struct var var_number(struct http *h, int64_t v, bool absent)
 {
 	int n = snprintf(h->number, sizeof(h->number), "%lld", (long long)v);
 
-	return absent ? (struct var){ 0 } :
-			(struct var){ .text = h->number, .len = (size_t)n, .bare = true };
+	if (absent)
+		return (struct var){ 0 };
+	return (struct var){ .text = h->number, .len = (size_t)n, .bare = true };
 }
 
 static struct var var_items(struct http *h, const struct ask *a)

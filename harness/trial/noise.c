@@ -13,13 +13,14 @@ static void read_stat(struct noise *n)
 	cleanup_file FILE *f = fopen("/proc/stat", "re");
 	int64_t v[8] = { 0 };
 
-	if (!f || fscanf(f, "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-			    " %" SCNd64 " %" SCNd64 " %" SCNd64,
-			 &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) != 8)
-		return;
-	for (int i = 0; i < 8; i++)
-		n->all_ticks += v[i];
-	n->steal_ticks = v[7];
+	if (f && fscanf(f, "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
+			   " %" SCNd64 " %" SCNd64 " %" SCNd64,
+			&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8) {
+		for (int i = 0; i < 8; i++)
+			n->all_ticks += v[i];
+		n->steal_ticks = v[7];
+	}
+	/* cppcheck-suppress resourceLeak ; cleanup_file closes it */
 }
 
 static void read_pressure(struct noise *n)
@@ -29,6 +30,7 @@ static void read_pressure(struct noise *n)
 	n->some_us = -1;
 	if (f && fscanf(f, "some avg10=%*f avg60=%*f avg300=%*f total=%" SCNd64, &n->some_us) != 1)
 		n->some_us = -1;
+	/* cppcheck-suppress resourceLeak ; cleanup_file closes it */
 }
 
 void noise_read(struct noise *ret)

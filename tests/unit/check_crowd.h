@@ -94,6 +94,15 @@ static inline struct dur kit_dur(int64_t ns, enum domain d)
 	return (struct dur){ .ns = ns, .domain = d };
 }
 
+/* How much slower than usual this program is: tests/run and make valgrind say so. */
+static inline int64_t kit_slowness(void)
+{
+	const char *text = getenv("CK_TIMEOUT_MULTIPLIER");
+	int64_t n = text ? atoll(text) : 1;
+
+	return n > 1 ? n : 1;
+}
+
 /* n lanes, human times zero, everybody at once; tests change what they are about. */
 static inline void kit_init(struct kit *k, unsigned lanes)
 {
@@ -127,7 +136,7 @@ static inline void kit_init(struct kit *k, unsigned lanes)
 	s->pace_milli = 1000;
 	s->scan_time = kit_dur(2900 * NS_PER_MS, DOMAIN_SHOP);
 	s->fixed_time = kit_dur(20 * NS_PER_S, DOMAIN_SHOP);
-	s->step_timeout = kit_dur(300 * NS_PER_MS, DOMAIN_SYSTEM);
+	s->step_timeout = kit_dur(300 * NS_PER_MS * kit_slowness(), DOMAIN_SYSTEM);
 	s->retries = 2;
 	s->human_zero = true;
 	s->train_slack.ns = -1;
@@ -150,7 +159,7 @@ static inline void kit_backup(struct kit *k, const char *glob)
 /* Until everybody has gone; 0, or -ETIMEDOUT. */
 static inline int kit_run(struct kit *k, int64_t within_ns)
 {
-	return loop_run_until(k->loop, &k->finished, clock_now() + within_ns);
+	return loop_run_until(k->loop, &k->finished, clock_now() + within_ns * kit_slowness());
 }
 
 static inline size_t kit_count(const struct kit *k, int outcome)

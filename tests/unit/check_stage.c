@@ -257,7 +257,9 @@ START_TEST(inside_a_node)
 	ck_assert_msg(said(&w.log, "scratch\n"), "%s", w.log.data);
 	ck_assert_msg(said(&w.log, "usr-ro\n") && said(&w.log, "target-ro\n"), "%s", w.log.data);
 	ck_assert_msg(said(&w.log, "sys-ro\n") && said(&w.log, "no-shadow\n"), "%s", w.log.data);
-	ck_assert_msg(said(&w.log, "certs\n") && said(&w.log, "null\n"), "%s", w.log.data);
+	ck_assert_msg(access("/etc/ssl/certs", R_OK) != 0 || said(&w.log, "certs\n"), "%s",
+		      w.log.data);
+	ck_assert_msg(said(&w.log, "null\n"), "%s", w.log.data);
 	ck_assert_msg(said(&w.log, "hello a\n"), "%s", w.log.data);
 	finish(&w);
 }
