@@ -57,7 +57,7 @@ help:
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make bench    what must be reached, measured here; one table (BENCH=NAME... for some)'
-	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs'
+	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs, 10,000 connections'
 	@echo 'make fuzz     fuzz every parser for 60 s each'
 	@echo 'make test-bare  make run and make test on a bare Debian 12, each in a fresh root (needs root)'
 	@echo 'make valgrind the unit tests that make no namespaces, under valgrind'
@@ -157,6 +157,7 @@ bench: all benches
 
 soak: all
 	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
+	MANY=10000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/connections.sh
 	$(O)/worstday run experiments/gate/till --seeds 25 -j2
 
 test-bare:

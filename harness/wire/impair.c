@@ -298,29 +298,31 @@ static void one(struct impair *im, unsigned from, unsigned to, uint8_t *frame, s
 	finish(im, &l);
 }
 
-void impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame, size_t len,
-		  int64_t now)
+unsigned impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame, size_t len,
+		      int64_t now)
 {
 	uint8_t piece[SEGMENT_MAX];
 	struct virtio_net_hdr h;
 	struct segments cut;
+	unsigned count = 0;
 	size_t n;
 
 	if (len <= VNET || from >= WIRE_NODES_MAX || to >= WIRE_NODES_MAX)
-		return;
+		return 1;
 	memcpy(&h, frame, VNET);
 	if (h.gso_type == VIRTIO_NET_HDR_GSO_NONE || !impaired(im, from, to)) {
 		one(im, from, to, frame, len, now);
-		return;
+		return 1;
 	}
 	if (!segments_open(&cut, frame, len)) {
 		im->out.lost(im->out.arg, from);
-		return;
+		return 1;
 	}
-	while ((n = segments_next(&cut, piece, sizeof(piece))) > 0)
+	for (; (n = segments_next(&cut, piece, sizeof(piece))) > 0; count++)
 		one(im, from, to, piece, n, now);
-	for (; cut.done < cut.p.len; cut.done += cut.size) /* above any MTU of ours */
+	for (; cut.done < cut.p.len; cut.done += cut.size, count++) /* above any MTU of ours */
 		im->out.lost(im->out.arg, from);
+	return count;
 }
 
 int64_t impair_due(const struct impair *im)

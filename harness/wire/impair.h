@@ -37,9 +37,12 @@ void impair_reset(struct impair *im);
 /** impair_wants - must this frame go through impair_frame? If not, just forward it. Cheap. */
 bool impair_wants(const struct impair *im, unsigned from, unsigned to, const uint8_t *frame,
 		  size_t len);
-/** impair_frame - one frame with its virtio header, from node to node. May write to it. */
-void impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame, size_t len,
-		  int64_t now);
+/**
+ * impair_frame - one frame with its virtio header, from node to node. May write to it. Returns how
+ * many packets it was, at least 1.
+ */
+unsigned impair_frame(struct impair *im, unsigned from, unsigned to, uint8_t *frame, size_t len,
+		      int64_t now);
 /** impair_due - when impair_release has something to do; INT64_MAX: never. */
 int64_t impair_due(const struct impair *im);
 void impair_release(struct impair *im, int64_t now);

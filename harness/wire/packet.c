@@ -301,8 +301,8 @@ bool segments_open(struct segments *s, uint8_t *frame, size_t frame_len)
 	memcpy(&h, frame, VNET);
 	*s = (struct segments){ .frame = frame, .size = h.gso_size };
 	packet_parse(&s->p, frame + VNET, frame_len - VNET);
-	return s->size > 0 && s->p.proto == IPPROTO_TCP && s->p.ports && !s->p.fragment &&
-	       s->p.len > 0;
+	return s->size >= SEGMENT_MIN && s->p.proto == IPPROTO_TCP && s->p.ports &&
+	       !s->p.fragment && s->p.len > 0;
 }
 
 static void segment_flags(const struct segments *s, uint8_t *tcp, bool last)

@@ -63,7 +63,12 @@ struct segments {
 	struct packet p;
 	size_t size, done, index; /* payload bytes: of one, so far; how many so far */
 };
-/** segments_open - false: the frame cannot be cut (not TCP, or not what its header says). */
+/** SEGMENT_MIN - no kernel makes smaller ones (TCP_MIN_SND_MSS less options): see segments_open. */
+#define SEGMENT_MIN 8
+/**
+ * segments_open - false: the frame cannot be cut (not TCP, not what its header says, or into so
+ * many pieces that only somebody who wants to keep the wire busy would ask for it).
+ */
 bool segments_open(struct segments *s, uint8_t *frame, size_t frame_len);
 /** segments_next - the next frame into ret (ret_max bytes); its size, 0: no more or too large. */
 size_t segments_next(struct segments *s, uint8_t *ret, size_t ret_max);

@@ -8,9 +8,10 @@
  *                      destination,
  *                      write
  *
- * One packet per read, as the TUN driver has it, with the virtio header in
+ * One frame per read, as the TUN driver has it, with the virtio header in
  * front, which is handed on unchanged. A ready queue is drained up to BURST
- * packets before the next has its turn, so one busy node cannot starve the
+ * packets before the next has its turn, where a large frame that is cut up
+ * counts as what it is cut into, so one busy node cannot starve the
  * others. A write goes straight into the receiver's stack and does not wait.
  * What is addressed to the name server goes to responder.c; what is addressed
  * to no node here (multicast, any outside address) is
@@ -141,8 +142,8 @@ static void on_deliver(void *arg, unsigned to, const uint8_t *frame, size_t len)
 
 /* ---- packets ---- */
 
-/* One packet from node `from`. Returns false when its queue is empty. */
-static bool forward_one(struct sw *s, unsigned from)
+/* One frame from node `from`; how many packets it was, 0: its queue is empty. */
+static unsigned forward_one(struct sw *s, unsigned from)
 {
 	struct wire_port *port = &s->shared->port[from];
 	ssize_t n = read(s->queue[from], s->frame, FRAME_MAX);
@@ -151,24 +152,27 @@ static bool forward_one(struct sw *s, unsigned from)
 	if (n < 0)
 		return errno == EINTR;
 	if ((size_t)n <= HEADER)
-		return true;
+		return 1;
 	count(&port->packets, 1);
 	count(&port->bytes, (uint64_t)n - HEADER);
 	to = switch_dest(s->frame + HEADER, (size_t)n - HEADER);
 	if (to >= 0 && impair_wants(s->impair, from, (unsigned)to, s->frame, (size_t)n))
-		impair_frame(s->impair, from, (unsigned)to, s->frame, (size_t)n, clock_now());
-	else if (to < 0 && responder_frame(s->names, from, s->frame, (size_t)n, clock_now()))
-		return true;
-	else if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
+		return impair_frame(s->impair, from, (unsigned)to, s->frame, (size_t)n,
+				    clock_now());
+	if (to < 0 && responder_frame(s->names, from, s->frame, (size_t)n, clock_now()))
+		return 1;
+	if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
 		count(&port->dropped, 1);
-	return true;
+	return 1;
 }
 
 static void drain(struct sw *s, unsigned from)
 {
-	for (int i = 0; i < BURST && s->queue[from] >= 0; i++)
-		if (!forward_one(s, from))
+	for (unsigned n, sum = 0; sum < BURST && s->queue[from] >= 0; sum += n) {
+		n = forward_one(s, from);
+		if (!n)
 			return;
+	}
 }
 
 static int port_del(struct sw *s, unsigned index)

@@ -140,6 +140,15 @@ def many():
         s.close()
 
 
+def ask():
+    with socket.create_connection(("peer", 9000), timeout=10) as s:
+        s.sendall(question(7))
+        got = b""
+        while len(got) < SIZE:
+            got += s.recv(SIZE)
+        say("asked the peer" if got == question(7) else "the peer said something else")
+
+
 class Till(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     db = None
@@ -163,7 +172,9 @@ class Till(BaseHTTPRequestHandler):
         sale = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.lock:
             Till.sales += 1
-            if Till.sales == 3:
+            if os.environ.get("EACH"):
+                ask()
+            elif Till.sales == 3:
                 many()
             self.db.execute("INSERT INTO sales VALUES(?, ?, 1 + (SELECT count(*) FROM sales))",
                             (sale["key"], sale["total"]))
