@@ -34,6 +34,12 @@ const struct opt_value link_ways_to_end[] = {
 	{ NULL, NULL },
 };
 
+const struct opt_value link_backends[] = {
+	[WIRE_SWITCH] = { "wire", "the harness's own, per packet and from the seed" },
+	[WIRE_NETEM] = { "netem", "the kernel, where it can; not replayable" },
+	{ NULL, NULL },
+};
+
 /* ---- checking ---- */
 
 static bool port_number(const char *text, uint16_t *ret)
@@ -64,7 +70,7 @@ void link_check(const void *opts, struct mark at, struct diag *d)
 				   o->port.at[i]);
 }
 
-static int nodes_matching(const struct target *t, const char *pattern, uint64_t ret[4])
+int link_nodes(const struct target *t, const char *pattern, uint64_t ret[4])
 {
 	int n = 0;
 
@@ -84,7 +90,7 @@ int link_check_target(const void *opts, const struct target *t, struct mark at, 
 	int n[2] = { 0, 0 };
 
 	for (size_t i = 0; i < 2 && i < o->between.count; i++) {
-		n[i] = nodes_matching(t, o->between.at[i], set[i]);
+		n[i] = link_nodes(t, o->between.at[i], set[i]);
 		if (!n[i])
 			diag_error(d, o->between.marks[i], "between: target %s has no node \"%s\"",
 				   t->name, o->between.at[i]);
@@ -110,6 +116,7 @@ static const char *did_words(const struct wire_hit *h, char *buf, size_t len)
 		[DID_CORRUPT] = "corrupted", [DID_QUEUE_FULL] = "dropped, the queue was full",
 		[DID_REFUSE] = "refused", [DID_RESET] = "reset", [DID_CUT] = "cut",
 		[DID_LOSE_REPLY] = "answer lost", [DID_HOLD_REPLY] = "answer held",
+		[DID_SLOW] = "kept waiting or dropped by a full queue",
 	};
 
 	if (h->did >= DID_KINDS)
@@ -151,12 +158,27 @@ static void which_words(const struct wire_hit *h, char *buf, size_t len)
 		snprintf(buf, len, "%s at seq %u", h->flags & TCP_FIN ? "FIN" : "ack", h->seq);
 }
 
+/* netem says how many, or not even that. */
+static void on_count(struct run *r, const struct wire_hit *h)
+{
+	char did[96];
+
+	run_fired(r, node_name(r, h->from), NULL, NULL, "%" PRIu64 " packets to %s %s (%s)",
+		  h->count, node_name(r, h->to), did_words(h, did, sizeof(did)),
+		  h->counted == COUNTED ? "counted by the kernel" :
+		  "inferred from the rate and the kernel's count of packets");
+}
+
 static void on_hit(void *arg, const struct wire_hit *h)
 {
 	struct link_state *s = arg;
 	struct run *r = s->run;
 	char did[96], which[64], object[160];
 
+	if (h->counted != SEEN) {
+		on_count(r, h);
+		return;
+	}
 	snprintf(object, sizeof(object), "%s>%s %s%s/%u#%u", node_name(r, h->client),
 		 node_name(r, h->server), protocol_name(h->protocol), h->v6 ? "6" : "", h->port,
 		 h->nth);
@@ -178,12 +200,13 @@ struct wire_rule link_rule(const struct run *r, const struct link_opts *o,
 {
 	struct wire_rule rule = { .effect = effect, .fault = r->fault, .seed = (uint64_t)r->seed,
 				  .way = (uint8_t)o->direction, .protocol = (uint8_t)o->protocol,
+				  .backend = (uint8_t)o->backend,
 				  .gate = r->gate, .chance = 1 };
 	const struct fault_ops *ops = r->experiment->faults[r->fault].kind->ops;
 
 	snprintf(rule.name, sizeof(rule.name), "%s.%d", ops->name, r->fault);
-	nodes_matching(r->target, o->between.at[0], rule.a);
-	nodes_matching(r->target, o->between.at[1], rule.b);
+	link_nodes(r->target, o->between.at[0], rule.a);
+	link_nodes(r->target, o->between.at[1], rule.b);
 	for (size_t i = 0; i < o->port.count && i < WIRE_PORTS_MAX; i++)
 		if (port_number(o->port.at[i], &rule.ports[rule.ports_count]))
 			rule.ports_count++;
@@ -242,4 +265,6 @@ void link_describe(const struct link_opts *o, struct buf *out)
 		buf_printf(out, ", %s", link_protocols[o->protocol].name);
 	for (size_t i = 0; i < o->port.count; i++)
 		buf_printf(out, "%s%s", i ? " " : ", port ", o->port.at[i]);
+	if (o->backend == WIRE_NETEM)
+		buf_adds(out, " (netem: the kernel decides, not replayable)");
 }

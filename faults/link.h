@@ -12,9 +12,11 @@ struct link_opts {
 	int direction;          /* enum wire_way */
 	int protocol;           /* enum wire_protocol */
 	struct strlist port;
+	int backend;            /* enum wire_backend; the wire, where there is no row for it */
 };
 
-extern const struct opt_value link_directions[], link_protocols[], link_ways_to_end[];
+extern const struct opt_value link_directions[], link_protocols[], link_ways_to_end[],
+	link_backends[];
 
 /** LINK_BETWEEN, ... - option rows; struct @owner starts with `struct link_opts link`. */
 #define LINK_BETWEEN(owner) \
@@ -34,6 +36,10 @@ extern const struct opt_value link_directions[], link_protocols[], link_ways_to_
 	  .example = "8080" }
 #define LINK_ROWS(owner) \
 	LINK_BETWEEN(owner), LINK_DIRECTION(owner), LINK_PROTOCOL(owner), LINK_PORT(owner)
+/* for what the kernel's netem can do as well; faults/backend.c has the details */
+#define LINK_BACKEND(owner) \
+	{ .name = "backend", .type = OPT_ENUM, .offset = offsetof(struct owner, link.backend), \
+	  .def = "wire", .values = link_backends, .help = "who does it" }
 /* for faults on TCP connections, which go both ways */
 #define LINK_TCP_ROWS(owner) LINK_BETWEEN(owner), LINK_PORT(owner)
 #define LINK_RATE(owner, def_) \
@@ -54,6 +60,8 @@ struct link_state {
 void link_check(const void *opts, struct mark at, struct diag *d);
 /** link_check_target - a network fault's `check_target`: both ends exist, and differ. */
 int link_check_target(const void *opts, const struct target *t, struct mark at, struct diag *d);
+/** link_nodes - bits by index of the nodes that match a pattern; returns how many. */
+int link_nodes(const struct target *t, const char *pattern, uint64_t ret[4]);
 /** link_rule - a rule of this effect with all that the shared options say; chance 1. */
 struct wire_rule link_rule(const struct run *r, const struct link_opts *o,
 			   enum wire_effect effect);

@@ -21,6 +21,7 @@ static const struct opt_value corrupt_checksums[] = {
 
 static const struct opt net_corrupt_rows[] = {
 	LINK_ROWS(net_corrupt_opts),
+	LINK_BACKEND(net_corrupt_opts),
 	LINK_RATE(net_corrupt_opts, "100%"),
 	{ .name = "bits", .type = OPT_INT, .offset = offsetof(struct net_corrupt_opts, bits),
 	  .def = "1", .min = "1", .max = "8",

@@ -22,6 +22,7 @@ static const struct opt_value delay_shapes[] = {
 
 static const struct opt net_delay_rows[] = {
 	LINK_ROWS(net_delay_opts),
+	LINK_BACKEND(net_delay_opts),
 	{ .name = "delay", .type = OPT_DURATION, .offset = offsetof(struct net_delay_opts, delay),
 	  .domain = DOMAIN_SYSTEM, .max = "1h",
 	  .help = "how much later",

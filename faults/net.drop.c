@@ -13,6 +13,7 @@ struct net_drop_opts {
 
 static const struct opt net_drop_rows[] = {
 	LINK_ROWS(net_drop_opts),
+	LINK_BACKEND(net_drop_opts),
 	LINK_RATE(net_drop_opts, "100%"),
 	{ .name = "burst", .type = OPT_INT, .offset = offsetof(struct net_drop_opts, burst),
 	  .def = "1", .min = "1", .max = "10000",

@@ -12,6 +12,7 @@ struct net_duplicate_opts {
 
 static const struct opt net_duplicate_rows[] = {
 	LINK_ROWS(net_duplicate_opts),
+	LINK_BACKEND(net_duplicate_opts),
 	LINK_RATE(net_duplicate_opts, "100%"),
 	{ .name = "gap", .type = OPT_DURATION, .offset = offsetof(struct net_duplicate_opts, gap),
 	  .domain = DOMAIN_SYSTEM, .def = "0s", .max = "1h",

@@ -12,6 +12,7 @@ struct net_rate_opts {
 
 static const struct opt net_rate_rows[] = {
 	LINK_ROWS(net_rate_opts),
+	LINK_BACKEND(net_rate_opts),
 	{ .name = "speed", .type = OPT_SIZE, .offset = offsetof(struct net_rate_opts, speed),
 	  .min = "1 B", .max = "10 GB",
 	  .help = "bytes a second, headers of IP included",

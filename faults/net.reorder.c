@@ -13,6 +13,7 @@ struct net_reorder_opts {
 
 static const struct opt net_reorder_rows[] = {
 	LINK_ROWS(net_reorder_opts),
+	LINK_BACKEND(net_reorder_opts),
 	LINK_RATE(net_reorder_opts, "10%"),
 	{ .name = "hold", .type = OPT_DURATION, .offset = offsetof(struct net_reorder_opts, hold),
 	  .domain = DOMAIN_SYSTEM, .def = "20ms", .min = "1us", .max = "1h",

@@ -14,6 +14,7 @@
 #include "cmd.h"
 #include "conf/when.h"
 #include "explore/suite.h"
+#include "faults/backend.h"
 #include "faults/fault.h"
 #include "judge/judge.h"
 
@@ -143,7 +144,7 @@ static void probes(struct operations *o, const struct experiment *x)
 		char why[512] = "";
 		struct buf b = {0};
 
-		if (!ops->probe || ops->probe(why, sizeof(why)) >= 0)
+		if (fault_probe(ops, x->faults[i].opts, why, sizeof(why)) >= 0)
 			buf_adds(&b, "works here");
 		else
 			buf_printf(&b, "does not work here: %s", why);

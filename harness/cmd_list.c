@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "conf/when.h"
 #include "explore/plan.h"
+#include "faults/backend.h"
 #include "faults/fault.h"
 #include "judge/judge.h"
 
@@ -24,6 +25,7 @@ static const struct cli_opt options[] = {CLI_OPT_JSON, CLI_OPT_END};
 struct item {
 	const char *name, *summary, *example;
 	struct opt_table opts;
+	const struct fault_ops *fault; /* NULL: none */
 	char *owned[2]; /* name and summary when they are ours */
 };
 struct items {
@@ -57,7 +59,8 @@ static void faults_get(struct items *l)
 		const struct fault_ops *f = fault_table[i];
 
 		*items_add(l) = (struct item){
-		    .name = f->name, .summary = f->summary, .example = f->example, .opts = f->opts};
+		    .name = f->name, .summary = f->summary, .example = f->example, .opts = f->opts,
+		    .fault = f};
 	}
 }
 
@@ -159,6 +162,11 @@ static void print_json(const struct items *l, const char *only)
 			opt_help(l->at[i].opts, 0, &help);
 		if (help.len)
 			json_str(&o, "options", help.data);
+		buf_reset(&help);
+		if (l->at[i].fault)
+			backend_help(l->at[i].fault, 0, &help);
+		if (help.len)
+			json_str(&o, "backends", help.data);
 		json_obj_end(&o);
 		buf_done(&help);
 	}
@@ -175,7 +183,17 @@ static void print_all(const struct items *l)
 		printf("%-24s %s\n", l->at[i].name, l->at[i].summary);
 }
 
-static void print_one(const struct item *i, bool fault)
+static void print_backends(const struct fault_ops *f)
+{
+	struct buf b = {0};
+
+	backend_help(f, 2, &b);
+	if (b.len)
+		printf("\nBack ends:\n%s", b.data);
+	buf_done(&b);
+}
+
+static void print_one(const struct item *i)
 {
 	struct buf b = {0};
 
@@ -185,7 +203,8 @@ static void print_one(const struct item *i, bool fault)
 		printf("\nOptions:\n%s", b.data ? b.data : "");
 		buf_reset(&b);
 	}
-	if (fault) {
+	if (i->fault) {
+		print_backends(i->fault);
 		opt_help(when_table, 2, &b);
 		printf("\nwhen: (every fault takes it)\n%s", b.data ? b.data : "");
 	}
@@ -237,7 +256,7 @@ static int print(const struct cli *c, const struct kind *k, const struct items *
 	if (c->json)
 		print_json(l, only);
 	else if (found)
-		print_one(found, str_eq(k->name, "faults"));
+		print_one(found);
 	else
 		print_all(l);
 	return 0;

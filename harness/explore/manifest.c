@@ -18,6 +18,7 @@
 #include "conf/target.h"
 #include "explore/store.h"
 #include "explore/version.h"
+#include "faults/backend.h"
 #include "faults/fault.h"
 
 static void json_host(struct json_out *o)
@@ -42,7 +43,7 @@ static void json_probes(struct json_out *o, const struct experiment *x)
 	for (i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		char why[512] = "";
-		bool ok = !ops->probe || ops->probe(why, sizeof(why)) >= 0;
+		bool ok = fault_probe(ops, x->faults[i].opts, why, sizeof(why)) >= 0;
 
 		json_obj(o, NULL);
 		json_str(o, "name", ops->name);

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "faults/backend.h"
 #include "faults/fault.h"
 
 #define TARGET_FILE "target.yml"
@@ -194,6 +195,7 @@ static void faults_check(const struct experiment *x, const struct target *t, str
 				   "faults[%zu].when.nth: %s counts nothing by itself: say "
 				   "what with `on:`", i, ops->name);
 	}
+	backend_check(x, t, diag);
 }
 
 int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
@@ -270,7 +272,7 @@ static void entry_probe(struct plan_entry *entry)
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		char text[512] = "";
 
-		if (ops->probe && ops->probe(text, sizeof(text)) < 0)
+		if (fault_probe(ops, x->faults[i].opts, text, sizeof(text)) < 0)
 			buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, text);
 	}
 	if (why.len)

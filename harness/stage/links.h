@@ -3,9 +3,15 @@
 #define WD_STAGE_LINKS_H
 
 /* The links between a stage's nodes, for the faults that act on them. */
+#include <stdbool.h>
+#include <stddef.h>
+
 struct stage;
 struct wire;
 /** stage_wire - borrowed. A node's index on it is its place in the target's `nodes:`. */
 struct wire *stage_wire(struct stage *st);
+/** stage_probe_netem - may faults have `backend: netem` here? Tried in a child; -EOPNOTSUPP and
+ * why, with the remedy. @bucket: with a token bucket. */
+int stage_probe_netem(bool bucket, char *why, size_t why_len);
 
 #endif

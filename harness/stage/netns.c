@@ -10,7 +10,8 @@
  *
  * There is nothing else to clean: the interface has no neighbours (NOARP), and
  * services have no capability over the namespace, so they cannot have made
- * routes, rules or filters. Unix sockets die with their processes.
+ * routes, rules or filters. Unix sockets die with their processes. What the
+ * wire laid between nodes for netem goes with wire_reset, before a new trial.
  *
  * The worker itself lives in an empty namespace (slot.home) and steps into a
  * node's for the time of one socket(2).

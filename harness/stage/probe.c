@@ -5,6 +5,7 @@
  * stage cannot do without come first; the others only tell what is lost
  * without them and are never "not ok".
  */
+#include "stage/links.h"
 #include "stage/room.h"
 
 #include <errno.h>
@@ -179,6 +180,47 @@ static void probe_diag(struct probe *p)
 		say(p, true, "not there: every trial makes new networks (slower)", "");
 }
 
+static bool netem_here(struct probe *p, bool bucket)
+{
+	struct slot s = { .home = -1 };
+	struct err e = { 0 };
+
+	if (!enter(&s, p))
+		return false;
+	s.home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (wire_netem_probe(s.home, bucket, &e) == 0) {
+		say(p, true, "", "");
+		return true;
+	}
+	say(p, false, e.msg, "a kernel with sch_netem, sch_tbf and veth, "
+	    "as Debian's linux-image-amd64 (modprobe -a sch_netem sch_tbf veth)");
+	return false;
+}
+
+static void probe_link_netem(struct probe *p)
+{
+	netem_here(p, false);
+}
+
+static void probe_link_bucket(struct probe *p)
+{
+	netem_here(p, true);
+}
+
+/* The doctor's line: without netem the wire still does everything. */
+static void probe_netem(struct probe *p)
+{
+	char why[sizeof(p->why)];
+
+	if (netem_here(p, true)) {
+		say(p, true, "faults may have `backend: netem`", "");
+		return;
+	}
+	snprintf(why, sizeof(why), "not there: faults with `backend: netem` cannot run (%.64s; "
+		 "remedy: %.120s)", p->why, p->remedy);
+	say(p, true, why, "");
+}
+
 static void probe_pressure(struct probe *p)
 {
 	if (access("/proc/pressure/cpu", R_OK) == 0)
@@ -195,8 +237,42 @@ static const struct {
 	{ "/dev/net/tun", probe_tun },        { "pidfd", probe_pidfd },
 	{ "/proc children", probe_children }, { "range of ids", probe_idmap },
 	{ "overlay", probe_overlay },         { "SOCK_DIAG", probe_diag },
-	{ "pressure", probe_pressure },
+	{ "netem", probe_netem },             { "pressure", probe_pressure },
 };
+
+/* Runs a probe in a child of its own; @shared is memory that both see. */
+static void attempt(struct probe *shared, const char *name, void (*try)(struct probe *p))
+{
+	pid_t pid;
+
+	*shared = (struct probe){ .name = name };
+	say(shared, false, "the probe itself died", "report this");
+	pid = fork();
+	if (pid == 0) {
+		alarm(10);
+		try(shared);
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int stage_probe_netem(bool bucket, char *why, size_t why_len)
+{
+	struct probe *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool ok;
+
+	if (shared == MAP_FAILED)
+		return -ENOMEM;
+	attempt(shared, "netem", bucket ? probe_link_bucket : probe_link_netem);
+	ok = shared->ok;
+	if (!ok)
+		snprintf(why, why_len, "%s; remedy: %s, or `backend: wire`", shared->why,
+			 shared->remedy);
+	munmap(shared, sizeof(*shared));
+	return ok ? 0 : -EOPNOTSUPP;
+}
 
 size_t stage_probes(struct probe *ret, size_t max)
 {
@@ -207,18 +283,7 @@ size_t stage_probes(struct probe *ret, size_t max)
 	if (shared == MAP_FAILED)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		pid_t pid;
-
-		*shared = (struct probe){ .name = probes[i].name };
-		say(shared, false, "the probe itself died", "report this");
-		pid = fork();
-		if (pid == 0) {
-			alarm(10);
-			probes[i].try(shared);
-			_exit(0);
-		}
-		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		attempt(shared, probes[i].name, probes[i].try);
 		ret[i] = *shared;
 	}
 	munmap(shared, sizeof(*shared));

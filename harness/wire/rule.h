@@ -33,6 +33,7 @@ enum wire_effect {
 
 enum wire_way { WIRE_BOTH, WIRE_TO, WIRE_FROM };
 enum wire_protocol { WIRE_ANY, WIRE_TCP, WIRE_UDP, WIRE_ICMP };
+enum wire_backend { WIRE_SWITCH, WIRE_NETEM }; /* netem: the first five effects only */
 enum wire_shape { WIRE_UNIFORM, WIRE_NORMAL, WIRE_EXPONENTIAL };
 
 /** struct wire_rule - one activation of one fault. Nodes are bits by index. */
@@ -43,6 +44,7 @@ struct wire_rule {
 	uint64_t seed;
 	uint64_t a[4], b[4];
 	uint8_t way, protocol, ports_count;
+	uint8_t backend;   /* enum wire_backend */
 	bool overtake, fix_sum, reset, of_reply;
 	uint16_t ports[WIRE_PORTS_MAX]; /* either end */
 	struct gate gate;  /* counts what the rule would act on: packets, connections or requests */
@@ -56,8 +58,11 @@ struct wire_rule {
 
 enum wire_did {
 	DID_DROP, DID_DELAY, DID_DUPLICATE, DID_CORRUPT, DID_QUEUE_FULL, DID_REFUSE, DID_RESET,
-	DID_CUT, DID_LOSE_REPLY, DID_HOLD_REPLY, DID_KINDS
+	DID_CUT, DID_LOSE_REPLY, DID_HOLD_REPLY, DID_SLOW, DID_KINDS
 };
+
+/** enum wire_counted - who knows of a hit: the wire saw it, or the kernel says only how many. */
+enum wire_counted { SEEN, COUNTED, INFERRED };
 
 /** struct wire_hit - one altered packet, or `count` of them when they came too fast to list. */
 struct wire_hit {
@@ -71,6 +76,7 @@ struct wire_hit {
 	uint16_t from, to;   /* nodes */
 	uint16_t client, server, port;
 	uint8_t protocol, did, flags, v6;
+	uint8_t counted;     /* enum wire_counted */
 };
 
 #endif

@@ -34,6 +34,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/pass.h"
+#include "wire/netem.h"
 
 struct listener {
 	bool used;
@@ -58,6 +59,8 @@ struct wire {
 	struct listener listener[WIRE_RULES_MAX]; /* by the rule's place */
 	struct names_listener names[WIRE_DNS_RULES_MAX];
 	unsigned rules; /* of both kinds */
+	struct netem *netem;        /* owned: what the kernel does in our place */
+	int net[WIRE_NODES_MAX];    /* borrowed: namespaces of attached nodes; -1: none */
 };
 
 /* In the new process: keep only the socket, hear no keyboard, and switch. */
@@ -170,6 +173,9 @@ int wire_new(struct wire **ret, struct err *e)
 	int r;
 
 	w->ctl = w->pidfd = -1;
+	for (size_t i = 0; i < WIRE_NODES_MAX; i++)
+		w->net[i] = -1;
+	w->netem = netem_new(w->net);
 	w->bell = (struct loop_fd){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 				    .ready = bell_rings };
 	w->shared = mmap(NULL, sizeof(*w->shared), PROT_READ | PROT_WRITE,
@@ -192,6 +198,7 @@ void wire_free(struct wire *w)
 {
 	if (!w)
 		return;
+	netem_free(w->netem);
 	if (w->ctl >= 0)
 		close(w->ctl);
 	if (w->pid > 0) {
@@ -239,18 +246,22 @@ int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e)
 	r = tun_make(netns_fd, index, &fd, e);
 	if (r < 0)
 		return err_wrap(e, "the interface of node %u", index);
-	return call(w, &(struct wire_order){ .op = WIRE_ADD, .index = index }, fd, "node", e);
+	r = call(w, &(struct wire_order){ .op = WIRE_ADD, .index = index }, fd, "node", e);
+	w->net[index] = r < 0 ? -1 : netns_fd;
+	return r;
 }
 
 int wire_detach(struct wire *w, unsigned index, struct err *e)
 {
 	assert(index < WIRE_NODES_MAX);
+	w->net[index] = -1;
 	return call(w, &(struct wire_order){ .op = WIRE_DEL, .index = index }, -1, "node", e);
 }
 
 int wire_reset(struct wire *w, struct err *e)
 {
 	assert(!w->rules);
+	netem_reset(w->netem);
 	return call(w, &(struct wire_order){ .op = WIRE_RESET_ALL }, -1, "reset", e);
 }
 
@@ -278,9 +289,12 @@ int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *rul
 		  struct err *e)
 {
 	struct wire_order o = { .op = WIRE_RULE_ADD, .rule = *rule };
-	int r = listen_begin(w, loop, e);
+	int r;
 
+	if (rule->backend == WIRE_NETEM)
+		return netem_rule_add(w->netem, loop, rule, fn, arg, ret_id, e);
 	assert(fn);
+	r = listen_begin(w, loop, e);
 	if (r == 0)
 		r = call(w, &o, -1, "rule", e);
 	if (r < 0) {
@@ -300,6 +314,8 @@ int wire_rule_del(struct wire *w, unsigned id, struct err *e)
 	struct listener *l = &w->listener[id % WIRE_RULES_MAX];
 	int r;
 
+	if (id & NETEM_ID)
+		return netem_rule_del(w->netem, id, e);
 	if (!l->used || l->id != id)
 		return err_set(e, ENOENT, "the wire knows no rule %u", id);
 	r = call(w, &o, -1, "rule", e);

@@ -9,8 +9,9 @@
  *
  * Addresses: node i (0-based) of a slot is 10.77.0.(i+1)/24 and fd77::(i+1)/64.
  */
-#include <stdint.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -44,6 +45,11 @@ int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *r,
 		  struct err *e);
 /** wire_rule_del - over when this returns; the last hits are reported before. */
 int wire_rule_del(struct wire *w, unsigned id, struct err *e);
+/**
+ * wire_netem_probe - try the kernel's netem in a network namespace of the caller's: a veth pair and
+ * its qdiscs, made and removed. @bucket: the token bucket too. -ENOENT: not in this kernel.
+ */
+int wire_netem_probe(int netns_fd, bool bucket, struct err *e);
 /** wire_hits_lost - hits that nobody fetched in time, of all rules since wire_new. */
 uint64_t wire_hits_lost(const struct wire *w);
 /**
