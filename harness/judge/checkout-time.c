@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "judge/check.h"
 
 /**
@@ -22,7 +23,9 @@
  * counts for queue and whole with the time they had waited: a lower bound. For
  * system, the limits are real time. Sales of the warm-up do not count.
  * `during` takes only the sales of one phase: while a fault was in effect,
- * before the first, or after one was healed. Judged: sales in that phase.
+ * before the first, or after one was healed. `lanes` takes only those told at
+ * (or, of who walked out, last seen at) one of these lanes. Judged: sales in that phase and
+ * at those lanes.
  *
  * A percentile of a few samples says little: p50 to p99 need min_count of
  * them, p999 ten times as many; with fewer it is inconclusive.
@@ -31,6 +34,7 @@ enum of { OF_CHECKOUT, OF_WHOLE, OF_QUEUE, OF_SYSTEM };
 
 struct options {
 	int of, during;
+	struct strlist lanes; /* names or globs; none: all */
 	struct dur p50, p90, p95, p99, p999, max;
 	int64_t min_count;
 };
@@ -62,6 +66,12 @@ static const struct opt rows[] = {{.name = "of",
 				   .def = "all",
 				   .values = during_values,
 				   .help = "which sales count"},
+				  {.name = "lanes",
+				   .type = OPT_STRLIST,
+				   .offset = offsetof(struct options, lanes),
+				   .optional = true,
+				   .help = "only sales at these lanes: node names or globs",
+				   .example = "[lane-1, lane-2]"},
 				  LIMIT(p50, "limit of the median"),
 				  LIMIT(p90, "limit that 90 % must keep"),
 				  LIMIT(p95, "limit that 95 % must keep"),
@@ -156,6 +166,21 @@ static bool in_phase(const struct work *w, struct span s)
 	       (int)during_of(w->windows, w->windows_count, s.from, s.to) == w->o->during;
 }
 
+static bool at_lanes(const struct work *w, const char *lane)
+{
+	const struct strlist *only = &w->o->lanes;
+
+	for (size_t i = 0; lane && i < only->count; i++)
+		if (str_glob(only->at[i], lane))
+			return true;
+	return !only->count;
+}
+
+static bool told_counts(const struct work *w, const struct told *t, struct span s)
+{
+	return !t->warm && in_phase(w, s) && at_lanes(w, t->lane);
+}
+
 static int64_t told_value(const struct work *w, const struct told *t, struct span s)
 {
 	return w->o->of == OF_SYSTEM ? t->system_ns : shop_ns(w->in->experiment, s.to - s.from);
@@ -169,7 +194,7 @@ static void collect(struct work *w)
 		const struct told *t = &l->told[i];
 		struct span s = span_of(t, w->o->of);
 
-		if (!t->warm && in_phase(w, s))
+		if (told_counts(w, t, s))
 			samples_add(&w->samples, told_value(w, t, s));
 	}
 	if (w->o->of != OF_QUEUE && w->o->of != OF_WHOLE)
@@ -177,7 +202,7 @@ static void collect(struct work *w)
 	for (size_t i = 0; i < l->left_count; i++) {
 		struct span s = {l->left[i].intended_ns, l->left[i].left_ns};
 
-		if (in_phase(w, s))
+		if (in_phase(w, s) && at_lanes(w, l->left[i].lane))
 			samples_add(&w->samples, shop_ns(w->in->experiment, s.to - s.from));
 	}
 }
@@ -255,7 +280,7 @@ static void name_slow(const struct work *w, int64_t limit, struct judgement *ret
 		const struct told *t = &l->told[i];
 		struct span s = span_of(t, w->o->of);
 
-		if (!t->warm && in_phase(w, s) && told_value(w, t, s) > limit)
+		if (told_counts(w, t, s) && told_value(w, t, s) > limit)
 			judgement_witness(ret, t->key, "%s took %s at %s, slowest step %s %s",
 					  of_values[w->o->of].name,
 					  dur_text(value, told_value(w, t, s)), key_text(t->lane),
@@ -291,7 +316,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	if (w.samples.count)
 		judge_levels(&w, ret);
 	else
-		check_finish(ret, w.o->during ? "no sale in that phase" : "no sale", "%s", "");
+		check_finish(ret, w.o->during ? "no sale in that phase" :
+			    w.o->lanes.count ? "no sale at those lanes" : "no sale", "%s", "");
 	samples_done(&w.samples);
 	free(w.windows);
 }

@@ -869,6 +869,22 @@ START_TEST(time_phases)
 }
 END_TEST
 
+START_TEST(time_at_some_lanes)
+{
+	timed(100);
+	for (size_t i = 0; i < 100; i++)
+		w->told[i].lane = i < 50 ? "lane-1" : "lane-2"; /* up to 50 ms; up to 100 ms */
+	w->left[w->l.left_count++] =
+		(struct left){.intended_ns = 0, .left_ns = 60 * S, .lane = "lane-2"};
+	assert_verdict(one("checkout-time", "{max: 50ms, lanes: [lane-1]}"), HOLDS);
+	ck_assert_int_eq(judged.checks->judged, 50);
+	assert_verdict(one("checkout-time", "{max: 50ms, lanes: lane-*}"), VIOLATED);
+	assert_verdict(one("checkout-time", "{of: queue, max: 1s, lanes: [lane-1]}"), HOLDS);
+	assert_verdict(one("checkout-time", "{of: queue, max: 1s, lanes: [lane-2]}"), VIOLATED);
+	assert_verdict(one("checkout-time", "{max: 1h, lanes: [lane-9]}"), INCONCLUSIVE);
+}
+END_TEST
+
 START_TEST(time_pace_scales_shop_time)
 {
 	timed(100); /* up to 100 ms; at pace 10x a second of shop time */
@@ -1591,8 +1607,8 @@ static void add_timing(Suite *s)
 {
 	TCase *tc = tcase(s, "checkout-time");
 
-	ADD(tc, time_says_the_interval, time_too_few, time_phases, time_pace_scales_shop_time,
-	    time_walk_outs_waited, time_needs_a_limit);
+	ADD(tc, time_says_the_interval, time_too_few, time_phases, time_at_some_lanes,
+	    time_pace_scales_shop_time, time_walk_outs_waited, time_needs_a_limit);
 	tcase_add_loop_test(tc, time_percentiles_are_exact, 0, TIME_CASES);
 	tc = tcase(s, "shares");
 	ADD(tc, hang, trains, walking_out, answers_and_service, a_shopper_counts_once);
