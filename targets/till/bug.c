@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * shape: the fault shapes of FIELD-FAILURES.md. needs: what provokes it; kill,
- * hang, restart and load are there today, the others are faults to come.
+ * shape: the fault shapes of FIELD-FAILURES.md. needs: what provokes it; kill, hang, restart,
+ * network and load are there today, the others are faults to come.
  */
 static const struct {
 	const char *name, *shape, *needs, *summary;
@@ -13,10 +13,12 @@ static const struct {
 	[BUG_NONE] = {"none", "-", "-", "the till as it should be"},
 	[BUG_ACK_BEFORE_COMMIT] = {"ack-before-commit", "d", "kill",
 				   "the store answers first and writes up to 50 ms later"},
-	[BUG_CLOCK_KEY] = {"clock-key", "a b g", "hang, clock",
+	[BUG_CLOCK_KEY] = {"clock-key", "a b g", "hang, network, clock",
 			   "idempotency keys are the time of day in ms"},
 	[BUG_DOUBLE_TAP] = {"double-tap", "c", "load",
 			    "two taps on pay are two payments"},
+	[BUG_DRAFT_WINS] = {"draft-wins", "c", "network",
+			    "a suspended basket's copy beats the offline sale it became"},
 	[BUG_FORGET_REVERSAL] = {"forget-reversal", "e", "terminal",
 				 "a charge is not taken back when the sale fails"},
 	[BUG_HARDWIRED_DEVICE] = {"hardwired-device", "f", "device",
@@ -30,22 +32,24 @@ static const struct {
 	[BUG_NO_FSYNC] = {"no-fsync", "d", "power", "SQLite with synchronous=OFF"},
 	[BUG_NO_RESTART] = {"no-restart", "d", "kill",
 			    "a PID file left by a killed process stops the next one"},
-	[BUG_OFFLINE_SYNC_TWICE] = {"offline-sync-twice", "a b", "hang, kill",
+	[BUG_OFFLINE_SYNC_TWICE] = {"offline-sync-twice", "a b", "hang, kill, network",
 				    "each upload of an offline sale has a key of its own"},
-	[BUG_OVERLAP_RETRY] = {"overlap-retry", "c", "hang",
+	[BUG_OVERLAP_RETRY] = {"overlap-retry", "c", "hang, network",
 			       "a hasty lane, and a store that looks before its transaction"},
-	[BUG_POISON_BLOCKS_QUEUE] = {"poison-blocks-queue", "a b", "hang",
+	[BUG_POISON_BLOCKS_QUEUE] = {"poison-blocks-queue", "a b", "hang, network",
 				     "any answer but \"created\" stops the queue, for ever"},
 	[BUG_PRINT_BEFORE_COMMIT] = {"print-before-commit", "e", "device",
 				     "the receipt is cut before the sale is booked"},
-	[BUG_RECEIPT_GAP] = {"receipt-gap", "a e", "hang, kill",
+	[BUG_RECEIPT_GAP] = {"receipt-gap", "a e", "hang, kill, network",
 			     "the number is taken in a transaction of its own"},
-	[BUG_RETRY_WITHOUT_KEY] = {"retry-without-key", "a b", "hang",
+	[BUG_RETRY_WITHOUT_KEY] = {"retry-without-key", "a b", "hang, network",
 				   "the second try is a new request with a new key"},
 	[BUG_SLOW_LEAK] = {"slow-leak", "-", "load",
 			   "every sale looks through all sales before it, without an index"},
 	[BUG_SPLIT_BOOKING] = {"split-booking", "e", "kill",
 			       "sale and stock are two transactions"},
+	[BUG_STAYS_OFFLINE] = {"stays-offline", "a", "kill, network",
+			       "a lane that lost the store asks for it once and never again"},
 	[BUG_STOCK_READ_MODIFY_WRITE] = {"stock-read-modify-write", "c", "load",
 					 "stock is read before and written after the sale"},
 	[BUG_SWALLOW_ERROR] = {"swallow-error", "e g", "restart, disk",

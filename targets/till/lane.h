@@ -51,6 +51,7 @@ struct lane {
 	struct price *prices;    /* owned, sorted by sku */
 	size_t prices_count;
 	bool work;               /* for the sync thread */
+	bool asked;              /* since the store went away; the sync thread's own */
 	atomic_bool online, closing;
 	int64_t started_ms;      /* with `episodes` names each go at paying */
 	_Atomic int64_t episodes;

@@ -47,6 +47,9 @@ static bool probe(struct lane *l)
 {
 	struct answer a;
 
+	if (bug(BUG_STAYS_OFFLINE) && l->asked)
+		return false;
+	l->asked = true;
 	lane_ask_once(l, "/health", NULL, NULL, PROBE_TIMEOUT_MS, &a);
 	answer_done(&a);
 	return a.status == 200;
@@ -154,6 +157,7 @@ static int64_t round_of_work(struct lane *l, bool *ret_reported)
 			return PROBE_MS;
 		lane_set_online(l, true);
 	}
+	l->asked = false;
 	if (!l->prices_count && lane_prices_fetch(l))
 		return PROBE_MS;
 	if (!*ret_reported)

@@ -78,6 +78,20 @@ int loose_stock_around(struct store *st, const struct sale *s, struct booked *re
 	return status;
 }
 
+bool loose_draft(struct store *st, const struct sale *s, struct booked *ret)
+{
+	bool draft;
+
+	db_lock(&st->reader);
+	draft = db_number(&st->reader, 0, "SELECT 1 FROM suspended WHERE key = ?", "t", s->key) == 1;
+	db_unlock(&st->reader);
+	if (!draft)
+		return false;
+	*ret = (struct booked){.total = s->total, .offline = true};
+	copy_text(ret->state, sizeof(ret->state), "open");
+	return true;
+}
+
 void loose_bought_together(struct store *st, const struct sale *s)
 {
 	db_lock(&st->db);

@@ -12,5 +12,7 @@ int loose_stock_after(struct store *st, const struct sale *s, struct booked *ret
 int loose_stock_around(struct store *st, const struct sale *s, struct booked *ret, char *why);
 /** loose_bought_together - BUG_SLOW_LEAK: what else was bought with each article, ever. */
 void loose_bought_together(struct store *st, const struct sale *s);
+/** loose_draft - BUG_DRAFT_WINS: this basket lies here, unpaid, so that is what it is. */
+bool loose_draft(struct store *st, const struct sale *s, struct booked *ret);
 
 #endif

@@ -271,6 +271,8 @@ int store_sell(struct store *st, const struct sale *s, struct booked *ret, char 
 		snprintf(why, WHY_MAX, "%s", wrong);
 		return 422;
 	}
+	if (bug(BUG_DRAFT_WINS) && s->offline && loose_draft(st, s, ret))
+		return 200;
 	if (bug(BUG_ACK_BEFORE_COMMIT))
 		return behind_sell(st->behind, s, ret, why);
 	if (bug(BUG_STOCK_READ_MODIFY_WRITE))
