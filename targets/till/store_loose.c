@@ -83,7 +83,8 @@ bool loose_draft(struct store *st, const struct sale *s, struct booked *ret)
 	bool draft;
 
 	db_lock(&st->reader);
-	draft = db_number(&st->reader, 0, "SELECT 1 FROM suspended WHERE key = ?", "t", s->key) == 1;
+	draft = db_number(&st->reader, 0, "SELECT count(*) FROM suspended WHERE key = ?", "t",
+			  s->key) > 0;
 	db_unlock(&st->reader);
 	if (!draft)
 		return false;
