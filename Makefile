@@ -209,5 +209,6 @@ analyze: deps
 		apt-get install -y -qq clang-tidy cppcheck >/dev/null; }
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--error-exitcode=1 -Iharness -I. $(LIB_SRC) $(MAIN_SRC)
-	clang-tidy --quiet $(LIB_SRC) $(MAIN_SRC) -- -std=gnu11 -D_GNU_SOURCE -Iharness -I. \
-		$(shell pkg-config --cflags $(MODULES) 2>/dev/null)
+	@# One file each: in one run over several, clang-tidy 14 sees uninitialised va_lists everywhere.
+	printf '%s\n' $(LIB_SRC) $(MAIN_SRC) | xargs -P2 -I{} clang-tidy --quiet {} -- -std=gnu11 \
+		-D_GNU_SOURCE -Iharness -I. $(shell pkg-config --cflags $(MODULES) 2>/dev/null)

@@ -449,10 +449,10 @@ int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark whe
 
 	if (n && n->type == NODE_MAP) {
 		err = apply_keys(table, n, &p, out, seen);
-	} else if (!yaml_empty(n) && lone && n->type == NODE_SCALAR) {
+	} else if (n && !yaml_empty(n) && lone && n->type == NODE_SCALAR) {
 		seen[lone - table.rows] = true;
 		err = apply_row(lone, n, &p, out);
-	} else if (!yaml_empty(n)) {
+	} else if (n && !yaml_empty(n)) {
 		err = complain(&p, n->mark, "expected a map (key: value), not %s", kind_of(n));
 		opt_defaults(table, out);
 		return err;

@@ -19,6 +19,7 @@
  * sale which nobody asked for, so it is forbidden: PREREQFUNCTION is called
  * before each sending, and the second one of a request is an error.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,6 +290,7 @@ static void take_set(void *arg, size_t take, const char *text, size_t len, bool 
 	struct run *run = arg;
 	struct value *v;
 
+	assert(run->step);
 	if (run_traced(run)) {
 		struct trace t = trace_of(run);
 
@@ -509,6 +511,7 @@ static void run_drop(struct run *run)
 {
 	struct hlane *l = run->lane;
 
+	assert(!run->req || run->step);
 	if (run->req)
 		req_put(l, run->step, run->req);
 	run->ask->priv = NULL;
@@ -542,7 +545,7 @@ static const char *reply_words(struct http *h, const char *what, long status,
 	size_t n = (size_t)snprintf(h->error, sizeof(h->error), "%s%sHTTP %ld%s", what,
 				    what[0] ? ", " : "", status, body->len ? ": " : "");
 
-	for (size_t i = 0; i < body->len && n < sizeof(h->error) - 1; i++) {
+	for (size_t i = 0; body->data && i < body->len && n < sizeof(h->error) - 1; i++) {
 		unsigned char ch = (unsigned char)body->data[i];
 
 		if (ch == '\n' || ch == '\r')

@@ -262,6 +262,8 @@ static size_t story_events(struct story *s)
 	for (size_t i = 0; i < l->event_count; i++)
 		if (tells(s, i))
 			story_event(s, &l->event[i]);
+	if (!s->count)
+		return 0;
 	qsort_r(s->at, s->count, sizeof(*s->at), nearest_first, s);
 	while (s->count > own + EVENTS_MAX) {
 		free(s->at[--s->count].text);

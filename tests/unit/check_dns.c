@@ -760,6 +760,7 @@ START_TEST(by_udp)
 	words(a, (size_t)n, text, sizeof(text));
 	ck_assert_str_eq(text, "0 1 10.77.0.1 28 fd77::1 opt 0");
 	wire_free(l.wire);
+	loop_free(l.loop);
 }
 END_TEST
 
@@ -798,6 +799,7 @@ START_TEST(by_tcp)
 	close(fd);
 	ck_assert_int_eq(to_host(&l, family, SOCK_STREAM, WIRE_DNS_HOST, 80), -ECONNREFUSED);
 	wire_free(l.wire);
+	loop_free(l.loop);
 }
 END_TEST
 
@@ -836,6 +838,7 @@ START_TEST(held_over_the_wire)
 	ck_assert_int_gt((int)send(p.fd, m, question(m, "store", 1, false), 0), 0);
 	ck_assert_int_eq(poll(&p, 1, 50), 0); /* the next trial has no names yet */
 	wire_free(l.wire);
+	loop_free(l.loop);
 }
 END_TEST
 
@@ -872,6 +875,7 @@ START_TEST(ipv6_faults)
 	fd = to_host(&l, AF_INET6, SOCK_STREAM, 1, 8080);
 	ck_assert_int_ge(fd, 0);
 	wire_free(l.wire);
+	loop_free(l.loop);
 }
 END_TEST
 

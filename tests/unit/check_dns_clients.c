@@ -294,6 +294,7 @@ START_TEST(a_client)
 		if (c->says[s])
 			ask(&l, c, s);
 	wire_free(l.wire);
+	loop_free(l.loop);
 }
 END_TEST
 
