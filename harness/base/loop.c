@@ -304,7 +304,6 @@ int loop_run_until(struct loop *l, const bool *stop, int64_t deadline_ns)
 
 	if (!stop)
 		stop = &never;
-	/* cppcheck-suppress autoVariables ; taken back below, before b is gone */
 	l->batch = &b;
 	while (!*stop) {
 		r = round_once(l, &b, stop, deadline_ns);
