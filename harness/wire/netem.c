@@ -56,7 +56,7 @@ struct told {
 	struct told *next;
 	const struct path *path;
 	int end;
-	struct netem_counts then;
+	struct netem_counts then, now;
 	uint64_t hits;
 };
 
@@ -148,36 +148,32 @@ static int shape(struct netem *n, struct path *path, struct err *e)
 
 /* ---- hits ---- */
 
-static uint64_t inferred(double chance, uint64_t packets)
+enum wire_counted netem_counted(const struct wire_rule *r)
 {
-	bool certain = chance >= 1 || (double)packets * log1p(-chance) < log(DOUBT);
+	if (r->effect == WIRE_DROP || r->effect == WIRE_RATE)
+		return COUNTED;
+	return r->effect == WIRE_DELAY && r->chance >= 1 ? COUNTED : INFERRED;
+}
 
-	return packets && certain ? (uint64_t)llround((double)packets * chance) : 0;
+uint64_t netem_packets(const struct wire_rule *r, const struct netem_counts *then,
+		       const struct netem_counts *now)
+{
+	double passed = (double)(now->passed - then->passed);
+
+	/* Of n packets n (1 + chance) pass when some are doubled. */
+	return (uint64_t)llround(r->effect == WIRE_DUPLICATE ? passed / (1 + r->chance) : passed);
 }
 
 uint64_t netem_hits(const struct wire_rule *r, const struct netem_counts *then,
-		    const struct netem_counts *now, enum wire_counted *ret_counted)
+		    const struct netem_counts *now, uint64_t packets)
 {
-	uint64_t passed = now->passed - then->passed;
-
-	*ret_counted = COUNTED;
-	switch (r->effect) {
-	case WIRE_DROP:
+	if (r->effect == WIRE_DROP)
 		return now->lost - then->lost;
-	case WIRE_RATE:
+	if (r->effect == WIRE_RATE)
 		return now->queue_full - then->queue_full + (now->waited - then->waited);
-	case WIRE_DELAY:
-		if (r->chance >= 1)
-			return passed;
-		break;
-	case WIRE_DUPLICATE: /* of n packets n (1 + chance) pass */
-		*ret_counted = INFERRED;
-		return inferred(r->chance, (uint64_t)llround((double)passed / (1 + r->chance)));
-	default:
-		break;
-	}
-	*ret_counted = INFERRED;
-	return inferred(r->chance, passed);
+	if (r->chance < 1 && (double)packets * log1p(-r->chance) > log(DOUBT))
+		return 0;
+	return (uint64_t)llround((double)netem_packets(r, then, now) * r->chance);
 }
 
 static unsigned did_of(const struct wire_rule *r)
@@ -190,27 +186,20 @@ static unsigned did_of(const struct wire_rule *r)
 	return did[r->effect];
 }
 
-static int tell(const struct active *a, unsigned id, struct told *t, struct err *e)
+/* @packets: of the whole rule. */
+static void tell(const struct active *a, unsigned id, struct told *t, uint64_t packets)
 {
 	const struct veth_end *end = &t->path->end[t->end];
-	enum wire_counted counted;
-	struct netem_counts now;
-	uint64_t hits;
-	int r = veth_counts(end, &now, e);
+	uint64_t hits = netem_hits(&a->r, &t->then, &t->now, packets);
+	struct wire_hit h = { .t_ns = clock_now(), .count = hits - t->hits, .rule = id,
+			      .from = (uint16_t)end->node, .to = (uint16_t)end->peer,
+			      .did = (uint8_t)did_of(&a->r),
+			      .counted = (uint8_t)netem_counted(&a->r) };
 
-	if (r < 0)
-		return r;
-	hits = netem_hits(&a->r, &t->then, &now, &counted);
-	if (hits > t->hits) {
-		struct wire_hit h = { .t_ns = clock_now(), .count = hits - t->hits, .rule = id,
-				      .from = (uint16_t)end->node, .to = (uint16_t)end->peer,
-				      .did = (uint8_t)did_of(&a->r),
-				      .counted = (uint8_t)counted };
-
-		t->hits = hits;
-		a->fn(a->arg, &h);
-	}
-	return 0;
+	if (hits <= t->hits)
+		return;
+	t->hits = hits;
+	a->fn(a->arg, &h);
 }
 
 static unsigned id_of(const struct netem *n, unsigned i)
@@ -220,13 +209,20 @@ static unsigned id_of(const struct netem *n, unsigned i)
 
 static int tell_rule(struct netem *n, unsigned i, struct err *e)
 {
+	const struct active *a = &n->rule[i];
 	unsigned id = id_of(n, i);
+	uint64_t packets = 0;
 	int r = 0;
 
+	for (struct told *t = a->told; t && r == 0; t = t->next) {
+		r = veth_counts(&t->path->end[t->end], &t->now, e);
+		if (r == 0)
+			packets += netem_packets(&a->r, &t->then, &t->now);
+	}
 	/* Whoever hears of a hit may heal this very rule. */
-	for (struct told *t = n->rule[i].told; t && r == 0; t = t->next) {
-		r = tell(&n->rule[i], id, t, e);
-		if (!n->rule[i].used || id_of(n, i) != id)
+	for (struct told *t = a->told; t && r == 0; t = t->next) {
+		tell(a, id, t, packets);
+		if (!a->used || id_of(n, i) != id)
 			break;
 	}
 	return r;
@@ -330,7 +326,10 @@ static int join_end(struct active *a, const struct path *p, int end, struct err 
 	t->end = end;
 	t->next = a->told;
 	a->told = t;
-	return veth_counts(&p->end[end], &t->then, e);
+	if (veth_counts(&p->end[end], &t->then, e) < 0)
+		return -EIO;
+	t->now = t->then;
+	return 0;
 }
 
 /* The rule takes effect on the link between x and y. */

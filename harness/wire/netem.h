@@ -55,13 +55,18 @@ struct netem_counts {
 	uint64_t waited;          /* times that the token bucket was empty */
 	uint64_t queued;          /* packets that wait now */
 };
+/** netem_counted - is there a counter for what the rule does, or is it inferred? Pure. */
+enum wire_counted netem_counted(const struct wire_rule *r);
+/** netem_packets - that came in one direction between two counts, copies not counted. Pure. */
+uint64_t netem_packets(const struct wire_rule *r, const struct netem_counts *then,
+		       const struct netem_counts *now);
 /**
- * netem_hits - altered packets of a rule between two counts; *ret_counted says how they are
- * known. What no counter tells is inferred from the rate, and only once it is certain (1 in 10^9)
- * that there was one. Pure.
+ * netem_hits - altered packets of a rule in one direction between two counts. What no counter tells
+ * is inferred from the rate, and only once it is certain (1 in 10^9) that of all @packets that the
+ * rule met, in all its directions, there was one. Pure.
  */
 uint64_t netem_hits(const struct wire_rule *r, const struct netem_counts *then,
-		    const struct netem_counts *now, enum wire_counted *ret_counted);
+		    const struct netem_counts *now, uint64_t packets);
 
 /* ---- netem_nl.c: the kernel's side, through netlink sockets that live in a node's network ---- */
 

@@ -169,14 +169,25 @@ START_TEST(hits)
 	struct wire_rule r = { .effect = counts[_i].effect, .chance = counts[_i].chance };
 	struct netem_counts then = { .passed = 1000, .lost = 100, .queue_full = 50, .waited = 7 };
 	struct netem_counts now = counts[_i].now;
-	enum wire_counted counted;
 
 	now.passed += then.passed;
 	now.lost += then.lost;
 	now.queue_full += then.queue_full;
 	now.waited += then.waited;
-	ck_assert_uint_eq(netem_hits(&r, &then, &now, &counted), counts[_i].hits);
-	ck_assert_int_eq(counted, counts[_i].counted);
+	ck_assert_uint_eq(netem_hits(&r, &then, &now, netem_packets(&r, &then, &now)),
+			  counts[_i].hits);
+	ck_assert_int_eq(netem_counted(&r), counts[_i].counted);
+}
+END_TEST
+
+/* Few packets in each direction, enough in all: then each tells its share. */
+START_TEST(hits_of_many_links)
+{
+	struct wire_rule r = { .effect = WIRE_CORRUPT, .chance = 0.5 };
+	struct netem_counts then = { 0 }, now = { .passed = 10 };
+
+	ck_assert_uint_eq(netem_hits(&r, &then, &now, 20), 0);
+	ck_assert_uint_eq(netem_hits(&r, &then, &now, 30), 5);
 }
 END_TEST
 
@@ -224,6 +235,7 @@ int main(void)
 	tcase_add_test(netem, directions);
 	tcase_add_test(netem, plans_add_up);
 	tcase_add_loop_test(netem, hits, 0, (int)(sizeof(counts) / sizeof(*counts)));
+	tcase_add_test(netem, hits_of_many_links);
 	tcase_add_loop_test(netem, delay_tables, 0, 3);
 	suite_add_tcase(s, table);
 	suite_add_tcase(s, netem);

@@ -118,9 +118,12 @@ try segments 'TO: 10.77.0.1, TCP: "3000000", WAIT_MS: "600"' 'net.delay: {delay:
 for fault in drop delay duplicate reorder corrupt; do
 	name=till-$fault
 	wanted "$name" || continue
+	more=
+	[ $fault = corrupt ] && more='--set faults[0].net.corrupt.rate=30%' # else too few to be sure
 	echo "=== $name netem"
 	(cd "$top" && "$worstday" run --out "$work/out" --seeds 2 \
-		--set "faults[0].net.$fault.backend=netem" "experiments/smoke/net.$fault.yml"
+		--set "faults[0].net.$fault.backend=netem" --set shoppers.count=60 \
+		--set "faults[0].when.for=50 sales" $more "experiments/smoke/net.$fault.yml"
 		echo "exit $?") 2>&1 | cat
 	echo "=== end"
 done
