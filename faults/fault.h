@@ -40,6 +40,7 @@ struct run {
 	bool lasts;             /* `for:` was given: the effect must last until disarm */
 	const char *cause_node; /* where the trigger came from; NULL: time or progress */
 	const char *cause_service; /* "node/service"; NULL: not from a service */
+	int64_t many;           /* the next run_fired stands for so many hits; 0: one */
 	/* the trial's own; faults call run_fired and run_skipped */
 	void (*emit)(struct run *r, int kind, const char *node, const char *process,
 		     const char *object, const char *did);

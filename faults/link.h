@@ -40,8 +40,12 @@ extern const struct opt_value link_directions[], link_protocols[], link_ways_to_
 #define LINK_BACKEND(owner) \
 	{ .name = "backend", .type = OPT_ENUM, .offset = offsetof(struct owner, link.backend), \
 	  .def = "wire", .values = link_backends, .help = "who does it" }
-/* for faults on TCP connections, which go both ways */
-#define LINK_TCP_ROWS(owner) LINK_BETWEEN(owner), LINK_PORT(owner)
+/* for faults on TCP connections: `direction` is where the connection leads, not a packet */
+#define LINK_OPENED(owner) \
+	{ .name = "direction", .type = OPT_ENUM, .offset = offsetof(struct owner, link.direction), \
+	  .def = "both", .values = link_directions, \
+	  .help = "connections opened to the second of `between`, from it, or both" }
+#define LINK_TCP_ROWS(owner) LINK_BETWEEN(owner), LINK_OPENED(owner), LINK_PORT(owner)
 #define LINK_RATE(owner, def_) \
 	{ .name = "rate", .type = OPT_RATIO, .offset = offsetof(struct owner, rate), \
 	  .def = def_, .help = "the chance of each packet, drawn from the seed for that packet", \
@@ -51,13 +55,15 @@ extern const struct opt_value link_directions[], link_protocols[], link_ways_to_
 struct link_state {
 	struct run *run;
 	unsigned id;
-	uint64_t lost;          /* hits that went unheard before */
 	uint64_t forgotten;     /* connections before */
 	bool armed;
 };
 
 /** link_check - a network fault's `check`: the shared options. */
 void link_check(const void *opts, struct mark at, struct diag *d);
+/** link_check_rate, link_check_request - a chance that is none; a pattern that is too long. */
+void link_check_rate(double rate, struct mark at, struct diag *d);
+void link_check_request(const char *pattern, struct mark at, struct diag *d);
 /** link_check_target - a network fault's `check_target`: both ends exist, and differ. */
 int link_check_target(const void *opts, const struct target *t, struct mark at, struct diag *d);
 /** link_nodes - bits by index of the nodes that match a pattern; returns how many. */

@@ -33,6 +33,14 @@ static const struct opt net_corrupt_rows[] = {
 	OPT_END
 };
 
+static void net_corrupt_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_corrupt_opts *o = opts;
+
+	link_check(opts, at, d);
+	link_check_rate(o->rate, at, d);
+}
+
 static int net_corrupt_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct net_corrupt_opts *o = opts;
@@ -63,7 +71,7 @@ const struct fault_ops fault_net_corrupt = {
 	.opts = { net_corrupt_rows, sizeof(struct net_corrupt_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_corrupt_check,
 	.check_target = link_check_target,
 	.arm = net_corrupt_arm,
 	.disarm = link_disarm,

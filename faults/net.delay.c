@@ -41,6 +41,16 @@ static const struct opt net_delay_rows[] = {
 	OPT_END
 };
 
+static void net_delay_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_delay_opts *o = opts;
+
+	link_check(opts, at, d);
+	link_check_rate(o->rate, at, d);
+	if (o->delay.ns <= 0 && o->jitter.ns <= 0)
+		diag_error(d, at, "delay: 0 without jitter delays nothing");
+}
+
 static int net_delay_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct net_delay_opts *o = opts;
@@ -72,7 +82,7 @@ const struct fault_ops fault_net_delay = {
 	.opts = { net_delay_rows, sizeof(struct net_delay_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_delay_check,
 	.check_target = link_check_target,
 	.arm = net_delay_arm,
 	.disarm = link_disarm,

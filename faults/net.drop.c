@@ -32,7 +32,8 @@ static void net_drop_check(const void *opts, struct mark at, struct diag *d)
 	const struct net_drop_opts *o = opts;
 
 	link_check(opts, at, d);
-	if (o->burst > 1 && (o->rate <= 0 || o->rate * (double)(o->burst + 1) >
+	link_check_rate(o->rate, at, d);
+	if (o->burst > 1 && (o->burst_loss <= 0 || o->rate * (double)(o->burst + 1) >
 					     o->burst_loss * (double)o->burst))
 		diag_error(d, at,
 			   "burst: a rate of %.4g %% cannot come from bursts of %d packets that "

@@ -21,6 +21,14 @@ static const struct opt net_duplicate_rows[] = {
 	OPT_END
 };
 
+static void net_duplicate_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_duplicate_opts *o = opts;
+
+	link_check(opts, at, d);
+	link_check_rate(o->rate, at, d);
+}
+
 static int net_duplicate_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct net_duplicate_opts *o = opts;
@@ -48,7 +56,7 @@ const struct fault_ops fault_net_duplicate = {
 	.opts = { net_duplicate_rows, sizeof(struct net_duplicate_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_duplicate_check,
 	.check_target = link_check_target,
 	.arm = net_duplicate_arm,
 	.disarm = link_disarm,

@@ -4,6 +4,7 @@
 /*
  * net.halfopen: the connections that exist when it is armed get nothing through any more, without
  * a word; new ones work. A router that was restarted and has forgotten them looks like this.
+ * `when: {nth: …}` counts the connections that are still used.
  */
 struct net_halfopen_opts {
 	struct link_opts link;

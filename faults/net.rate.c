@@ -5,6 +5,8 @@
  * net.rate: a slow line with a queue in front of it: a token bucket for each direction, shared
  * by all links of the fault. What finds the queue full is dropped.
  */
+#define FULL_PACKET 1500 /* the MTU of every link */
+
 struct net_rate_opts {
 	struct link_opts link;
 	int64_t speed, queue, burst;
@@ -27,6 +29,17 @@ static const struct opt net_rate_rows[] = {
 	  .example = "3 KiB" },
 	OPT_END
 };
+
+static void net_rate_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_rate_opts *o = opts;
+
+	link_check(opts, at, d);
+	if (o->queue + o->burst < FULL_PACKET)
+		diag_error(d, at, "queue: with `burst` it has room for %d bytes, less than one "
+			   "packet of %d; nothing that large would ever pass",
+			   (int)(o->queue + o->burst), FULL_PACKET);
+}
 
 static int net_rate_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
@@ -56,7 +69,7 @@ const struct fault_ops fault_net_rate = {
 	.opts = { net_rate_rows, sizeof(struct net_rate_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_rate_check,
 	.check_target = link_check_target,
 	.arm = net_rate_arm,
 	.disarm = link_disarm,

@@ -22,6 +22,14 @@ static const struct opt net_reorder_rows[] = {
 	OPT_END
 };
 
+static void net_reorder_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_reorder_opts *o = opts;
+
+	link_check(opts, at, d);
+	link_check_rate(o->rate, at, d);
+}
+
 static int net_reorder_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct net_reorder_opts *o = opts;
@@ -50,7 +58,7 @@ const struct fault_ops fault_net_reorder = {
 	.opts = { net_reorder_rows, sizeof(struct net_reorder_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_reorder_check,
 	.check_target = link_check_target,
 	.arm = net_reorder_arm,
 	.disarm = link_disarm,

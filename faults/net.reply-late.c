@@ -2,11 +2,12 @@
 #include "faults/link.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /*
  * net.reply-late: the request gets through; its answer is held back as a whole, for longer than a
- * client waits, and then delivered.
+ * client waits, and then delivered. What the server says behind it waits with it, its FIN or RST
+ * too. A client that has closed by then answers the late bytes with a RST, as it would anywhere.
+ * Which request is which: see net.reply-lost.c.
  */
 struct net_reply_late_opts {
 	struct link_opts link;
@@ -34,8 +35,7 @@ static void net_reply_late_check(const void *opts, struct mark at, struct diag *
 	const struct net_reply_late_opts *o = opts;
 
 	link_check(opts, at, d);
-	if (o->request && strlen(o->request) >= WIRE_PATTERN_MAX)
-		diag_error(d, at, "request: at most %d bytes of pattern", WIRE_PATTERN_MAX - 1);
+	link_check_request(o->request, at, d);
 }
 
 static int net_reply_late_arm(struct run *r, const void *opts, void *state, struct err *e)

@@ -2,19 +2,28 @@
 #include "faults/link.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /*
  * net.reply-lost: the request gets through and is worked on; the answer to it is lost, wholly or
  * from a byte on. The commonest failure of the field: committed, and nobody was told.
- * A request begins where the client speaks after the server did (or first); `when: {nth: …}`
- * counts the requests that match.
+ * HTTP/1 requests are told apart by their framing, pipelined ones too; any other protocol's by
+ * turns: the client that speaks after the server (or first) asks. `when: {nth: …}` counts the
+ * requests that match. An answer behind a lost one on the same connection is lost with it. An
+ * answer that ends with the connection has its FIN for a last byte; one that has no such byte (no
+ * header, shorter than `after`) gets through, and the fault says so.
  */
 struct net_reply_lost_opts {
 	struct link_opts link;
 	char *request;
-	int64_t after;
-	int by;
+	int64_t after, upto;
+	int where, by;
+};
+
+static const struct opt_value reply_places[] = {
+	[WIRE_AT_BYTE] = { "byte", "`after` so many bytes of it" },
+	[WIRE_AT_HEAD] = { "header", "behind its header (HTTP/1)" },
+	[WIRE_AT_LAST] = { "last", "only its last byte" },
+	{ NULL, NULL },
 };
 
 static const struct opt net_reply_lost_rows[] = {
@@ -28,6 +37,14 @@ static const struct opt net_reply_lost_rows[] = {
 	  .def = "0 B", .max = "1 GB",
 	  .help = "bytes of the answer that still get through",
 	  .example = "100 B" },
+	{ .name = "where", .type = OPT_ENUM, .offset = offsetof(struct net_reply_lost_opts, where),
+	  .def = "byte", .values = reply_places,
+	  .help = "where in the answer the loss begins" },
+	{ .name = "upto", .type = OPT_SIZE, .offset = offsetof(struct net_reply_lost_opts, upto),
+	  .optional = true, .min = "1 B", .max = "1 GB",
+	  .help = "bytes of the request that still get through (or what has passed before its "
+		  "first 128 are known); without it: all",
+	  .example = "200 B" },
 	{ .name = "by", .type = OPT_ENUM, .offset = offsetof(struct net_reply_lost_opts, by),
 	  .def = "silence", .values = link_ways_to_end,
 	  .help = "how it ends" },
@@ -39,8 +56,13 @@ static void net_reply_lost_check(const void *opts, struct mark at, struct diag *
 	const struct net_reply_lost_opts *o = opts;
 
 	link_check(opts, at, d);
-	if (o->request && strlen(o->request) >= WIRE_PATTERN_MAX)
-		diag_error(d, at, "request: at most %d bytes of pattern", WIRE_PATTERN_MAX - 1);
+	link_check_request(o->request, at, d);
+	if (o->after > 0 && o->where != WIRE_AT_BYTE)
+		diag_error(d, at, "after: counts bytes, and `where: %s` says another place; leave "
+			   "one of them out", reply_places[o->where].name);
+	if (o->upto > 0 && (o->after > 0 || o->where != WIRE_AT_BYTE))
+		diag_error(d, at, "upto: a request that is cut has no answer that could be lost "
+			   "at a later byte");
 }
 
 static int net_reply_lost_arm(struct run *r, const void *opts, void *state, struct err *e)
@@ -50,6 +72,8 @@ static int net_reply_lost_arm(struct run *r, const void *opts, void *state, stru
 
 	rule.protocol = WIRE_TCP;
 	rule.at = o->after;
+	rule.where = o->where;
+	rule.upto = o->upto;
 	rule.reset = o->by == 1;
 	if (o->request)
 		snprintf(rule.pattern, sizeof(rule.pattern), "%s", o->request);

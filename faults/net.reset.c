@@ -16,6 +16,14 @@ static const struct opt net_reset_rows[] = {
 	OPT_END
 };
 
+static void net_reset_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct net_reset_opts *o = opts;
+
+	link_check(opts, at, d);
+	link_check_rate(o->rate, at, d);
+}
+
 static int net_reset_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct net_reset_opts *o = opts;
@@ -43,7 +51,7 @@ const struct fault_ops fault_net_reset = {
 	.opts = { net_reset_rows, sizeof(struct net_reset_opts) },
 	.state_size = sizeof(struct link_state),
 	.counts_hits = true,
-	.check = link_check,
+	.check = net_reset_check,
 	.check_target = link_check_target,
 	.arm = net_reset_arm,
 	.disarm = link_disarm,

@@ -17,7 +17,7 @@
  * be stable for replay. A new fault is one line here and one above.
  */
 extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
-	fault_net_corrupt, fault_net_cut, fault_net_delay, fault_net_drop,
+	fault_net_accept_stall, fault_net_corrupt, fault_net_cut, fault_net_delay, fault_net_drop,
 	fault_net_duplicate, fault_net_halfopen, fault_net_mtu, fault_net_partition,
 	fault_net_rate, fault_net_refuse, fault_net_reorder, fault_net_reply_late,
 	fault_net_reply_lost, fault_net_reset, fault_noop, fault_process_hang,
@@ -27,6 +27,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_dns_fail,
 	&fault_dns_slow,
 	&fault_dns_wrong,
+	&fault_net_accept_stall,
 	&fault_net_corrupt,
 	&fault_net_cut,
 	&fault_net_delay,
@@ -111,6 +112,7 @@ void run_fired(struct run *r, const char *node, const char *process, const char 
 	vsnprintf(did, sizeof(did), fmt, ap);
 	va_end(ap);
 	r->emit(r, EV_FIRED, node, process, object, did);
+	r->many = 0;
 }
 
 void run_skipped(struct run *r, const char *node, const char *object, const char *fmt, ...)

@@ -204,7 +204,8 @@ static void tally_faults(const struct judge_in *in, struct trial_verdict *v)
 			continue;
 		t = &v->faults[ev->fault];
 		t->armed += ev->kind == EV_ARMED;
-		t->fired += ev->kind == EV_FIRED;
+		if (ev->kind == EV_FIRED) /* one event may stand for several hits */
+			t->fired = ev->hit > t->fired ? ev->hit : t->fired + 1;
 		t->skipped += ev->kind == EV_SKIPPED;
 	}
 }

@@ -143,7 +143,7 @@ static void trigger_emit(struct run *r, int kind, const char *node, const char *
 	struct trigger *g = a->trigger;
 
 	if (kind == EV_FIRED) {
-		g->hits++;
+		g->hits += r->many > 0 ? r->many : 1;
 		g->all->fired++;
 	}
 	note(g, kind, kind == EV_FIRED ? g->hits : 0, node, process, object, did);

@@ -12,6 +12,10 @@
  * one connection has one fate at a time, and the first rule wins. A reset is
  * sent to whoever speaks, with the sequence number he expects next, which he
  * himself says in every packet; so it is never out of window.
+ *
+ * Of several rules on one link: a partition before a refusal leaves nothing to
+ * refuse; two rates are two lines in a row; of two copies one is made. So a rule
+ * that always comes too late never fires, and a fault that never fired is told.
  */
 #include "wire/effects.h"
 
@@ -41,10 +45,13 @@ static bool has(const uint64_t set[4], unsigned node)
 	return set[node / 64] >> (node % 64) & 1;
 }
 
+/* A packet's way is its own; a connection's is that of its first SYN. */
 static bool way_matches(const struct wire_rule *r, const struct look *l)
 {
-	bool to = has(r->a, l->from) && has(r->b, l->to);
-	bool from = has(r->b, l->from) && has(r->a, l->to);
+	bool conn = r->effect >= WIRE_REFUSE;
+	unsigned x = conn ? l->flow->node[0] : l->from, y = conn ? l->flow->node[1] : l->to;
+	bool to = has(r->a, x) && has(r->b, y);
+	bool from = has(r->b, x) && has(r->a, y);
 
 	return (to && r->way != WIRE_FROM) || (from && r->way != WIRE_TO);
 }
@@ -189,7 +196,7 @@ static void do_delay(struct slot *s, unsigned bit, struct look *l)
 
 static void do_duplicate(struct slot *s, unsigned bit, struct look *l)
 {
-	if (!chosen(s, bit, l))
+	if (!chosen(s, bit, l) || l->copy_ns >= 0) /* one copy of a packet is all there is */
 		return;
 	l->copy_ns = s->r.delay_ns;
 	hit(s, bit, l, DID_DUPLICATE, s->r.delay_ns);
@@ -300,9 +307,33 @@ static void do_reset(struct slot *s, unsigned bit, struct look *l)
 	drop(s, bit, l, DID_RESET);
 }
 
+/* Connections chosen once, by a rule that then drops their packets. `when:` counts connections. */
+static bool gagged(struct slot *s, unsigned bit, struct look *l)
+{
+	struct flow *f = l->flow;
+	uint64_t mask = UINT64_C(1) << bit;
+
+	if (!(f->asked & mask)) {
+		f->asked |= mask;
+		if (f->fate == FATE_NONE && gate(s, l))
+			set_fate(l, bit, FATE_GAG);
+	}
+	return f->fate == FATE_GAG && f->fate_rule == bit;
+}
+
 static void do_halfopen(struct slot *s, unsigned bit, struct look *l)
 {
-	if (is_tcp(l) && l->flow->serial <= s->serial && gate(s, l))
+	if (is_tcp(l) && l->flow->serial <= s->serial && gagged(s, bit, l))
+		drop(s, bit, l, DID_DROP);
+}
+
+/* What the client's first SYN has begun; the server's accept queue seems to be full. */
+static void do_accept_stall(struct slot *s, unsigned bit, struct look *l)
+{
+	if (!is_tcp(l) || l->flow->serial <= s->serial || l->side != 0 ||
+	    l->p.flags & (TCP_SYN | TCP_RST))
+		return;
+	if (gagged(s, bit, l))
 		drop(s, bit, l, DID_DROP);
 }
 
@@ -324,102 +355,191 @@ static void cut_here(struct slot *s, unsigned bit, struct look *l, int64_t keep,
 	}
 }
 
+/* The end that is to be cut speaks: what lies before the cut passes, the rest does not. */
+static void meet_cut(struct slot *s, unsigned bit, struct look *l, enum wire_did did)
+{
+	struct flow *f = l->flow;
+	int64_t keep = (int32_t)(f->fate_seq - l->id.seq);
+
+	if (f->fate != FATE_CUT || f->fate_rule != bit || l->side != f->fate_side)
+		return;
+	if (l->p.flags & (TCP_RST | TCP_SYN) || keep >= (int64_t)packet_span(&l->p))
+		return;
+	if (keep < 0) { /* came too early: the cut itself is still to come */
+		l->drop = true;
+		return;
+	}
+	set_fate(l, bit, FATE_SILENT);
+	cut_here(s, bit, l, keep, s->r.reset, did);
+}
+
 static void do_cut(struct slot *s, unsigned bit, struct look *l)
 {
-	int64_t start = (int64_t)l->id.seq - 1, keep = s->r.at - start;
+	uint32_t cut = (uint32_t)s->r.at + 1, end = l->id.seq + (uint32_t)l->p.len;
 
-	if (!is_tcp(l) || !l->fresh || l->side != s->r.of_reply || l->flow->fate != FATE_NONE)
+	if (!is_tcp(l))
 		return;
-	if (keep < 0 || keep >= (int64_t)l->p.len || !gate(s, l))
-		return;
-	set_fate(l, bit, FATE_SILENT);
-	cut_here(s, bit, l, keep, s->r.reset, DID_CUT);
+	if (l->fresh && l->side == s->r.of_reply && l->flow->fate == FATE_NONE &&
+	    (int32_t)(cut - l->before) >= 0 && (int32_t)(end - cut) > 0 && gate(s, l)) {
+		set_fate(l, bit, FATE_CUT);
+		l->flow->fate_side = l->side != 0;
+		l->flow->fate_seq = cut;
+	}
+	meet_cut(s, bit, l, DID_CUT);
 }
 
 /* ---- answers ---- */
 
+bool effect_listens(const struct slot *s)
+{
+	return s->used && (s->r.effect == WIRE_REPLY_LOST || s->r.effect == WIRE_REPLY_LATE);
+}
+
 static bool has_fate(const struct look *l)
 {
 	const struct flow *f = l->flow;
-
 	bool over = f->fate == FATE_HOLD && f->fate_ns && l->now >= f->fate_ns;
 
 	return f->fate != FATE_NONE && !over;
 }
 
-/* Is the answer to this request to be lost or late? Asked once, when the pattern matches. */
-static void look_at_request(struct slot *s, unsigned bit, struct look *l, enum flow_fate fate)
+bool effect_asked(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 {
 	struct flow *f = l->flow;
-	uint64_t mask = UINT64_C(1) << bit;
+	uint64_t hit_of = (uint64_t)at << 32 | UINT64_C(7) << 28; /* no packet has that */
 
-	if (!l->fresh || f->asked & mask || has_fate(l))
-		return;
-	if (s->pattern && !regex_match_in(s->pattern, s->room, (const char *)f->head, f->head_len))
-		return;
-	f->asked |= mask;
-	if (!gate(s, l))
-		return;
-	set_fate(l, bit, fate);
-	f->fate_seq = f->fate_high = l->p.ack - f->isn[1];
+	if (s->pattern && !regex_match_in(s->pattern, s->room, (const char *)f->talk.head,
+					  f->talk.head_len))
+		return false;
+	if (!gate_lets(&s->r.gate, ++s->n, l->id.object, hit_of))
+		return false;
+	if (s->r.upto <= 0)
+		return true;
+	if (has_fate(l))
+		return false;
+	set_fate(l, bit, FATE_CUT);
+	f->fate_side = 0;
+	f->fate_seq = at + (uint32_t)s->r.upto;
+	if ((int32_t)(f->fate_seq - l->before) < 0) /* more of it has passed already */
+		f->fate_seq = l->before;
+	return false;
 }
 
-/* Bytes of the answer before this packet; false: it carries none of it. */
-static bool answer_offset(const struct slot *s, unsigned bit, const struct look *l,
-			  enum flow_fate fate, int64_t *ret)
+void effect_answer(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 {
-	const struct flow *f = l->flow;
+	struct flow *f = l->flow;
+	bool lose = s->r.effect == WIRE_REPLY_LOST, held = f->fate == FATE_HOLD && has_fate(l);
 
-	(void)s;
-	if (f->fate != fate || f->fate_rule != bit || l->side != 1 || l->p.flags & TCP_RST)
-		return false;
-	*ret = (int32_t)(l->id.seq - f->fate_seq);
-	return packet_span(&l->p) > 0 && *ret + (int64_t)packet_span(&l->p) > 0;
+	if (lose && f->fate == FATE_LOSE) {
+		hit(s, bit, l, DID_LOSE_REPLY, 0); /* behind one that is lost */
+		return;
+	}
+	if (has_fate(l) && !(held && !lose))
+		return;
+	if (!held)
+		f->fate_high = at;
+	set_fate(l, bit, lose ? FATE_LOSE : FATE_HOLD);
+	if (!held || lose)
+		f->fate_seq = at;
+	f->fate_head = f->fate_end = 0;
+	f->fate_open = true;
+}
+
+/* Where the loss begins; false: not known (yet). */
+static bool loss_begins(const struct slot *s, const struct flow *f, uint32_t *ret)
+{
+	*ret = s->r.where == WIRE_AT_HEAD ? f->fate_head :
+	       s->r.where == WIRE_AT_LAST ? f->fate_end - 1 : f->fate_seq + (uint32_t)s->r.at;
+	if (s->r.where == WIRE_AT_BYTE)
+		return true;
+	return s->r.where == WIRE_AT_HEAD ? f->fate_head > 0 : f->fate_end > 0;
+}
+
+static bool loses(unsigned bit, const struct flow *f)
+{
+	return f->fate == FATE_LOSE && f->fate_rule == bit;
+}
+
+void effect_through(struct slot *s, unsigned bit, struct look *l, uint32_t at)
+{
+	struct flow *f = l->flow;
+	uint32_t from;
+
+	if (!loses(bit, f) || f->fate_told)
+		return;
+	if (loss_begins(s, f, &from) && (int32_t)((f->fate_end ? f->fate_end : at) - from) > 0)
+		return;
+	hit(s, bit, l, DID_NOT_LOST, 0);
+	f->fate = FATE_NONE;
 }
 
 static void do_reply_lost(struct slot *s, unsigned bit, struct look *l)
 {
-	int64_t start;
+	struct flow *f = l->flow;
+	uint32_t from;
+	int64_t keep;
 
 	if (!is_tcp(l))
 		return;
-	if (l->side == 0)
-		look_at_request(s, bit, l, FATE_LOSE);
-	if (!answer_offset(s, bit, l, FATE_LOSE, &start) ||
-	    start + (int64_t)packet_span(&l->p) <= s->r.at)
+	meet_cut(s, bit, l, DID_LOSE_REPLY);
+	if (!loses(bit, f) || l->side != 1 || l->p.flags & (TCP_RST | TCP_SYN))
 		return;
-	if (l->flow->fate_told) { /* the server tries again: still the same lost answer */
-		l->drop = start >= s->r.at;
-		if (!l->drop)
-			cut_here(s, bit, l, s->r.at - start, false, DID_LOSE_REPLY);
+	if (!f->fate_told && f->fate_end)
+		effect_through(s, bit, l, f->fate_end);
+	if (!loses(bit, f) || !loss_begins(s, f, &from))
+		return;
+	keep = (int32_t)(from - l->id.seq);
+	if (!packet_span(&l->p) || keep >= (int64_t)packet_span(&l->p))
+		return;
+	if (f->fate_told && keep <= 0) { /* the server tries again: still the same lost answer */
+		l->drop = true;
 		return;
 	}
-	l->flow->fate_told = 1;
-	cut_here(s, bit, l, s->r.at - start, s->r.reset, DID_LOSE_REPLY);
+	if (keep < 0 && !f->fate_told) { /* a later part of it, too early */
+		l->drop = true;
+		return;
+	}
+	cut_here(s, bit, l, keep, s->r.reset && !f->fate_told, DID_LOSE_REPLY);
+	f->fate_told = 1;
+}
+
+/* The end of the answer before it, in the same packet, is not late. */
+static void let_go(const struct look *l, size_t keep)
+{
+	uint8_t frame[QUEUE_FRAME_MAX];
+	struct packet p;
+
+	if (VNET + l->p.total > sizeof(frame))
+		return;
+	memcpy(frame, l->frame, VNET + l->p.total);
+	packet_complete(frame, VNET + l->p.total);
+	packet_parse(&p, frame + VNET, l->p.total);
+	packet_shorten(&p, keep);
+	l->out->deliver(l->out->arg, l->to, frame, VNET + p.total);
 }
 
 static void do_reply_late(struct slot *s, unsigned bit, struct look *l)
 {
 	struct flow *f = l->flow;
-	int64_t start;
-	uint32_t end;
+	uint32_t span = packet_span(&l->p), end = l->id.seq + span;
+	int64_t before = (int32_t)(f->fate_seq - l->id.seq);
 
-	if (!is_tcp(l))
+	if (!is_tcp(l) || f->fate != FATE_HOLD || f->fate_rule != bit || l->side != 1)
 		return;
-	if (l->side == 0)
-		look_at_request(s, bit, l, FATE_HOLD);
-	if (!answer_offset(s, bit, l, FATE_HOLD, &start))
+	if (l->p.flags & TCP_RST ? before > 0 : before >= (int64_t)span)
 		return;
-	if (!f->fate_ns) {
+	if (f->fate_open) {
+		f->fate_open = false;
 		f->fate_ns = l->now + s->r.delay_ns;
 		hit(s, bit, l, DID_HOLD_REPLY, s->r.delay_ns);
+		if (before > 0)
+			let_go(l, (size_t)before);
 	}
 	if (l->now >= f->fate_ns) {
 		f->fate = FATE_NONE;
 		return;
 	}
-	end = l->id.seq + packet_span(&l->p);
-	l->drop = (int32_t)(end - f->fate_high) <= 0; /* repeats what is being held */
+	l->drop = span && (int32_t)(end - f->fate_high) <= 0; /* repeats what is being held */
 	if (!l->drop)
 		f->fate_high = end;
 	l->until_ns = f->fate_ns;
@@ -435,7 +555,7 @@ void effect_apply(struct slot *s, unsigned bit, struct look *l)
 		[WIRE_RATE] = do_rate, [WIRE_MTU] = do_mtu, [WIRE_REFUSE] = do_refuse,
 		[WIRE_RESET] = do_reset, [WIRE_HALFOPEN] = do_halfopen,
 		[WIRE_REPLY_LOST] = do_reply_lost, [WIRE_REPLY_LATE] = do_reply_late,
-		[WIRE_CUT] = do_cut,
+		[WIRE_CUT] = do_cut, [WIRE_ACCEPT_STALL] = do_accept_stall,
 	};
 
 	effects[s->r.effect](s, bit, l);

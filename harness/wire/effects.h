@@ -37,6 +37,7 @@ struct look {
 	struct ident id;
 	unsigned from, to, side;
 	bool fresh;             /* data never seen before */
+	uint32_t before;        /* TCP: how far this end had got before (relative) */
 	int64_t now;
 	/* the outcome */
 	bool drop, overtake;
@@ -48,6 +49,14 @@ struct look {
 bool effect_matches(const struct slot *s, const struct look *l);
 /** effect_apply - what the rule does to it. @bit: the rule's place. */
 void effect_apply(struct slot *s, unsigned bit, struct look *l);
+/** effect_listens - does this rule want to know of requests and answers (talk.h)? */
+bool effect_listens(const struct slot *s);
+/** effect_asked - a request begins at `at`; true: the rule wants its answer. */
+bool effect_asked(struct slot *s, unsigned bit, struct look *l, uint32_t at);
+/** effect_answer - that answer begins at `at`. */
+void effect_answer(struct slot *s, unsigned bit, struct look *l, uint32_t at);
+/** effect_through - an answer begins at `at`: has the one that was to be lost got through? */
+void effect_through(struct slot *s, unsigned bit, struct look *l, uint32_t at);
 /** effect_fate - what was decided about its connection before. False: nothing. */
 bool effect_fate(struct look *l);
 /** effect_tell_piece - tell the hits that were only counted. */

@@ -294,7 +294,6 @@ struct ident flow_ident(struct flows *t, struct flow *f, unsigned side, const st
 bool flow_follow(struct flow *f, unsigned side, const struct packet *p)
 {
 	uint32_t seq = p->seq - f->isn[side], end = seq + packet_span(p);
-	size_t n = sizeof(f->head) - f->head_len;
 
 	if (f->begun[side] && (int32_t)(end - f->next[side]) <= 0)
 		return false;
@@ -302,16 +301,6 @@ bool flow_follow(struct flow *f, unsigned side, const struct packet *p)
 	f->next[side] = end;
 	if (!p->len)
 		return false;
-	if (f->turn != side + 1 && side == 0) {
-		f->head_len = 0;
-		f->asked = 0;
-		n = sizeof(f->head);
-	}
 	f->turn = (uint8_t)(side + 1);
-	if (side == 0) {
-		n = p->len < n ? p->len : n;
-		memcpy(f->head + f->head_len, p->ip + p->data, n);
-		f->head_len = (uint8_t)(f->head_len + n);
-	}
 	return true;
 }

@@ -9,16 +9,18 @@
  * packet means the same in the next run.
  */
 #include "wire/packet.h"
+#include "wire/talk.h"
 
 #define FLOWS_MAX 32768      /* connections remembered; which one is forgotten: see flow.c */
 #define FLOW_KINDS_MAX 8192  /* (client, server, port) that are counted apart */
 #define FLOW_RANGES_MAX 131072 /* sequence ranges that were sent again */
-#define FLOW_HEAD_MAX 128    /* first bytes of a request that a pattern sees */
 
 enum flow_fate {
 	FATE_NONE,
-	FATE_LOSE,  /* the answer from fate_seq on gets lost */
+	FATE_CUT,   /* fate_side's bytes from fate_seq on do not get through */
+	FATE_LOSE,  /* the answer that begins at fate_seq gets lost */
 	FATE_HOLD,  /* the answer from fate_seq on is held until fate_ns */
+	FATE_GAG,   /* chosen by a rule that drops its packets one by one */
 	FATE_SILENT, /* nothing passes any more */
 	FATE_DEAD   /* whoever speaks gets a RST */
 };
@@ -30,18 +32,19 @@ struct flow {
 	uint64_t used;           /* when last, in packets */
 	uint64_t packets[2];     /* sent by */
 	uint64_t burst[2];       /* bit per rule: in a bad stretch */
-	uint64_t asked;          /* bit per rule: this request was looked at */
+	uint64_t asked;          /* bit per rule: it has decided about this connection */
 	int64_t fate_ns;
 	uint32_t nth, isn[2], next[2]; /* next: relative; beyond what was sent so far */
 	uint32_t fate_seq, fate_high;
+	uint32_t fate_head, fate_end; /* behind the answer's header, behind it; 0: unknown */
 	uint32_t ack_seq[2], acks[2]; /* bare acknowledgements: the highest, how many of it */
 	uint16_t node[2], port;  /* port: the server's */
 	uint8_t known[2], begun[2]; /* isn, next are valid */
-	uint8_t protocol, v6, fate, fate_rule, fate_told;
+	uint8_t protocol, v6, fate, fate_rule, fate_side, fate_told;
+	bool fate_open;          /* the server is still saying that answer */
 	uint8_t turn;            /* who spoke last: 1 client, 2 server */
 	uint8_t ended;           /* bits: 1 the client's FIN, 2 the server's, 3 a RST */
-	uint8_t head_len;
-	uint8_t head[FLOW_HEAD_MAX];
+	struct talk talk;
 };
 
 struct flows;
@@ -81,7 +84,7 @@ struct ident {
 };
 /** flow_ident - count the packet and say which one it is. Call once per packet. */
 struct ident flow_ident(struct flows *t, struct flow *f, unsigned side, const struct packet *p);
-/** flow_follow - whose turn, how far, and the first bytes of a request. True: data never seen. */
+/** flow_follow - whose turn and how far. True: data never seen. */
 bool flow_follow(struct flow *f, unsigned side, const struct packet *p);
 
 #endif

@@ -44,6 +44,8 @@ struct impair {
 	int64_t (*floor_ns)[WIRE_NODES_MAX]; /* mapped: [from][to] */
 	struct flows *flows;   /* owned */
 	struct queue *queue;   /* owned */
+	struct stash *stash;   /* owned */
+	bool listens;          /* some rule wants to know of requests and answers */
 	uint32_t generation;
 	uint64_t added;
 };
@@ -57,6 +59,7 @@ struct impair *impair_new(const struct impair_out *out)
 	im->out = *out;
 	im->flows = flows_new();
 	im->queue = queue_new();
+	im->stash = stash_new();
 	im->floor_ns = mmap(NULL, FLOORS_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (im->floor_ns == MAP_FAILED)
@@ -79,6 +82,7 @@ void impair_free(struct impair *im)
 		slot_done(&im->slot[i]);
 	flows_free(im->flows);
 	queue_free(im->queue);
+	stash_free(im->stash);
 	munmap(im->floor_ns, FLOORS_SIZE);
 	free(im);
 }
@@ -107,7 +111,8 @@ static bool sane(const struct wire_rule *r)
 {
 	return r->effect < WIRE_EFFECTS && share(r->chance) && share(r->burst_enter) &&
 	       share(r->burst_leave) && r->ports_count <= WIRE_PORTS_MAX && span(r->delay_ns) &&
-	       span(r->jitter_ns) && span(r->down_ns) && span(r->up_ns) && r->at >= 0 &&
+	       span(r->jitter_ns) && span(r->down_ns) && span(r->up_ns) && size(r->at) &&
+	       size(r->upto) && r->where >= 0 && r->where <= WIRE_AT_LAST &&
 	       (r->effect != WIRE_RATE || r->bytes_per_s > 0) && size(r->queue_bytes) &&
 	       size(r->burst_bytes) && r->bits >= 0 && r->bits <= 8 &&
 	       memchr(r->name, 0, sizeof(r->name)) && memchr(r->pattern, 0, sizeof(r->pattern));
@@ -122,6 +127,7 @@ static bool acts_before(const struct slot *a, const struct slot *b)
 static void survey(struct impair *im)
 {
 	im->count = 0;
+	im->listens = false;
 	memset(im->links, 0, sizeof(im->links));
 	for (unsigned i = 0; i < WIRE_RULES_MAX; i++) {
 		const struct slot *s = &im->slot[i];
@@ -129,6 +135,7 @@ static void survey(struct impair *im)
 
 		if (!s->used)
 			continue;
+		im->listens |= effect_listens(s);
 		for (at = im->count++; at && acts_before(s, &im->slot[im->order[at - 1]]); at--)
 			im->order[at] = im->order[at - 1];
 		im->order[at] = (uint8_t)i;
@@ -152,6 +159,13 @@ static int compile(struct slot *s)
 	return regex_new(&s->pattern, s->r.pattern, &e);
 }
 
+/* Bytes may have passed unread: what is known of requests begins anew. */
+static void stop_hearing(struct flow *f, void *arg)
+{
+	(void)arg;
+	memset(&f->talk, 0, sizeof(f->talk));
+}
+
 int impair_add(struct impair *im, const struct wire_rule *r, int64_t now)
 {
 	unsigned i = 0;
@@ -171,6 +185,10 @@ int impair_add(struct impair *im, const struct wire_rule *r, int64_t now)
 		slot_done(s);
 		return -EINVAL;
 	}
+	if (!im->listens && effect_listens(s)) {
+		flows_each(im->flows, stop_hearing, NULL);
+		stash_reset(im->stash);
+	}
 	survey(im);
 	return (int)(s->generation * WIRE_RULES_MAX + i);
 }
@@ -183,6 +201,9 @@ static void forget(struct flow *f, void *arg)
 	f->burst[0] &= ~mask;
 	f->burst[1] &= ~mask;
 	f->asked &= ~mask;
+	for (unsigned i = 0; i < TALK_ASKED_MAX; i++)
+		if (f->talk.tag[i] == bit + 1)
+			f->talk.tag[i] = 0;
 	if (f->fate != FATE_NONE && f->fate != FATE_DEAD && f->fate_rule == bit)
 		f->fate = FATE_NONE;
 }
@@ -222,6 +243,7 @@ void impair_reset(struct impair *im)
 	while (impair_due(im) != INT64_MAX)
 		queue_pop(im->queue);
 	madvise(im->floor_ns, FLOORS_SIZE, MADV_DONTNEED);
+	stash_reset(im->stash);
 	flows_reset(im->flows);
 }
 
@@ -274,6 +296,75 @@ static void finish(struct impair *im, const struct look *l)
 		wait_or_go(im, l, at + l->copy_ns, l->overtake || l->copy_ns > 0);
 }
 
+/* ---- requests and answers ---- */
+
+struct listening {
+	struct impair *im;
+	struct look *l;
+};
+
+/* The first rule in order that wants the answer gets it; each counts the requests it matches. */
+static uint8_t on_asked(void *arg, struct flow *f, uint32_t at)
+{
+	const struct listening *x = arg;
+	uint8_t tag = 0;
+
+	(void)f;
+	for (unsigned i = 0; i < x->im->count; i++) {
+		unsigned bit = x->im->order[i];
+		struct slot *s = &x->im->slot[bit];
+
+		if (effect_listens(s) && effect_matches(s, x->l) &&
+		    effect_asked(s, bit, x->l, at) && !tag)
+			tag = (uint8_t)(bit + 1);
+	}
+	return tag;
+}
+
+static void on_answer(void *arg, struct flow *f, uint8_t tag, uint32_t at)
+{
+	const struct listening *x = arg;
+
+	if (f->fate == FATE_LOSE)
+		effect_through(&x->im->slot[f->fate_rule], f->fate_rule, x->l, at);
+	f->fate_open &= f->fate == FATE_HOLD;
+	if (tag)
+		effect_answer(&x->im->slot[tag - 1], tag - 1u, x->l, at);
+}
+
+static void on_head_end(void *arg, struct flow *f, uint32_t at)
+{
+	(void)arg;
+	if (f->fate == FATE_LOSE && f->fate_open)
+		f->fate_head = at;
+}
+
+static void on_end(void *arg, struct flow *f, uint32_t at)
+{
+	(void)arg;
+	if (f->fate != FATE_LOSE || !f->fate_open)
+		return;
+	f->fate_end = at;
+	f->fate_open = false;
+}
+
+/* What this packet adds to what is known of its connection. */
+static void follow(struct impair *im, struct look *l)
+{
+	struct listening x = { im, l };
+	struct talk_ears ears = { .arg = &x, .asked = on_asked, .answer = on_answer,
+				  .head_end = on_head_end, .end = on_end };
+	struct flow *f = l->flow;
+	struct talk_news news = { .turn = f->turn };
+
+	l->before = f->begun[l->side] ? f->next[l->side] : l->id.seq;
+	l->fresh = flow_follow(f, l->side, &l->p);
+	news.fresh = l->fresh;
+	news.before = l->before;
+	if (im->listens)
+		talk_hear(f, im->stash, l->side, &l->p, &news, &ears);
+}
+
 /* One packet as on a cable. */
 static void one(struct impair *im, unsigned from, unsigned to, uint8_t *frame, size_t len,
 		int64_t now)
@@ -286,7 +377,8 @@ static void one(struct impair *im, unsigned from, unsigned to, uint8_t *frame, s
 	l.side = flow_side(l.flow, &l.p, from);
 	if (impaired(im, from, to)) {
 		l.id = flow_ident(im->flows, l.flow, l.side, &l.p);
-		l.fresh = l.p.proto == 6 && l.p.ports && flow_follow(l.flow, l.side, &l.p);
+		if (l.p.proto == 6 && l.p.ports && !l.p.fragment)
+			follow(im, &l);
 	}
 	if (!effect_fate(&l))
 		for (unsigned i = 0; i < im->count && !l.drop; i++) {

@@ -242,11 +242,11 @@ void packet_close(struct packet *p, size_t total)
 
 size_t packet_shorten(struct packet *p, size_t keep)
 {
-	if (keep < p->len) {
-		p->len = keep;
+	if (keep < p->len || p->flags & TCP_FIN) { /* a FIN is behind the last byte */
+		p->len = keep < p->len ? keep : p->len;
 		p->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 		p->ip[p->l4 + 13] = p->flags;
-		set_total(p, p->data + keep);
+		set_total(p, p->data + p->len);
 	}
 	packet_sum(p);
 	return p->total;

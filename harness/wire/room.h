@@ -21,6 +21,7 @@ struct wire_port {
 struct wire_ring {
 	uint32_t head, tail; /* only ever counted up */
 	uint64_t lost;       /* hits that did not fit */
+	uint64_t lost_of[WIRE_RULES_MAX]; /* of those, by the rule's place */
 	struct wire_hit at[WIRE_RING];
 };
 /** struct names_ring - the same for what befell questions. */

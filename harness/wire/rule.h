@@ -25,15 +25,17 @@ enum wire_effect {
 	WIRE_REFUSE,     /* RST to every SYN */
 	WIRE_RESET,      /* RST to both ends of a connection that is in use */
 	WIRE_HALFOPEN,   /* connections older than the rule: silence */
-	WIRE_REPLY_LOST, /* pattern, at: bytes of the answer let through; reset */
+	WIRE_REPLY_LOST, /* pattern, where, at: bytes of the answer let through; upto; reset */
 	WIRE_REPLY_LATE, /* pattern, delay_ns */
 	WIRE_CUT,        /* of_reply, at: bytes let through; reset */
+	WIRE_ACCEPT_STALL, /* new connections: nothing of the client after its SYN */
 	WIRE_EFFECTS
 };
 
 enum wire_way { WIRE_BOTH, WIRE_TO, WIRE_FROM };
 enum wire_protocol { WIRE_ANY, WIRE_TCP, WIRE_UDP, WIRE_ICMP };
 enum wire_backend { WIRE_SWITCH, WIRE_NETEM }; /* netem: the first five effects only */
+enum wire_where { WIRE_AT_BYTE, WIRE_AT_HEAD, WIRE_AT_LAST };
 enum wire_shape { WIRE_UNIFORM, WIRE_NORMAL, WIRE_EXPONENTIAL };
 
 /** struct wire_rule - one activation of one fault. Nodes are bits by index. */
@@ -52,13 +54,17 @@ struct wire_rule {
 	double burst_enter, burst_leave; /* > 0: chance counts inside bursts only */
 	int64_t delay_ns, jitter_ns, down_ns, up_ns;
 	int64_t bytes_per_s, queue_bytes, burst_bytes, at;
-	int32_t shape, bits;
+	int64_t upto;      /* > 0: bytes of the request that get through; 0: all */
+	int32_t shape, bits, where;
 	char pattern[WIRE_PATTERN_MAX];  /* on the first bytes of a request; "": any */
 };
 
 enum wire_did {
 	DID_DROP, DID_DELAY, DID_DUPLICATE, DID_CORRUPT, DID_QUEUE_FULL, DID_REFUSE, DID_RESET,
-	DID_CUT, DID_LOSE_REPLY, DID_HOLD_REPLY, DID_SLOW, DID_KINDS
+	DID_CUT, DID_LOSE_REPLY, DID_HOLD_REPLY, DID_SLOW,
+	DID_UNHEARD, /* altered, and nobody knows how: the ring was full */
+	DID_NOT_LOST, /* a chosen answer got through whole: it has no such byte */
+	DID_KINDS
 };
 
 /** enum wire_counted - who knows of a hit: the wire saw it, or the kernel says only how many. */

@@ -83,7 +83,8 @@ bool ring_push(struct wire_ring *r, const struct wire_hit *h)
 	uint32_t head = r->head;
 
 	if (head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= WIRE_RING) {
-		__atomic_store_n(&r->lost, r->lost + h->count, __ATOMIC_RELAXED);
+		count(&r->lost, h->count);
+		count(&r->lost_of[h->rule % WIRE_RULES_MAX], h->count);
 		return false;
 	}
 	r->at[head % WIRE_RING] = *h;

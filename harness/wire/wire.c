@@ -41,6 +41,7 @@ struct listener {
 	unsigned id;
 	void (*fn)(void *arg, const struct wire_hit *h);
 	void *arg;
+	uint64_t lost; /* hits of this place that went unheard before */
 };
 
 struct names_listener {
@@ -284,6 +285,21 @@ static void listen_end(struct wire *w)
 		loop_fd_set(w->loop, &w->bell, 0);
 }
 
+static uint64_t lost_of(const struct wire *w, unsigned id)
+{
+	return __atomic_load_n(&w->shared->ring.lost_of[id % WIRE_RULES_MAX], __ATOMIC_RELAXED);
+}
+
+/* What the ring had no room for has happened all the same: that much is told. */
+static void tell_lost(const struct wire *w, const struct listener *l)
+{
+	struct wire_hit h = { .count = lost_of(w, l->id) - l->lost, .rule = l->id,
+			      .did = DID_UNHEARD };
+
+	if (h.count)
+		l->fn(l->arg, &h);
+}
+
 int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *rule,
 		  void (*fn)(void *arg, const struct wire_hit *h), void *arg, unsigned *ret_id,
 		  struct err *e)
@@ -302,7 +318,8 @@ int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *rul
 		return r;
 	}
 	w->listener[(unsigned)r % WIRE_RULES_MAX] =
-		(struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+		(struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg,
+				    .lost = lost_of(w, (unsigned)r) };
 	w->rules++;
 	*ret_id = (unsigned)r;
 	return 0;
@@ -320,6 +337,7 @@ int wire_rule_del(struct wire *w, unsigned id, struct err *e)
 		return err_set(e, ENOENT, "the wire knows no rule %u", id);
 	r = call(w, &o, -1, "rule", e);
 	fetch_hits(w);
+	tell_lost(w, l);
 	l->used = false;
 	w->rules--;
 	listen_end(w);

@@ -43,7 +43,8 @@ int wire_reset(struct wire *w, struct err *e);
 int wire_rule_add(struct wire *w, struct loop *loop, const struct wire_rule *r,
 		  void (*fn)(void *arg, const struct wire_hit *h), void *arg, unsigned *ret_id,
 		  struct err *e);
-/** wire_rule_del - over when this returns; the last hits are reported before. */
+/** wire_rule_del - over when this returns; the last hits are reported before, then DID_UNHEARD:
+ * how many were never told, because the ring was full. */
 int wire_rule_del(struct wire *w, unsigned id, struct err *e);
 /**
  * wire_netem_probe - try the kernel's netem in a network namespace of the caller's: a veth pair and
