@@ -94,7 +94,8 @@ static const struct client {
 	{ "musl, nobody", "musl-gcc", "$D/look-musl nobody.example",
 	  { "^error -2", NULL, NULL, NULL, NULL, NULL, NULL, NULL } },
 	{ "c-ares in Node", "node",
-	  "node -e \"const d=require('dns');const r=new d.Resolver({timeout:300,tries:2});"
+	  "node -e \"const d=require('dns');"
+	  "const r=new d.Resolver({timeout:+process.env.MS,tries:2});"
 	  "r.setServers(d.getServers());"
 	  "r.resolve4('store.shop.test',(e,a)=>r.resolve6('store.shop.test',(f,b)=>"
 	  "console.log(e?e.code:a[0],f?f.code:b[0])))\"",
@@ -149,9 +150,10 @@ static int programs_build(void)
 	put("look.go", look_go);
 	put("Look.java", look_java);
 	put("hosts", "127.0.0.1 localhost\n10.77.0.2 lane-1.shop.test lane-1\n");
-	put("resolv.conf", "nameserver 10.77.0.253\nsearch shop.test\n"
+	put("resolv.conf", "nameserver 10.77.0.253\nsearch shop.test\n");
+	put("resolv.brief", "nameserver 10.77.0.253\nsearch shop.test\n"
 	    "options timeout:1 attempts:1\n");
-	put("resolv.tcp", "nameserver 10.77.0.253\nsearch shop.test\noptions use-vc timeout:1\n");
+	put("resolv.tcp", "nameserver 10.77.0.253\nsearch shop.test\noptions use-vc\n");
 	put("nsswitch.conf", "hosts: files dns\n");
 	return system(line);
 }
@@ -202,16 +204,21 @@ static void bind_file(const char *name, const char *onto)
 }
 
 /* The resolver's process: a node's network and a node's files. */
-static _Noreturn void run_client(const struct lan *l, const char *command, bool tcp, int out)
+static _Noreturn void run_client(const struct lan *l, const char *command, enum situation s,
+				 int out)
 {
+	bool brief = s == SERVFAIL || s == REFUSED || s == SILENCE; /* else they would try on */
+
 	if (setns(l->net[1], CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		_exit(121);
-	bind_file(tcp ? "resolv.tcp" : "resolv.conf", "/etc/resolv.conf");
+	bind_file(s == OVER_TCP ? "resolv.tcp" : brief ? "resolv.brief" : "resolv.conf",
+		  "/etc/resolv.conf");
 	bind_file("hosts", "/etc/hosts");
 	bind_file("nsswitch.conf", "/etc/nsswitch.conf");
 	dup2(out, 1);
 	setenv("D", folder, 1);
+	setenv("MS", s == SILENCE ? "300" : "5000", 1);
 	setenv("LC_ALL", "C", 1);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(122);
@@ -264,7 +271,7 @@ static void ask(struct lan *l, const struct client *c, enum situation s)
 	ck_assert_int_eq(pipe2(pp, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0)
-		run_client(l, c->command, s == OVER_TCP, pp[1]);
+		run_client(l, c->command, s, pp[1]);
 	close(pp[1]);
 	while (got < sizeof(text) - 1 && (n = read(pp[0], text + got, sizeof(text) - 1 - got)) > 0)
 		got += (size_t)n;
