@@ -11,6 +11,10 @@
 #include "base/str.h"
 #include "ledger/ledger.h"
 
+extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
+	fault_disk_inode_full, fault_disk_permission, fault_disk_quota, fault_disk_readonly,
+	fault_disk_short_write, fault_disk_slow, fault_disk_torn_write, fault_disk_vanish;
+
 /*
  * The explicit, sorted list of every fault. Not constructors: a constructor in
  * an unreferenced archive member is dropped by the linker, and the order must
@@ -24,6 +28,17 @@ extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
 	fault_process_kill, fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
+	&fault_disk_bitrot,
+	&fault_disk_error,
+	&fault_disk_full,
+	&fault_disk_inode_full,
+	&fault_disk_permission,
+	&fault_disk_quota,
+	&fault_disk_readonly,
+	&fault_disk_short_write,
+	&fault_disk_slow,
+	&fault_disk_torn_write,
+	&fault_disk_vanish,
 	&fault_dns_fail,
 	&fault_dns_slow,
 	&fault_dns_wrong,

@@ -80,6 +80,9 @@ struct expect {
 
 enum baseline_mode { BASELINE_EACH, BASELINE_ONCE, BASELINE_NEVER };
 
+/* Whose data lie on a disk that can fail: of the nodes that a fault names, or all. */
+enum disks_mode { DISKS_AS_NEEDED, DISKS_ALWAYS };
+
 struct windows {	    /* recovery */
 	struct dur width;   /* 5s */
 	int64_t in_a_row;   /* 3 */
@@ -109,6 +112,7 @@ struct experiment {
 	int64_t min_sales;   /* fewer judged sales make the trial inconclusive; default 1 */
 	struct dur deadline; /* wall cap of the whole trial, system, default 30min */
 	bool trace;	     /* logs/driver.<lane>.log */
+	int disk;	     /* enum disks_mode */
 	const struct yaml_node *faults_node, *checks_node; /* private: part of tree */
 };
 

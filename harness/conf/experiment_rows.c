@@ -199,6 +199,11 @@ static const struct opt_value baselines[] = {
 	{"never", "no good day: what fails may be the target's everyday fault"},
 	{NULL, NULL}};
 
+static const struct opt_value disks[] = {
+	{"as-needed", "of the nodes that a disk fault names"},
+	{"always", "of all nodes"},
+	{NULL, NULL}};
+
 static const struct opt experiment_rows[] = {
 	{ROW(experiment, title), .type = OPT_STRING, .optional = true,
 	 .help = "one line for people; default: the file's name"},
@@ -230,6 +235,8 @@ static const struct opt experiment_rows[] = {
 	 .min = "1s", .help = "cap on the whole trial"},
 	{ROW(experiment, trace), .type = OPT_BOOL, .def = "false",
 	 .help = "write the driver's requests and answers to logs/driver.LANE.log"},
+	{ROW(experiment, disk), .type = OPT_ENUM, .def = "as-needed", .values = disks,
+	 .help = "whose data lie on a disk that can fail (slower): to compare like with like"},
 	OPT_END};
 
 const struct opt_table experiment_table = {experiment_rows, sizeof(struct experiment)};

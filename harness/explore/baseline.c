@@ -21,6 +21,7 @@
 #include "conf/target.h"
 #include "explore/store.h"
 #include "explore/version.h"
+#include "faults/drive.h"
 
 /* What does not change the good day. */
 static bool is_load(const char *key)
@@ -39,6 +40,7 @@ static bool is_load(const char *key)
 char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed)
 {
 	struct buf b = {0};
+	struct strlist disks = {0};
 	char build[17];
 	uint64_t hash;
 	size_t i;
@@ -51,6 +53,10 @@ char *baseline_key(const struct experiment *x, const struct target *t, int64_t s
 		buf_printf(&b, "%s:\n", x->tree->keys[i].name);
 		yaml_write(x->tree->items[i], &b);
 	}
+	drive_disks(x, &disks);
+	for (i = 0; i < disks.count; i++)
+		buf_printf(&b, "disk of %s\n", disks.at[i]);
+	strlist_done(&disks);
 	hash = draw_object(b.data);
 	buf_done(&b);
 	return xasprintf("%016llx", (unsigned long long)hash);

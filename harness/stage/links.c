@@ -7,3 +7,10 @@ struct wire *stage_wire(struct stage *st)
 {
 	return st->slot->wire;
 }
+
+struct disk *stage_disk(struct stage *st, const char *node)
+{
+	const struct stage_node *n = stage_node(st, node);
+
+	return n ? n->disk : NULL;
+}

@@ -2,10 +2,11 @@
 #ifndef WD_STAGE_LINKS_H
 #define WD_STAGE_LINKS_H
 
-/* The links between a stage's nodes, for the faults that act on them. */
+/* What faults act on: the links between a stage's nodes, and the nodes' disks. */
 #include <stdbool.h>
 #include <stddef.h>
 
+struct disk;
 struct stage;
 struct wire;
 /** stage_wire - borrowed. A node's index on it is its place in the target's `nodes:`. */
@@ -13,5 +14,7 @@ struct wire *stage_wire(struct stage *st);
 /** stage_probe_netem - may faults have `backend: netem` here? Tried in a child; -EOPNOTSUPP and
  * why, with the remedy. @bucket: with a token bucket. */
 int stage_probe_netem(bool bucket, char *why, size_t why_len);
+/** stage_disk - of that node; borrowed; NULL: it has none of ours. */
+struct disk *stage_disk(struct stage *st, const char *node);
 
 #endif

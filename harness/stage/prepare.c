@@ -175,6 +175,7 @@ static int prepare_locked(struct slot *s, const struct stage_opts *o, const char
 	int r;
 
 	mine.env = NULL;
+	mine.disks = NULL;
 	mine.hooks = (struct stage_hooks){ 0 };
 	r = stage_open_from(s, &mine, NULL, &st, e);
 	if (r == 0)

@@ -221,6 +221,32 @@ static void probe_netem(struct probe *p)
 	say(p, true, why, "");
 }
 
+/* Not every experiment needs it: those that do are told by their faults. */
+static void probe_fuse_fault(struct probe *p)
+{
+	struct slot s = { .home = -1 };
+	struct err e = { 0 };
+
+	if (!enter(&s, p))
+		return;
+	if (disk_try(&e) == 0)
+		say(p, true, "disks of ours: mounted one, wrote and read through it", "");
+	else
+		say(p, false, e.msg, access("/dev/fuse", F_OK) < 0 ? "modprobe fuse" :
+		    "chmod 0666 /dev/fuse, or run as root");
+}
+
+static void probe_fuse(struct probe *p)
+{
+	char why[256];
+
+	probe_fuse_fault(p);
+	if (p->ok)
+		return;
+	snprintf(why, sizeof(why), "not there: no fault on disks (%.180s)", p->why);
+	say(p, true, why, "");
+}
+
 static void probe_pressure(struct probe *p)
 {
 	if (access("/proc/pressure/cpu", R_OK) == 0)
@@ -237,7 +263,8 @@ static const struct {
 	{ "/dev/net/tun", probe_tun },        { "pidfd", probe_pidfd },
 	{ "/proc children", probe_children }, { "range of ids", probe_idmap },
 	{ "overlay", probe_overlay },         { "SOCK_DIAG", probe_diag },
-	{ "netem", probe_netem },             { "pressure", probe_pressure },
+	{ "netem", probe_netem },             { "/dev/fuse", probe_fuse },
+	{ "pressure", probe_pressure },
 };
 
 /* Runs a probe in a child of its own; @shared is memory that both see. */
@@ -255,6 +282,22 @@ static void attempt(struct probe *shared, const char *name, void (*try)(struct p
 	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+int stage_probe_disk(char *why, size_t why_len)
+{
+	struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	attempt(p, "/dev/fuse", probe_fuse_fault);
+	r = p->ok ? 0 : -ENOTSUP;
+	snprintf(why, why_len, "%s%s%s", p->why, p->ok ? "" : "; remedy: ",
+		 p->ok ? "" : p->remedy);
+	munmap(p, sizeof(*p));
+	return r;
 }
 
 int stage_probe_netem(bool bucket, char *why, size_t why_len)

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "conf/target.h"
+#include "disk/disk.h"
 #include "stage/stage.h"
 #include "wire/wire.h"
 
@@ -107,7 +108,8 @@ struct svc;
 
 struct data_at {
 	const char *path; /* in the node; borrowed */
-	char *host;       /* owned: as the worker sees it */
+	char *host;       /* owned: as the worker sees it, and what the node is given */
+	char *back;       /* owned: where it really lies, when a disk of ours is between; or NULL */
 };
 
 struct stage_node {
@@ -120,6 +122,7 @@ struct stage_node {
 	int pidfd;     /* owned: init */
 	pid_t init;    /* as the worker sees it */
 	struct data_at *data; /* owned, conf->data_count */
+	struct disk *disk;    /* owned; NULL: its data are plain folders */
 	char addr4[32];
 };
 
@@ -187,8 +190,10 @@ struct account node_account(const struct stage_node *n, const char *user);
 /** target_path - a path of the target file, absolute; caller frees. */
 char *target_path(const struct target *t, const char *path);
 
-/** data_open - directories for all data of all nodes; data_fill - copy seeds or prepared data. */
+/** data_open - directories for all data of all nodes, and disks, filled; data_fill - copy seeds or
+ * prepared data to the others. */
 int data_open(struct stage *st, struct err *e);
+void data_close(struct stage_node *n);
 int data_fill(struct stage *st, struct err *e);
 /** data_cache - where the prepared data of this target lie (whether made or not); caller frees. */
 char *data_cache(const struct slot *s, const struct target *t);

@@ -27,12 +27,18 @@
 
 #define STARTS_PATIENCE 5
 
+/* Its ordinal path: the name and how often it was started before. */
+static void svc_process(const struct svc *s, char *ret, size_t len)
+{
+	snprintf(ret, len, "%s/%d", s->name, s->starts > 0 ? s->starts - 1 : 0);
+}
+
 void svc_event(struct svc *s, enum service_event ev, const char *did)
 {
 	const struct stage_hooks *h = &s->st->o.hooks;
 	char process[512];
 
-	snprintf(process, sizeof(process), "%s/%d", s->name, s->starts > 0 ? s->starts - 1 : 0);
+	svc_process(s, process, sizeof(process));
 	if (h->service)
 		h->service(h->arg, ev, s->node->conf->name, s->name, process, did);
 }
@@ -77,7 +83,11 @@ static void on_line(void *arg, const char *line, size_t len)
 static void on_started(struct proc *p)
 {
 	struct svc *s = p->owner;
+	char process[512];
 
+	svc_process(s, process, sizeof(process));
+	if (s->node->disk)
+		disk_owner(s->node->disk, p->keeper, process);
 	svc_event(s, SERVICE_STARTED, "started");
 	if (s->state == SVC_UP)
 		ready_begin(s);

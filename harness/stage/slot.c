@@ -18,10 +18,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+#define FILES_MAX 524288
 
 static int cache_open(struct slot *s, const char *cache, struct err *e)
 {
@@ -52,9 +55,23 @@ static int base_mount(struct slot *s, struct err *e)
 	return etc_template(etc, e);
 }
 
+/* While we still may: the disk of a node holds a file open for each that the kernel knows. */
+static void many_files(void)
+{
+	struct rlimit now, more = { FILES_MAX, FILES_MAX };
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_max >= FILES_MAX)
+		return;
+	more.rlim_cur = now.rlim_cur;
+	setrlimit(RLIMIT_NOFILE, &more); /* an ordinary user keeps what there is */
+}
+
 static int slot_enter(struct slot *s, struct err *e)
 {
-	int r = userns_enter(s, e);
+	int r;
+
+	many_files();
+	r = userns_enter(s, e);
 
 	if (r < 0)
 		return r;

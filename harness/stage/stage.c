@@ -101,6 +101,10 @@ int stage_alive(struct stage *st, struct err *e)
 		return err_set(e, EPIPE, "the wire's process is gone");
 	for (size_t i = 0; i < st->nodes_count; i++) {
 		struct pollfd p = { .fd = st->nodes[i].pidfd, .events = POLLIN };
+		int r = st->nodes[i].disk ? disk_alive(st->nodes[i].disk, e) : 0;
+
+		if (r < 0)
+			return r;
 
 		if (poll(&p, 1, 0) > 0)
 			return err_set(e, EPIPE, "the init of node %s is gone",
@@ -308,6 +312,9 @@ const char *stage_misbehaved(const struct stage *st)
 
 static void nodes_close(struct stage *st)
 {
+	/* First: who waits for a disk cannot die. */
+	for (size_t i = 0; i < st->nodes_count; i++)
+		disk_free(st->nodes[i].disk);
 	for (size_t i = 0; i < st->nodes_count; i++)
 		node_kill(&st->nodes[i]);
 	for (size_t i = 0; i < st->nodes_count; i++)
@@ -317,9 +324,7 @@ static void nodes_close(struct stage *st)
 
 		if (n->net >= 0)
 			net_return(st->slot, n->index);
-		for (size_t k = 0; n->data && k < n->conf->data_count; k++)
-			free(n->data[k].host);
-		free(n->data);
+		data_close(n);
 		free(n->rootfs);
 	}
 	free(st->nodes);

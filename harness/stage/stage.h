@@ -24,6 +24,7 @@ struct loop;
 struct slot;
 struct stage;
 struct target;
+struct strlist;
 struct strmap;
 
 struct slot_opts {
@@ -45,6 +46,8 @@ struct probe {
 };
 /** stage_probes - try each thing the stage needs, in a child; returns the count (<= max). */
 size_t stage_probes(struct probe *ret, size_t max);
+/** stage_probe_disk - can this host give a node a disk of ours? < 0: no, with why and remedy. */
+int stage_probe_disk(char *why, size_t why_len);
 
 enum service_event { SERVICE_STARTED, SERVICE_READY, SERVICE_EXITED, SERVICE_KILLED };
 
@@ -69,6 +72,7 @@ struct stage_opts {
 	struct loop *loop;
 	struct stage_hooks hooks;
 	int64_t seed;
+	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
 };
 
 /**
@@ -132,7 +136,8 @@ int stage_socket(struct stage *st, const char *node, int domain, int type, int p
  * localhost. */
 const char *stage_address(struct stage *st, const char *node);
 /** stage_path - where a path of the node's data directories lies for the worker; caller frees;
- * NULL. */
+ * NULL. On a disk of ours that is the same mount as the node's, so locks and mapped pages are
+ * shared; the worker meets no fault there, but waits for what a held-back write has locked. */
 char *stage_path(struct stage *st, const char *node, const char *path);
 /**
  * stage_spawn - run argv inside the node (user as given or the node's), with

@@ -11,6 +11,7 @@
 #include "base/hist.h"
 #include "base/loop.h"
 #include "crowd/crowd.h"
+#include "faults/drive.h"
 #include "stage/stage.h"
 #include "trial/books.h"
 #include "trial/noise.h"
@@ -47,6 +48,7 @@ struct trial {
 	struct settle *settle;
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
+	struct strlist disks;      /* the stage borrows it */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -261,6 +263,8 @@ static int do_stage(struct trial *t, struct err *e)
 	bool ran = false;
 	int err;
 
+	drive_disks(t->in->experiment, &t->disks);
+	o.disks = &t->disks;
 	t->logs = xasprintf("%s/logs", t->in->dir);
 	o.logs = t->logs;
 	phase(t, PHASE_STAGE, "stage");
@@ -557,6 +561,7 @@ static void trial_end(struct trial *t)
 	settle_free(t->settle);
 	traces_free(t->traces);
 	free(t->logs);
+	strlist_done(&t->disks);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
 	if (t->loop) {

@@ -31,6 +31,7 @@ shoppers: {count: 60, arrivals: constant 60/min, basket: 1..3, pace: 1000x}
 faults:
   - process.kill: {service: shop/pos}
     when: {on: told ok, nth: 40}
+  - disk.slow: {node: shop, delay: 100us}
 settle: 5s
 checks:
   - no-lost-sale
@@ -155,7 +156,7 @@ WHEN = {
     "reporting": Early("day/.tmp-*/report.html"),
     "judged": Early("day/.tmp-*/verdict.json"),
 }
-OURS = {"worker", "wire", "init", "keeper"}
+OURS = {"worker", "wire", "init", "keeper", "disk"}
 
 
 def murder(who, when, seeds=1, jobs=1, baseline="never"):
@@ -214,7 +215,7 @@ def examine(who, when, victims, dead, code, before, seeds):
     if OURS & set(who):
         if code != 4:
             return "exit %d, not 4: %s" % (code, said)
-        if "broken" not in said or not any(w in said for w in ("worker", "wire", "init", "keeper")):
+        if "broken" not in said or not any(w in said for w in OURS):
             return "does not say what died: %r" % said
         if any(v["verdict"] != "broken" for v in found[:1]) and seeds == 1:
             return "the verdict on file is %s" % found[0]["verdict"]
@@ -224,15 +225,15 @@ def examine(who, when, victims, dead, code, before, seeds):
     return None if code == 0 else "exit %d without its guardian: %s" % (code, said)
 
 
-plans = [((who,), when, 1) for who in ("worker", "wire", "init", "keeper", "main", "guardian")
+plans = [((who,), when, 1) for who in ("worker", "wire", "init", "keeper", "disk", "main", "guardian")
          for when in ("preparing", "staging", "selling")]
 plans += [(("worker",), "keeping what was prepared", 1), (("main",), "keeping what was prepared", 1),
           (("worker",), "judging", 1), (("main",), "judging", 1),
           (("worker",), "reporting", 1), (("worker",), "judged", 1), (("main",), "reporting", 1),
           (("main",), "judged", 1), (("main", "guardian"), "keeping what was prepared", 1),
           (("main", "guardian"), "selling", 1), (("wire",), "selling", 3), (("init",), "selling", 3),
-          (("keeper",), "selling", 3), (("worker",), "selling", 3)]
-names = ["worker", "wire", "init", "keeper", "main", "guardian"]
+          (("keeper",), "selling", 3), (("disk",), "selling", 3), (("worker",), "selling", 3)]
+names = ["worker", "wire", "init", "keeper", "disk", "main", "guardian"]
 for _ in range(rounds):
     plans.append((tuple(rng.sample(names, rng.choice((1, 2)))), "at a random moment", 1))
 plans = [p for p in plans if os.environ.get("ONLY", "") in " ".join(p[0]) + " " + p[1]]

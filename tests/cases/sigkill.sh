@@ -27,6 +27,9 @@ shoppers: {count: 400, arrivals: constant 60/min, lanes: [shop], basket: 1..3, p
 faults:
   - process.kill: {service: shop/pos}
     when: {on: told ok, nth: 2..100+7}
+  - disk.slow: {node: shop, delay: 2ms}
+  - disk.slow: {node: shop, op: fsync, delay: 1h, rate: 5%, stall: true}
+    when: {after: 20 sales}
 settle: 5s
 checks: [no-lost-sale]
 Y

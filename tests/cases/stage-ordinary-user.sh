@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
 # Purpose: the stage works for an ordinary user (one id, no newuidmap), and in `unshare -r`.
-# Expected: the stage's unit tests pass under uid 65534 with /dev/net/tun open to all, and as the
+# Expected: the stage's unit tests pass under uid 65534 with /dev/net/tun and /dev/fuse open to all, and as the
 #           root of a user namespace.
 # Buggy result: a step that silently needs the host's root.
 set -u
@@ -45,6 +45,8 @@ cp "$tests" "$work/check_stage" && chmod 755 "$work/check_stage"
 chmod o+x "$(dirname "$work")"
 # shellcheck disable=SC2016
 lend='mknod "$0/tun" c 10 200 && chmod 0666 "$0/tun" && mount --bind "$0/tun" /dev/net/tun &&
+	{ [ ! -e /dev/fuse ] || { mknod "$0/fuse" c 10 229 && chmod 0666 "$0/fuse" &&
+	mount --bind "$0/fuse" /dev/fuse; }; } &&
 	exec setpriv --reuid 65534 --regid 65534 --clear-groups "$0/check_stage"'
 run "uid 65534" unshare --mount sh -c "$lend" "$work"
 run "unshare -r" unshare -r "$work/check_stage"

@@ -35,6 +35,7 @@ struct world {
 	struct loop *loop;
 	struct target target;
 	struct stage *stage;
+	struct strlist disks; /* nodes with a disk of ours */
 	struct buf events; /* "started a/x; ready a/x; ..." */
 	struct buf log;    /* "a/x: line\n" */
 	bool deaf;         /* nobody waits for lines */
@@ -120,7 +121,7 @@ static void open_stage(struct world *w)
 {
 	char *logs = xasprintf("%s/logs", folder);
 	struct stage_opts o = { .target = &w->target, .loop = w->loop, .logs = logs,
-				.log_cap = w->log_cap ? w->log_cap : 10000,
+				.log_cap = w->log_cap ? w->log_cap : 10000, .disks = &w->disks,
 				.hooks = { .arg = w, .service = on_service,
 					   .log = w->deaf ? NULL : on_log } };
 	struct err e = { 0 };
@@ -592,12 +593,13 @@ START_TEST(fifty_trials)
 }
 END_TEST
 
-/* Seeds are copied; each trial starts from a fresh copy; the worker can look at them. */
+/* Seeds are copied; each trial starts from a fresh copy; the worker can look at them. With _i all
+ * of it lies on a disk of ours. */
 START_TEST(data)
 {
 	static struct world w;
 	struct node *n;
-	char *seed = xasprintf("%s/seed", folder), *file = xasprintf("%s/seed/f", folder), *path;
+	char *seed = xasprintf("%s/seed%d", folder, _i), *file = xasprintf("%s/f", seed), *path;
 	FILE *f;
 
 	ck_assert_int_eq(mkdir(seed, 0755), 0);
@@ -605,13 +607,16 @@ START_TEST(data)
 	fputs("seed\n", f);
 	fclose(f);
 	setup(&w);
+	if (_i)
+		w.disks = WORDS("*");
 	n = add_node(&w, "a");
 	n->data = xcalloc(2, sizeof(*n->data));
-	n->data[0] = (struct data_dir){ .path = xstrdup("/var/lib/x"), .seed = xstrdup("seed") };
+	n->data[0] = (struct data_dir){ .path = xstrdup("/var/lib/x"), .seed = xstrdup(seed) };
 	n->data[1] = (struct data_dir){ .path = xstrdup("/var/lib/y") };
 	n->data_count = 2;
 	add_shell(n, "x", "cat /var/lib/x/f; echo more >>/var/lib/x/f; "
-			  "mkdir /var/lib/y/z; ls -ld /var/lib/x/f; echo up; sleep 1000")
+			  "mkdir /var/lib/y/z; ln -s f /var/lib/x/l; head -c 5 /var/lib/x/l; "
+			  "ls -ld /var/lib/x/f; echo up; sleep 1000")
 		->ready.log = xstrdup("up");
 	for (int i = 0; i < 2; i++) {
 		struct stat st;
@@ -623,6 +628,10 @@ START_TEST(data)
 		path = stage_path(w.stage, "a", "/var/lib/x/f");
 		ck_assert_int_eq(stat(path, &st), 0);
 		ck_assert_int_eq((int)st.st_size, 10);
+		free(path);
+		/* links are the node's, not ours to follow */
+		path = stage_path(w.stage, "a", "/var/lib/x/l");
+		ck_assert_int_eq(stat(path, &st), -1);
 		free(path);
 		ck_assert_ptr_null(stage_path(w.stage, "a", "/var/lib/xx"));
 		stop(&w);
@@ -718,6 +727,75 @@ START_TEST(postgres)
 	start(&w);
 	stop(&w);
 	ck_assert_msg(said(&w.events, "exited a/db/0 (exited with status 0)"), "%s", w.events.data);
+	finish(&w);
+}
+END_TEST
+
+/* One line of what it says, as a number. */
+static int next_number(int fd)
+{
+	char line[32] = "";
+	size_t n = 0;
+
+	while (n < sizeof(line) - 1 && read(fd, line + n, 1) == 1 && line[n] != '\n')
+		n++;
+	return atoi(line);
+}
+
+static void psql(struct world *w, const char *script, struct spawned *ret)
+{
+	char sh[] = "sh", c[] = "-c", *text = xstrdup(script), *argv[] = { sh, c, text, NULL };
+	char user[] = "postgres";
+	struct err e = { 0 };
+
+	ck_assert_msg(stage_spawn(w->stage, "a", user, argv, NULL, ret, &e) == 0, "%s", e.msg);
+}
+
+/* Killed amid its commits on a disk of ours, it recovers all that it had told. */
+START_TEST(postgres_on_disk)
+{
+	static struct world w;
+	struct err e = { 0 };
+	struct node *n;
+	struct service *s;
+	struct spawned sp;
+	int told = 0, found;
+	bool ran;
+
+	setup(&w);
+	n = add_node(&w, "a");
+	data_at(n, "/data");
+	s = add_service(n, "db", WORDS(PG "postgres", "-D", "/data", "-k", "/tmp"));
+	s->user = xstrdup("postgres");
+	s->cwd = xstrdup("/");
+	s->stop_signal = SIGINT;
+	s->restart = RESTART_ALWAYS;
+	s->ready.command = xstrdup("psql -h /tmp -c 'select 1' template1");
+	s->ready.within.ns = 30 * NS_PER_S;
+	w.target.name[0] = 'p';
+	prepare_step(&w, WORDS(PG "initdb", "-D", "/data", "-A", "trust", "-N"))->user =
+		xstrdup("postgres");
+	ck_assert_msg(stage_prepare(w.slot, &(struct stage_opts){ .target = &w.target,
+				    .loop = w.loop }, &ran, &e) == 0, "%s", e.msg);
+	w.disks = WORDS("a");
+	start(&w);
+	psql(&w, "{ echo 'create table t (n serial);'; yes 'insert into t default values "
+	     "returning n;'; } | psql -h /tmp -qtA template1", &sp);
+	while (told < 200) {
+		int got = next_number(sp.out);
+
+		ck_assert_int_eq(got, told + 1);
+		told = got;
+	}
+	ck_assert_int_ge(stage_signal(w.stage, "a/db", SIGKILL, true, &e), 1);
+	for (int got; (got = next_number(sp.out)) == told + 1;)
+		told = got;
+	await(&w, &w.events, "ready a/db/1");
+	psql(&w, "psql -h /tmp -tA -c 'select count(*) from t' template1", &sp);
+	found = next_number(sp.out);
+	ck_assert_int_ge(found, told);
+	ck_assert_int_le(found, told + 1);
+	stop(&w);
 	finish(&w);
 }
 END_TEST
@@ -968,6 +1046,16 @@ static void remove_folder(void)
 }
 
 /* Everything needs namespaces and a TUN; say why if they are not there. */
+static bool can_disk(void)
+{
+	char why[512];
+
+	if (stage_probe_disk(why, sizeof(why)) == 0)
+		return true;
+	printf("# SKIP disks: %s\n", why);
+	return false;
+}
+
 static bool can_stage(void)
 {
 	struct probe p[16];
@@ -998,7 +1086,6 @@ int main(void)
 		holds_and_freezes,
 		misbehaves,
 		fifty_trials,
-		data,
 		prepared,
 		spawned,
 		rootfs,
@@ -1010,6 +1097,7 @@ int main(void)
 	Suite *s = suite_create("stage");
 	TCase *tc = tcase_create("stage");
 	SRunner *sr;
+	bool disk;
 	int failed;
 
 	snprintf(folder, sizeof(folder), "%s/check_stage.XXXXXX", tmp ? tmp : "/tmp");
@@ -1020,14 +1108,18 @@ int main(void)
 		remove_folder();
 		return 77;
 	}
+	disk = can_disk();
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		tcase_add_test(tc, plain[i]);
 	tcase_add_loop_test(tc, never_ready, 0, sizeof(hopeless) / sizeof(hopeless[0]));
 	tcase_add_loop_test(tc, killed_worker, 0, 8);
+	tcase_add_loop_test(tc, data, 0, disk ? 2 : 1);
 	if (access(PG "initdb", X_OK) == 0)
 		tcase_add_test(tc, postgres);
 	else
 		printf("# SKIP postgres: PostgreSQL 15 is not installed\n");
+	if (access(PG "initdb", X_OK) == 0 && disk)
+		tcase_add_test(tc, postgres_on_disk);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

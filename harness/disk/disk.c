@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. The worker's side of a disk:
+ *
+ *   mount   /dev/fuse, opened and mounted by the worker in its own namespaces, so that the
+ *           node's init, forked later, finds it where the data are bound from
+ *   fork    the server, which alone keeps the descriptor: when it ends, the kernel
+ *           gives an error to whoever waits for the disk, and nothing hangs
+ *   orders  rules over a socket, in effect when the answer comes
+ *   hits    through shared memory; an eventfd, the bell, wakes the loop
+ *
+ * The server dies with the worker, by PR_SET_PDEATHSIG and by end of file.
+ */
+#include "disk/room.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/loop.h"
+
+enum { FD_CTL = 3, FD_BELL, FD_FUSE, FD_FIRST_FREE };
+
+struct listener {
+	bool used;
+	unsigned id;
+	void (*fn)(void *arg, const struct disk_hit *h);
+	void *arg;
+};
+
+struct disk {
+	char *name;                 /* owned */
+	pid_t pid;
+	int pidfd, ctl;             /* owned */
+	struct disk_shared *shared; /* mapped */
+	size_t shared_bytes;
+	struct loop *loop;          /* borrowed while there are rules */
+	struct loop_fd bell;        /* its descriptor is owned */
+	struct listener listener[DISK_RULES_MAX]; /* by the rule's place */
+	unsigned rules, owners;
+};
+
+/* ---- the server process ---- */
+
+static _Noreturn void server_main(const struct disk *d, const struct disk_opts *o, int ctl,
+				  int fuse, pid_t worker)
+{
+	struct fs *fs = xcalloc(1, sizeof(*fs));
+	int high[] = { fcntl(ctl, F_DUPFD, 64), fcntl(d->bell.fd, F_DUPFD, 64),
+		       fcntl(fuse, F_DUPFD, 64) };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0 || getppid() != worker)
+		_exit(1);
+	prctl(PR_SET_NAME, "disk");
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	for (int i = 0; i < FD_FIRST_FREE - FD_CTL; i++)
+		if (high[i] < 0 || dup2(high[i], FD_CTL + i) < 0)
+			_exit(1);
+	close_range(FD_FIRST_FREE, ~0U, 0);
+	fs->o = o;
+	fs->shared = d->shared;
+	fs->ctl = FD_CTL;
+	fs->bell = FD_BELL;
+	fs->worker = worker;
+	serve_run(fs, FD_FUSE);
+	_exit(0);
+}
+
+static int server_fork(struct disk *d, const struct disk_opts *o, int fuse, struct err *e)
+{
+	cleanup_close int near = -1, far = -1;
+	pid_t worker = getpid();
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_errno(e, errno, "socketpair");
+	near = sv[0];
+	far = sv[1];
+	d->pid = fork();
+	if (d->pid < 0)
+		return err_errno(e, errno, "fork");
+	if (d->pid == 0)
+		server_main(d, o, far, fuse, worker);
+	d->pidfd = (int)syscall(SYS_pidfd_open, d->pid, 0);
+	if (d->pidfd < 0)
+		return err_errno(e, errno, "pidfd_open");
+	d->ctl = steal_fd(&near);
+	return 0;
+}
+
+/* ---- mounting ---- */
+
+static int mount_fuse(const struct disk_opts *o, int *ret_fd, struct err *e)
+{
+	cleanup_free char *source = xasprintf("disk-%s", o->name), *options = NULL;
+	cleanup_close int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, errno, "opening /dev/fuse");
+	options = xasprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,"
+			    "allow_other", fd);
+	if (mount(source, o->mount, "fuse", MS_NOSUID | MS_NODEV | MS_NOSYMFOLLOW, options) < 0)
+		return err_errno(e, errno, "mounting a FUSE file system at %s", o->mount);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int call(struct disk *d, const struct disk_order *o, const char *what, struct err *e)
+{
+	int reply;
+	ssize_t n = send(d->ctl, o, sizeof(*o), MSG_NOSIGNAL);
+
+	while (n == (ssize_t)sizeof(*o) || (n < 0 && errno == EINTR)) {
+		n = recv(d->ctl, &reply, sizeof(reply), 0);
+		if (n == (ssize_t)sizeof(reply))
+			return reply < 0 ? err_errno(e, -reply, "the disk of node %s refused %s",
+						     d->name, what) : reply;
+	}
+	return err_set(e, EPIPE, "the disk of node %s is gone", d->name);
+}
+
+static int greet(struct disk *d, const struct disk_opts *o, struct err *e)
+{
+	struct statfs st;
+	int r = call(d, &(struct disk_order){ .op = DISK_HELLO }, "a greeting", e);
+
+	if (r == 0 && statfs(o->mount, &st) < 0)
+		r = err_errno(e, errno, "its first request");
+	return r;
+}
+
+/* ---- hits ---- */
+
+static void fetch_hits(struct disk *d)
+{
+	struct disk_hit h;
+
+	while (hits_pop(&d->shared->hits, &h)) {
+		const struct listener *l = &d->listener[h.rule % DISK_RULES_MAX];
+
+		if (l->used && l->id == h.rule)
+			l->fn(l->arg, &h);
+	}
+}
+
+static void bell_rings(struct loop_fd *f, uint32_t events)
+{
+	struct disk *d = (struct disk *)(void *)((char *)f - offsetof(struct disk, bell));
+	uint64_t rings;
+
+	(void)events;
+	if (read(f->fd, &rings, sizeof(rings)) < 0)
+		return;
+	fetch_hits(d);
+}
+
+/* ---- life ---- */
+
+static int shared_open(struct disk *d, struct err *e)
+{
+	d->shared_bytes = sizeof(*d->shared) + hits_bytes(DISK_HITS, sizeof(struct disk_hit));
+	d->bell = (struct loop_fd){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+				    .ready = bell_rings };
+	d->shared = mmap(NULL, d->shared_bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (d->shared == MAP_FAILED)
+		d->shared = NULL;
+	if (d->bell.fd < 0 || !d->shared)
+		return err_errno(e, errno, "eventfd or mmap");
+	hits_init(&d->shared->hits, DISK_HITS, sizeof(struct disk_hit));
+	return 0;
+}
+
+int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e)
+{
+	struct disk *d = xcalloc(1, sizeof(*d));
+	cleanup_close int fuse = -1;
+	int r;
+
+	d->name = xstrdup(o->name);
+	d->ctl = d->pidfd = d->bell.fd = -1;
+	r = shared_open(d, e);
+	if (r == 0)
+		r = mount_fuse(o, &fuse, e);
+	if (r == 0)
+		r = server_fork(d, o, fuse, e);
+	if (fuse >= 0)
+		close(steal_fd(&fuse)); /* only the server has it now */
+	if (r == 0)
+		r = greet(d, o, e);
+	if (r < 0) {
+		disk_free(d);
+		return err_wrap(e, "the disk of node %s", o->name);
+	}
+	*ret = d;
+	return 0;
+}
+
+void disk_free(struct disk *d)
+{
+	if (!d)
+		return;
+	if (d->pid > 0) {
+		kill(d->pid, SIGKILL);
+		while (waitpid(d->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (d->ctl >= 0)
+		close(d->ctl);
+	if (d->pidfd >= 0)
+		close(d->pidfd);
+	if (d->bell.armed)
+		loop_fd_set(d->loop, &d->bell, 0);
+	if (d->bell.fd >= 0)
+		close(d->bell.fd);
+	if (d->shared)
+		munmap(d->shared, d->shared_bytes);
+	free(d->name);
+	free(d);
+}
+
+int disk_alive(const struct disk *d, struct err *e)
+{
+	struct pollfd p = { .fd = d->pidfd, .events = POLLIN };
+	int failed = __atomic_load_n(&d->shared->failed, __ATOMIC_ACQUIRE);
+
+	if (failed > 0)
+		return err_set(e, EIO, "this host could not keep node %s's data (%s: %s): give it "
+			       "more memory, or the target smaller data", d->name,
+			       d->shared->failed_at, strerror(failed));
+	if (poll(&p, 1, 0) != 0)
+		return err_set(e, EPIPE, "the disk of node %s is gone", d->name);
+	return 0;
+}
+
+void disk_owner(struct disk *d, pid_t keeper, const char *process)
+{
+	struct owner *o = &d->shared->owner[d->owners++ % DISK_OWNERS];
+
+	__atomic_store_n(&o->keeper, 0, __ATOMIC_RELEASE);
+	snprintf(o->process, sizeof(o->process), "%s", process);
+	__atomic_store_n(&o->keeper, keeper, __ATOMIC_RELEASE);
+}
+
+uint64_t disk_hits_lost(const struct disk *d)
+{
+	return hits_lost(&d->shared->hits);
+}
+
+/* ---- rules ---- */
+
+int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *rule,
+		  void (*fn)(void *arg, const struct disk_hit *h), void *arg, unsigned *ret_id,
+		  struct err *e)
+{
+	struct disk_order o = { .op = DISK_RULE_ADD, .rule = *rule };
+	struct listener *l;
+	int r;
+
+	assert(fn && (!d->rules || d->loop == loop));
+	if (!d->rules) {
+		d->loop = loop;
+		r = loop_fd_set(loop, &d->bell, EPOLLIN);
+		if (r < 0)
+			return err_errno(e, -r, "listening to the disk");
+	}
+	r = call(d, &o, "a rule", e);
+	if (r < 0) {
+		if (!d->rules)
+			loop_fd_set(loop, &d->bell, 0);
+		return r;
+	}
+	l = &d->listener[(unsigned)r % DISK_RULES_MAX];
+	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	d->rules++;
+	*ret_id = (unsigned)r;
+	return 0;
+}
+
+int disk_rule_del(struct disk *d, unsigned id, struct err *e)
+{
+	struct disk_order o = { .op = DISK_RULE_DEL, .index = id };
+	struct listener *l = &d->listener[id % DISK_RULES_MAX];
+	int r;
+
+	if (!l->used || l->id != id)
+		return err_set(e, ENOENT, "the disk knows no rule %u", id);
+	r = call(d, &o, "the end of a rule", e);
+	fetch_hits(d);
+	l->used = false;
+	if (!--d->rules)
+		loop_fd_set(d->loop, &d->bell, 0);
+	return r;
+}
+
+/* ---- trying ---- */
+
+static int try_in(const char *dir, struct err *e)
+{
+	cleanup_free char *back = xasprintf("%s/back", dir), *at = xasprintf("%s/at", dir);
+	cleanup_free char *file = xasprintf("%s/file", at);
+	struct disk_opts o = { .name = "doctor", .backing = back, .mount = at };
+	struct disk *d;
+	int r;
+
+	if (mkdir(back, 0755) < 0 || mkdir(at, 0755) < 0 ||
+	    mount("tmpfs", back, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m") < 0)
+		return err_errno(e, errno, "a tmpfs for it");
+	r = disk_new(&d, &o, e);
+	if (r < 0)
+		return r;
+	{
+		cleanup_close int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		char c = 0;
+
+		if (fd < 0 || write(fd, "x", 1) != 1 || pread(fd, &c, 1, 0) != 1 || c != 'x')
+			r = err_errno(e, errno, "writing and reading through it");
+	}
+	disk_free(d);
+	umount2(at, MNT_DETACH);
+	return r;
+}
+
+int disk_try(struct err *e)
+{
+	if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m") < 0)
+		return err_errno(e, errno, "a tmpfs at /tmp");
+	return try_in("/tmp", e);
+}

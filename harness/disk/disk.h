@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_DISK_DISK_H
+#define WD_DISK_DISK_H
+
+/*
+ * The disk of one node: a file system of ours (FUSE) over a folder, served by
+ * a process of its own that dies with the worker. Whoever goes through the
+ * mount point meets the faults; whoever reads the folder itself does not.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct loop;
+struct disk;
+struct disk_rule;
+struct disk_hit;
+
+struct disk_opts {
+	const char *name;         /* of the node, for messages */
+	const char *backing;      /* the folder: a file system of its own, a tmpfs */
+	const char *mount;        /* an empty folder */
+	const char *const *dirs;  /* backing/0, backing/1, ... as the node sees them */
+	size_t dirs_count;
+};
+/**
+ * disk_new - mount it and serve it. Needs an openable /dev/fuse and a user and mount namespace
+ * of our own. The caller detaches the mount when it is done.
+ */
+int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e);
+/** disk_free - whoever still waits for it gets an error. */
+void disk_free(struct disk *d);
+/** disk_alive - -EPIPE: its process is gone; -EIO: what it lies on failed; words in e. */
+int disk_alive(const struct disk *d, struct err *e);
+/** disk_owner - @keeper is the parent of what runs as @process ("store/store/0"). */
+void disk_owner(struct disk *d, pid_t keeper, const char *process);
+/**
+ * disk_rule_add - in effect when this returns; its number in *ret_id. fn is called from the loop
+ * for every hit. The disk borrows the loop until the last rule is gone.
+ */
+int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *r,
+		  void (*fn)(void *arg, const struct disk_hit *h), void *arg, unsigned *ret_id,
+		  struct err *e);
+/** disk_rule_del - over when this returns, and nothing is held back any more; the last hits are
+ * reported before. */
+int disk_rule_del(struct disk *d, unsigned id, struct err *e);
+/** disk_hits_lost - hits that nobody fetched in time, of all rules since disk_new. */
+uint64_t disk_hits_lost(const struct disk *d);
+/** disk_try - in a namespace of our own: mount one, write and read through it. */
+int disk_try(struct err *e);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open files: every read and write is one of the file below, at the place the kernel says. */
+#include "disk/room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+#define READ_SMALL 65536
+/*
+ * What the descriptor below does not have: appending is the kernel's doing (it says where), and
+ * reads and writes past the cache are aligned for a disk that this is not.
+ */
+#define NOT_BELOW (O_APPEND | O_DIRECT | O_NOFOLLOW | O_CREAT | O_EXCL | O_NOCTTY)
+
+static int fd_of(const struct fuse_file_info *fi)
+{
+	return (int)fi->fh;
+}
+
+/* Nobody else writes to it, so the kernel may keep what it has cached; not what we lied about. */
+static void opened(struct fuse_file_info *fi, int fd, const struct inode *i)
+{
+	fi->fh = (uint64_t)fd;
+	fi->keep_cache = !i->lied;
+}
+
+static int host_errno(struct fs *fs, const char *what)
+{
+	int error = errno;
+
+	if (error == EMFILE || error == ENFILE || error == ENOMEM)
+		host_failed(fs, error, what);
+	return error;
+}
+
+void disk_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		 struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param e;
+	int fd = -1, flags = (fi->flags & ~NOT_BELOW) | (fi->flags & O_EXCL);
+	OP(req, DISK_CREATE, inode_of(fs, parent), .name = name);
+	int error = op_begin(fs, &op);
+
+	if (!error) {
+		caller_enter(req);
+		MAKE_ROOM(fs, fd, openat(op.inode->fd, name,
+					 flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
+		error = fd < 0 ? host_errno(fs, "creating a file") : 0;
+		caller_leave(req);
+	}
+	if (!error)
+		error = inode_find(fs, op.inode, name, &e);
+	error = op_end(fs, &op, error);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		fuse_reply_err(req, error);
+		return;
+	}
+	opened(fi, fd, inode_of(fs, e.ino));
+	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+		close(fd); /* whoever asked is gone */
+}
+
+void disk_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct proc_path p = proc_path(inode_of(fs, ino)->fd);
+	int fd = -1;
+	OP(req, DISK_OPEN, inode_of(fs, ino),
+	   .writing = (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC);
+	int error = op_begin(fs, &op);
+
+	if (!error) {
+		fd = open(p.at, (fi->flags & ~NOT_BELOW) | O_CLOEXEC);
+		error = fd < 0 ? host_errno(fs, "opening a file") : 0;
+	}
+	error = op_end(fs, &op, error);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		fuse_reply_err(req, error);
+		return;
+	}
+	opened(fi, fd, op.inode);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		close(fd);
+}
+
+void disk_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	close(fd_of(fi));
+	room_freed(fs_of(req));
+	fuse_reply_err(req, 0);
+}
+
+void disk_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	char small[READ_SMALL];
+	cleanup_free char *large = size > sizeof(small) ? xmalloc(size) : NULL;
+	char *buf = large ? large : small;
+	OP(req, DISK_READ, inode_of(fs, ino), .off = off, .len = size);
+	int error = op_begin(fs, &op);
+	ssize_t n = error ? 0 : pread(fd_of(fi), buf, size, off);
+
+	error = op_end(fs, &op, n < 0 ? errno : error);
+	if (error) {
+		fuse_reply_err(req, error);
+		return;
+	}
+	if (op.rot)
+		op_rot(fs, &op, buf, (size_t)n);
+	fuse_reply_buf(req, buf, (size_t)n);
+}
+
+/* As much as goes: 0 or more bytes, or -errno when not one could be written. */
+static ssize_t write_all(struct fs *fs, int fd, const char *buf, size_t size, off_t off)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n;
+
+		MAKE_ROOM(fs, n, pwrite(fd, buf + done, size - done, off + (off_t)done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return done ? (ssize_t)done : n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	OP(req, DISK_WRITE, inode_of(fs, ino), .off = off, .len = size);
+	int error = op_begin(fs, &op);
+	ssize_t n = error ? -error
+			  : write_all(fs, fd_of(fi), buf, op.part ? op.part : size, off);
+
+	if (n > 0 && (size_t)n < (op.part ? op.part : size)) {
+		op.part = (size_t)n;
+		op_end(fs, &op, ENOSPC); /* a part has fitted: the next one will hear of it */
+	} else {
+		error = op_end(fs, &op, n < 0 ? (int)-n : 0);
+	}
+	if (n < 0)
+		fuse_reply_err(req, error ? error : EIO);
+	else
+		fuse_reply_write(req, op.torn ? size : (size_t)n);
+}
+
+void disk_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	OP(req, DISK_FSYNC, inode_of(fs, ino));
+	int error = op_begin(fs, &op);
+
+	if (!error && (datasync ? fdatasync(fd_of(fi)) : fsync(fd_of(fi))) < 0)
+		error = errno;
+	fuse_reply_err(req, op_end(fs, &op, error));
+}
+
+void disk_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+		    struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	OP(req, DISK_ALLOCATE, inode_of(fs, ino), .off = off, .len = (size_t)len);
+	int error = op_begin(fs, &op), r = 0;
+
+	if (!error)
+		MAKE_ROOM(fs, r, fallocate(fd_of(fi), mode, off, len));
+	if (r < 0)
+		error = errno;
+	fuse_reply_err(req, op_end(fs, &op, error));
+}
+
+void disk_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	off_t at = lseek(fd_of(fi), off, whence);
+
+	(void)ino;
+	if (at < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, at);
+}
+
+void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			  struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+			  struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	struct fs *fs = fs_of(req);
+	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = len);
+	int error = op_begin(fs, &op);
+	ssize_t n = error ? 0 : copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
+						op.part ? op.part : len, (unsigned)flags);
+
+	(void)ino_in;
+	error = op_end(fs, &op, n < 0 ? errno : error);
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
