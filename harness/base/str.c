@@ -5,12 +5,15 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pcre2.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 bool str_eq(const char *a, const char *b)
@@ -233,4 +236,53 @@ void regex_room_free(struct regex_room *room)
 bool regex_match_in(const struct regex *re, struct regex_room *room, const char *s, size_t len)
 {
 	return pcre2_match(re->code, (PCRE2_SPTR)s, len, 0, 0, room->found, re->effort) >= 0;
+}
+
+/* ---- times ---- */
+
+/* Three figures of value, then the unit; "10" rather than "10.0". */
+static void dur_decimal(char *buf, const char *sign, double value, const char *unit)
+{
+	char number[24];
+	size_t len;
+
+	snprintf(number, sizeof(number), "%.*f", value < 9.995 ? 2 : 1, value);
+	if (value >= 200)
+		snprintf(number, sizeof(number), "%.0f", value);
+	len = strlen(number);
+	while (strchr(number, '.') && (number[len - 1] == '0' || number[len - 1] == '.'))
+		number[--len] = '\0';
+	snprintf(buf, DUR_TEXT, "%s%s %s", sign, number, unit);
+}
+
+/* "12 min", "2 min 05 s": a whole number of large units and what is left in small ones. */
+static void dur_pair(char *buf, const char *sign, int64_t small, const char *large_unit,
+		     const char *small_unit)
+{
+	if (small % 60)
+		snprintf(buf, DUR_TEXT, "%s%" PRId64 " %s %02" PRId64 " %s", sign, small / 60,
+			 large_unit, small % 60, small_unit);
+	else
+		snprintf(buf, DUR_TEXT, "%s%" PRId64 " %s", sign, small / 60, large_unit);
+}
+
+const char *dur_text(char *buf, int64_t ns)
+{
+	const char *sign = ns < 0 ? "-" : "";
+	int64_t abs = ns == INT64_MIN ? INT64_MAX : ns < 0 ? -ns : ns;
+	int64_t second = NS_PER_S, minute = 60 * second;
+
+	if (abs == 0)
+		snprintf(buf, DUR_TEXT, "0 s");
+	else if (abs < NS_PER_MS)
+		dur_decimal(buf, sign, (double)abs / (double)NS_PER_US, "us");
+	else if (abs < second - NS_PER_MS / 2)
+		dur_decimal(buf, sign, (double)abs / (double)NS_PER_MS, "ms");
+	else if (abs < 2 * minute && abs != minute)
+		dur_decimal(buf, sign, (double)abs / (double)second, "s");
+	else if (abs < 120 * minute)
+		dur_pair(buf, sign, abs / second, "min", "s");
+	else
+		dur_pair(buf, sign, abs / minute, "h", "min");
+	return buf;
 }

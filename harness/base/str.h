@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** str_eq - both NULL, or equal. */
 bool str_eq(const char *a, const char *b);
@@ -16,6 +17,14 @@ size_t str_distance(const char *a, const char *b);
  * the word's length (for "did you mean"). @names: array of n strings.
  */
 const char *str_nearest(const char *word, const char *const *names, size_t n);
+
+#define DUR_TEXT 32
+/**
+ * dur_text - the one way a time is written for people: "2.71 ms", "66.5 s",
+ * "3 min 20 s", "2 h 05 min". About three figures, no zeroes that say nothing.
+ * Into a caller's array of DUR_TEXT; returns it.
+ */
+const char *dur_text(char *buf, int64_t ns);
 
 /**
  * struct regex - a compiled PCRE2 pattern (8-bit, UTF off). The only place

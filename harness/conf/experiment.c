@@ -217,13 +217,25 @@ static void check_fault_event(const struct experiment *x, size_t i, struct diag 
 		   w->word, hint);
 }
 
+/* A day that is in the calendar: no 30th of February. */
 static bool is_date(const char *s)
 {
-	unsigned y, m, d;
-	char rest;
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const char form[] = "0000-00-00";
+	int y, m, d;
 
-	return strlen(s) == 10 && sscanf(s, "%4u-%2u-%2u%c", &y, &m, &d, &rest) == 3 && m >= 1 &&
-	       m <= 12 && d >= 1 && d <= 31;
+	if (strlen(s) != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
+			return false;
+	y = atoi(s);
+	m = atoi(s + 5);
+	d = atoi(s + 8);
+	if (m < 1 || m > 12 || d < 1)
+		return false;
+	return d <= days[m - 1] ||
+	       (m == 2 && d == 29 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0));
 }
 
 static void check_expect(const struct load *l, const struct yaml_node *n)

@@ -360,16 +360,12 @@ void when_done(struct when *w)
 
 /* ---- in words ---- */
 
+/* Times of a trigger are the shop's, and say so: the same file runs at any pace. */
 static void describe_ns(int64_t ns, struct buf *out)
 {
-	if (ns % 60000000000 == 0 && ns)
-		buf_printf(out, "%" PRId64 " min", ns / 60000000000);
-	else if (ns % 1000000000 == 0)
-		buf_printf(out, "%" PRId64 " s", ns / 1000000000);
-	else if (ns % 1000000 == 0)
-		buf_printf(out, "%" PRId64 " ms", ns / 1000000);
-	else
-		buf_printf(out, "%" PRId64 " us", ns / 1000);
+	char text[DUR_TEXT];
+
+	buf_printf(out, "%s%s", dur_text(text, ns), ns ? " shop" : "");
 }
 
 static void describe_on(const struct when *w, struct buf *out)
@@ -398,6 +394,13 @@ static void describe_on(const struct when *w, struct buf *out)
 	}
 }
 
+static const char *ordinal(int64_t n)
+{
+	bool teen = n % 100 >= 11 && n % 100 <= 13;
+
+	return teen ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+}
+
 static void describe_nth(struct range r, struct buf *out)
 {
 	if (r.first == r.last)
@@ -407,7 +410,7 @@ static void describe_nth(struct range r, struct buf *out)
 	else
 		buf_printf(out, "hits %" PRId64 " to %" PRId64, r.first, r.last);
 	if (r.step > 1 && r.first != r.last)
-		buf_printf(out, ", every %" PRId64 "th of them", r.step);
+		buf_printf(out, ", every %" PRId64 "%s of them", r.step, ordinal(r.step));
 }
 
 static void comma(struct buf *out, size_t start)

@@ -104,6 +104,7 @@ static void live_begin(struct worker *w, const struct experiment *x, bool baseli
 	words(v->experiment, sizeof(v->experiment), "%s", x->name);
 	v->baseline = baseline;
 	v->total = x->shoppers.count;
+	v->pace_milli = x->shoppers.pace_milli;
 }
 
 /* What this host cannot do that a stage needs, with its remedy; false: nothing was found. */

@@ -349,21 +349,30 @@ size_t books_unkeyed(const struct ledgers *l)
 
 /* ---- words ---- */
 
-const char *dur_text(char *buf, int64_t ns)
+const char *real_text(char *buf, const struct experiment *x, int64_t ns)
 {
-	double s = (double)ns / (double)NS_PER_S;
+	char text[DUR_TEXT];
 
-	if (ns == 0)
-		snprintf(buf, DUR_TEXT, "0 s");
-	else if (ns < NS_PER_MS)
-		snprintf(buf, DUR_TEXT, "%.0f us", s * 1e6);
-	else if (ns < NS_PER_S)
-		snprintf(buf, DUR_TEXT, "%.3g ms", s * 1e3);
-	else if (ns < 120 * NS_PER_S)
-		snprintf(buf, DUR_TEXT, "%.1f s", s);
-	else
-		snprintf(buf, DUR_TEXT, "%" PRId64 " min %" PRId64 " s", ns / (60 * NS_PER_S),
-			 ns / NS_PER_S % 60);
+	snprintf(buf, TIME_TEXT, "%s%s", dur_text(text, ns), pace_of(x) == 1 ? "" : " real");
+	return buf;
+}
+
+const char *shop_text(char *buf, const struct experiment *x, int64_t ns)
+{
+	char text[DUR_TEXT];
+
+	snprintf(buf, TIME_TEXT, "%s%s", dur_text(text, ns), pace_of(x) == 1 ? "" : " shop");
+	return buf;
+}
+
+const char *both_text(char *buf, const struct experiment *x, int64_t ns)
+{
+	char shop[DUR_TEXT], real[DUR_TEXT];
+
+	if (pace_of(x) == 1)
+		return shop_text(buf, x, ns);
+	snprintf(buf, TIME_TEXT, "%s shop (%s real)", dur_text(shop, ns),
+		 dur_text(real, (int64_t)((double)ns / pace_of(x))));
 	return buf;
 }
 

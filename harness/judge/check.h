@@ -121,9 +121,15 @@ static inline const char *plural(int64_t n)
 	return n == 1 ? "" : "s";
 }
 
-#define DUR_TEXT 32
-/** dur_text - "12.3 s", "45 ms", "3 min 20 s" into a caller's array of DUR_TEXT; returns it. */
-const char *dur_text(char *buf, int64_t ns);
+#define TIME_TEXT (2 * DUR_TEXT + 16)
+/**
+ * real_text, shop_text, both_text - dur_text with its clock said, into a caller's array of
+ * TIME_TEXT: "682 ms real", "66.5 s shop", "66.5 s shop (1.11 s real)". shop_text and
+ * both_text take shop ns. At pace 1x the clocks are one and the word is left out.
+ */
+const char *real_text(char *buf, const struct experiment *x, int64_t ns);
+const char *shop_text(char *buf, const struct experiment *x, int64_t ns);
+const char *both_text(char *buf, const struct experiment *x, int64_t ns);
 #define MONEY_TEXT 48
 /** money_text - judge_money into a caller's array of MONEY_TEXT; returns it. */
 const char *money_text(char *buf, int64_t amount, const char *currency);

@@ -207,6 +207,13 @@ static void collect(struct work *w)
 	}
 }
 
+/* The value with its clock: shop time, or the POS's own real time. */
+static const char *value_text(char *buf, const struct work *w, int64_t ns)
+{
+	return w->o->of == OF_SYSTEM ? real_text(buf, w->in->experiment, ns)
+				     : shop_text(buf, w->in->experiment, ns);
+}
+
 static int64_t count_needed(const struct options *o, const struct level *l)
 {
 	return l->p >= 1 ? 1 : l->p > 0.99 ? 10 * o->min_count : o->min_count;
@@ -224,40 +231,42 @@ static void append(char *text, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* "p99 12.3 s over 300 sales (95 % interval 11.0 s to 14.2 s)" */
-static void say(const struct level *l, struct samples *s, struct buf *out)
+/* "p99 was 12.3 s shop over 300 sales (95 % interval 11.0 s to 14.2 s)" */
+static void say(struct work *w, const struct level *l, struct buf *out)
 {
-	char value[DUR_TEXT], lo_text[DUR_TEXT], hi_text[DUR_TEXT];
+	struct samples *s = &w->samples;
+	char value[TIME_TEXT], lo_text[TIME_TEXT], hi_text[TIME_TEXT];
 	int64_t lo, hi;
 
 	buf_printf(out, "%s was %s over %zu sale%s", l->name,
-		   dur_text(value, samples_percentile(s, l->p)), s->count,
+		   value_text(value, w, samples_percentile(s, l->p)), s->count,
 		   plural((int64_t)s->count));
 	if (l->p >= 1)
 		return;
 	samples_rank_interval(s, l->p, &lo, &hi);
 	if (hi >= 0)
-		buf_printf(out, " (95 %% interval %s to %s)", dur_text(lo_text, lo),
-			   dur_text(hi_text, hi));
+		buf_printf(out, " (95 %% interval %s to %s)", value_text(lo_text, w, lo),
+			   value_text(hi_text, w, hi));
 	else
 		buf_printf(out, " (95 %% interval from %s; too few to say up to what)",
-			   dur_text(lo_text, lo));
+			   value_text(lo_text, w, lo));
 }
 
 /* One limit: into figure, limit, why; a witness when it is broken. Returns whether it is. */
 static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 			struct judgement *ret)
 {
-	char value[DUR_TEXT], limit[DUR_TEXT];
+	char value[TIME_TEXT], limit[TIME_TEXT];
 	int64_t ns = level_limit(w->o, l), got = samples_percentile(&w->samples, l->p);
 	int64_t needed = count_needed(w->o, l);
 	size_t from = said->len;
 
 	append(ret->figure, sizeof(ret->figure), "%s%s %s", *ret->figure ? ", " : "", l->name,
-	       dur_text(value, got));
+	       w->o->of == OF_SYSTEM ? value_text(value, w, got)
+				     : both_text(value, w->in->experiment, got));
 	append(ret->limit, sizeof(ret->limit), "%s<= %s", *ret->limit ? ", " : "",
-	       dur_text(limit, ns));
-	say(l, &w->samples, said);
+	       value_text(limit, w, ns));
+	say(w, l, said);
 	if (got > ns)
 		judgement_witness(ret, NULL, "%s, limit %s", said->data + from, limit);
 	else if ((int64_t)w->samples.count < needed && ret->verdict == HOLDS)
@@ -273,7 +282,7 @@ static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 static void name_slow(const struct work *w, int64_t limit, struct judgement *ret)
 {
 	const struct ledgers *l = w->in->ledgers;
-	char value[DUR_TEXT], slow[DUR_TEXT];
+	char value[TIME_TEXT], slow[TIME_TEXT];
 	size_t violations = ret->violations;
 
 	for (size_t i = 0; i < l->told_count && ret->witnesses < 10; i++) {
@@ -283,9 +292,9 @@ static void name_slow(const struct work *w, int64_t limit, struct judgement *ret
 		if (told_counts(w, t, s) && told_value(w, t, s) > limit)
 			judgement_witness(ret, t->key, "%s took %s at %s, slowest step %s %s",
 					  of_values[w->o->of].name,
-					  dur_text(value, told_value(w, t, s)), key_text(t->lane),
+					  value_text(value, w, told_value(w, t, s)), key_text(t->lane),
 					  t->slowest ? t->slowest : "unknown",
-					  dur_text(slow, t->slowest_ns));
+					  real_text(slow, w->in->experiment, t->slowest_ns));
 	}
 	ret->violations = violations;
 }

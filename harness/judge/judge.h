@@ -77,8 +77,8 @@ struct judge_in {
 struct judgement {
 	enum verdict
 		verdict;   /* HOLDS, VIOLATED or INCONCLUSIVE (BROKEN: the check itself failed) */
-	char figure[96];   /* "p99 12.3 s" */
-	char limit[96];	   /* "<= 20 s"; may be empty */
+	char figure[256];  /* "p99 12.3 s" */
+	char limit[160];   /* "<= 20 s"; may be empty */
 	char why[512];	   /* one plain sentence */
 	int64_t judged;	   /* how much there was to judge */
 	size_t violations; /* all of them */

@@ -32,7 +32,7 @@ static const struct opt rows[] = {
 static int64_t count_missed(const struct judge_in *in, struct judgement *ret)
 {
 	const struct ledgers *l = in->ledgers;
-	char took[DUR_TEXT];
+	char took[TIME_TEXT];
 	int64_t missed = 0;
 
 	for (size_t i = 0; i < l->told_count; i++) {
@@ -44,7 +44,8 @@ static int64_t count_missed(const struct judge_in *in, struct judgement *ret)
 		judgement_witness(
 			ret, t->key, "shopper %" PRId64 " missed the train: %s in the shop",
 			t->shopper,
-			dur_text(took, shop_ns(in->experiment, t->end_ns - t->intended_ns)));
+			shop_text(took, in->experiment,
+				  shop_ns(in->experiment, t->end_ns - t->intended_ns)));
 	}
 	for (size_t i = 0; i < l->left_count; i++) {
 		if (!l->left[i].train_missed)

@@ -49,7 +49,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	const struct options *o = opts;
 	const struct shoppers *s = &in->experiment->shoppers;
 	int64_t cut = dur_wall(s->step_timeout, s->pace_milli), slowest = 0;
-	char a[DUR_TEXT], b[DUR_TEXT];
+	const struct experiment *x = in->experiment;
+	char a[TIME_TEXT], b[TIME_TEXT];
 
 	for (size_t i = 0; i < in->ledgers->told_count; i++) {
 		const struct told *t = &in->ledgers->told[i];
@@ -60,13 +61,13 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 			slowest = t->slowest_ns;
 		if (t->slowest_ns > o->max.ns)
 			judgement_witness(ret, t->key, "%s: %s took %s, more than %s", lane, step,
-					  dur_text(a, t->slowest_ns), dur_text(b, o->max.ns));
+					  real_text(a, x, t->slowest_ns), real_text(b, x, o->max.ns));
 		else if (cut_off(t, cut))
 			judgement_witness(ret, t->key, "%s: %s had not answered after %s", lane,
-					  step, dur_text(a, t->slowest_ns));
+					  step, real_text(a, x, t->slowest_ns));
 	}
-	snprintf(ret->figure, sizeof(ret->figure), "slowest step %s", dur_text(a, slowest));
-	snprintf(ret->limit, sizeof(ret->limit), "<= %s", dur_text(b, o->max.ns));
+	snprintf(ret->figure, sizeof(ret->figure), "slowest step %s", real_text(a, x, slowest));
+	snprintf(ret->limit, sizeof(ret->limit), "<= %s", real_text(b, x, o->max.ns));
 	check_finish(ret, "no sale", "the slowest step of %" PRId64 " sale%s took %s", ret->judged,
 		     plural(ret->judged), a);
 }

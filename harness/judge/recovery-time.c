@@ -270,26 +270,27 @@ static int64_t recovered(const struct work *w, window_fn *fn, int64_t *ret_open)
 static bool judge_side(const struct work *w, const char *name, window_fn *fn, int64_t max,
 		       struct judgement *ret)
 {
-	char took[DUR_TEXT], limit[DUR_TEXT], needed[DUR_TEXT];
+	const struct experiment *x = w->in->experiment;
+	char took[TIME_TEXT], limit[TIME_TEXT], needed[TIME_TEXT];
 	int64_t open, t = recovered(w, fn, &open);
 	size_t len = strlen(ret->figure);
 
-	dur_text(limit, max);
+	real_text(limit, x, max);
 	snprintf(ret->figure + len, sizeof(ret->figure) - len, "%s%s %s", len ? ", " : "", name,
-		 t >= 0 ? dur_text(took, t) : "not seen");
+		 t >= 0 ? real_text(took, x, t) : "not seen");
 	if (t > max) {
 		judgement_witness(ret, NULL, "the %s was back %s after the heal, limit %s", name,
 				  took, limit);
 	} else if (t < 0 && open > max) {
 		judgement_witness(ret, NULL, "the %s was not back %s after the heal, limit %s",
-				  name, dur_text(took, open), limit);
+				  name, real_text(took, x, open), limit);
 	} else if (t < 0) {
 		check_inconclusive(ret,
 				   "the last shopper came %s after the heal, too early to see "
 				   "whether the %s was back within %s (that takes %s): use more "
 				   "shoppers or heal earlier",
-				   dur_text(took, w->end > w->heal ? w->end - w->heal : 0), name,
-				   limit, dur_text(needed, max + w->in_a_row * w->width));
+				   real_text(took, x, w->end > w->heal ? w->end - w->heal : 0), name,
+				   limit, real_text(needed, x, max + w->in_a_row * w->width));
 		return false;
 	}
 	return true;
@@ -297,7 +298,7 @@ static bool judge_side(const struct work *w, const char *name, window_fn *fn, in
 
 static void judge_sides(struct work *w, int64_t max, struct judgement *ret)
 {
-	char width[DUR_TEXT];
+	char width[TIME_TEXT];
 
 	collect(w);
 	look_back(w);
@@ -308,7 +309,7 @@ static void judge_sides(struct work *w, int64_t max, struct judgement *ret)
 		judge_side(w, "queue", queue_window, max, ret);
 	check_finish(ret, "no sale after the heal",
 		     "back after the heal: %s (%" PRId64 " windows of %s in a row)%s", ret->figure,
-		     w->in_a_row, dur_text(width, w->width),
+		     w->in_a_row, real_text(width, w->in->experiment, w->width),
 		     w->wait_limit >= 0 ? ""
 					: "; the queue was not judged: too few sales before the "
 					  "first fault");
@@ -324,10 +325,10 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	const struct options *o = opts;
 	struct work w = {.in = in, .heal = in->facts->heal_ns};
 	struct fault_window *windows;
-	char limit[DUR_TEXT];
+	char limit[TIME_TEXT];
 	size_t n;
 
-	snprintf(ret->limit, sizeof(ret->limit), "<= %s", dur_text(limit, o->max.ns));
+	snprintf(ret->limit, sizeof(ret->limit), "<= %s", real_text(limit, in->experiment, o->max.ns));
 	if (w.heal < 0) {
 		check_inconclusive(ret,
 				   "no fault was armed and healed, so there was nothing to recover "

@@ -59,7 +59,7 @@ static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt,
 
 static void told_words(const struct story *s, const struct told *t, struct buf *b)
 {
-	char took[DUR_TEXT];
+	char took[TIME_TEXT];
 
 	if (t->outcome == TOLD_OK)
 		buf_printf(b, "%s told the shopper: %s", key_text(t->lane),
@@ -85,7 +85,8 @@ static void told_words(const struct story *s, const struct told *t, struct buf *
 	if (t->attempts > 1)
 		buf_printf(b, "; after %" PRId64 " tries", t->attempts);
 	if (t->slowest)
-		buf_printf(b, "; slowest step %s %s", t->slowest, dur_text(took, t->slowest_ns));
+		buf_printf(b, "; slowest step %s %s", t->slowest,
+			   real_text(took, s->in->experiment, t->slowest_ns));
 }
 
 static void story_told(struct story *s)
@@ -324,15 +325,21 @@ static void story_books(const struct story *s, struct buf *out)
 void judge_story(const struct judge_in *in, const char *key, struct buf *out)
 {
 	struct story s = {.in = in, .key = key, .from = INT64_MAX, .to = INT64_MIN};
+	char shop[DUR_TEXT];
 	size_t left_out;
 
 	story_told(&s);
 	story_devices(&s);
 	left_out = story_events(&s);
+	if (s.count && pace_of(in->experiment) != 1)
+		buf_printf(out, "%16s  (from opening; shop time in brackets)\n", "real time");
 	for (size_t i = 0; i < s.count; i++) {
-		buf_printf(out, "%14.3f s  %s\n",
-			   (double)(s.at[i].t_ns - in->facts->open_ns) / (double)NS_PER_S,
-			   s.at[i].text);
+		int64_t t = s.at[i].t_ns - in->facts->open_ns;
+
+		buf_printf(out, "%14.3f s  ", (double)t / (double)NS_PER_S);
+		if (pace_of(in->experiment) != 1)
+			buf_printf(out, "(%s)  ", dur_text(shop, shop_ns(in->experiment, t)));
+		buf_printf(out, "%s\n", s.at[i].text);
 		free(s.at[i].text);
 	}
 	if (left_out)

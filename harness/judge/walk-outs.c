@@ -31,7 +31,7 @@ static const struct opt rows[] = {
 /* The first few, so that the figure has faces. */
 static void name_some(const struct judge_in *in, struct judgement *ret)
 {
-	char waited[DUR_TEXT];
+	char waited[TIME_TEXT];
 
 	for (size_t i = 0; i < in->ledgers->left_count && ret->witnesses < 6; i++) {
 		const struct left *l = &in->ledgers->left[i];
@@ -41,7 +41,8 @@ static void name_some(const struct judge_in *in, struct judgement *ret)
 		judgement_witness(
 			ret, NULL, "shopper %" PRId64 " left %s after %s: %s", l->shopper,
 			key_text(l->lane),
-			dur_text(waited, shop_ns(in->experiment, l->left_ns - l->intended_ns)),
+			shop_text(waited, in->experiment,
+				  shop_ns(in->experiment, l->left_ns - l->intended_ns)),
 			key_text(l->why));
 	}
 }

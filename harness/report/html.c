@@ -78,9 +78,8 @@ static void head(struct buf *b, const struct summary *s)
 
 static void headline(struct buf *b, const struct summary *s)
 {
-	struct buf wall = {0};
+	char wall[DUR_TEXT];
 
-	words_ns(&wall, s->wall_ns);
 	buf_adds(b, "<header>\n<span class=\"tag v-");
 	html_text(b, s->verdict);
 	buf_adds(b, "\">");
@@ -90,7 +89,7 @@ static void headline(struct buf *b, const struct summary *s)
 	buf_adds(b, "</h1>\n<p>");
 	html_text(b, s->why);
 	buf_adds(b, "</p>\n");
-	if (s->expect_note) {
+	if (s->expect_note && !str_eq(s->expect_note, s->why)) {
 		buf_adds(b, "<p>");
 		html_text(b, s->expect_note);
 		buf_adds(b, "</p>\n");
@@ -100,10 +99,11 @@ static void headline(struct buf *b, const struct summary *s)
 	buf_printf(b, " &middot; seed %lld &middot; target ", (long long)s->seed);
 	html_text(b, s->target);
 	buf_adds(b, " &middot; ");
-	html_text(b, wall.data);
+	if (s->pace_milli > 0 && s->pace_milli != 1000)
+		buf_printf(b, "pace %gx &middot; ", (double)s->pace_milli / 1000);
+	buf_printf(b, "took %s", dur_text(wall, s->wall_ns));
 	buf_adds(b, s->good_day ? " &middot; the good day: every fault off</p>\n" : "</p>\n");
 	buf_adds(b, "</header>\n");
-	buf_done(&wall);
 }
 
 static void promises(struct buf *b, const struct summary *s)
@@ -249,17 +249,15 @@ static void reconciliation(struct buf *b, const struct summary *s)
 
 static void host(struct buf *b, const struct summary *s)
 {
-	struct buf late = {0};
+	char late[DUR_TEXT];
 
-	words_ns(&late, s->facts.late_p99_ns);
 	buf_adds(b, "<section>\n<h2>How far to trust the clock</h2>\n<p>99 % of requests and "
 		    "arrivals started within ");
-	html_text(b, late.data);
+	html_text(b, dur_text(late, s->facts.late_p99_ns));
 	buf_printf(b, " of their time; CPU steal %.1f %%", s->facts.steal * 100);
 	if (s->facts.pressure >= 0)
 		buf_printf(b, ", CPU pressure %.1f %%", s->facts.pressure * 100);
 	buf_adds(b, ".</p>\n</section>\n");
-	buf_done(&late);
 }
 
 static void again(struct buf *b, const struct summary *s)

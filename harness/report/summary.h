@@ -62,8 +62,6 @@ void summary_done(struct summary *s);
 const struct sum_check *summary_violated(const struct summary *s);
 
 /* Words that several reports share. */
-/** words_ns - "350 ms", "12.3 s", "2 min 05 s". */
-void words_ns(struct buf *b, int64_t ns);
 /** words_shell - quoted for a POSIX shell when it needs it. */
 void words_shell(struct buf *b, const char *word);
 

@@ -50,19 +50,20 @@ static int widest(const struct summary *s)
 
 static void headline(const struct summary *s, FILE *out, bool colour)
 {
-	struct buf wall = {0};
+	char wall[DUR_TEXT];
 
-	words_ns(&wall, s->wall_ns);
 	put_verdict(out, s->verdict, 0, colour);
 	fprintf(out, "  %s\n", s->title ? s->title : s->experiment);
 	if (s->why)
 		fprintf(out, "  %s\n", s->why);
-	if (s->expect_note)
+	if (s->expect_note && !str_eq(s->expect_note, s->why))
 		fprintf(out, "  %s\n", s->expect_note);
-	fprintf(out, "  %s, seed %lld, target %s, %s%s%s\n", s->experiment, (long long)s->seed,
-		s->target ? s->target : "-", wall.data, s->good_day ? ", every fault off" : "",
+	fprintf(out, "  %s, seed %lld, target %s", s->experiment, (long long)s->seed,
+		s->target ? s->target : "-");
+	if (s->pace_milli > 0 && s->pace_milli != 1000)
+		fprintf(out, ", pace %gx", (double)s->pace_milli / 1000);
+	fprintf(out, ", took %s%s%s\n", dur_text(wall, s->wall_ns), s->good_day ? ", every fault off" : "",
 		s->interrupted ? ", interrupted" : "");
-	buf_done(&wall);
 }
 
 static void shoppers(const struct summary *s, FILE *out)

@@ -264,11 +264,11 @@ static void on_within(struct loop_timer *timer, int64_t now_ns)
 {
 	struct ready_try *t = container_of(timer, struct ready_try, within);
 	struct svc *s = t->svc;
-	char why[128];
+	char why[128], text[DUR_TEXT];
 
 	(void)now_ns;
-	snprintf(why, sizeof(why), "was not ready within %.3g s",
-		 (double)s->conf->ready.within.ns / (double)NS_PER_S);
+	snprintf(why, sizeof(why), "was not ready within %s",
+		 dur_text(text, s->conf->ready.within.ns));
 	ready_end(s);
 	svc_unready(s, why);
 }

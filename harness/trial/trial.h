@@ -26,7 +26,7 @@ struct trial_live {
 	volatile int phase;
 	volatile bool baseline;
 	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults,
-		fired, total;
+		fired, total, pace_milli;
 	char experiment[96];
 	char last[160]; /* latest event in words */
 };

@@ -16,14 +16,14 @@
 static const struct {
 	const char *text, *says, *refusal;
 } whens[] = {
-	{"{at: 20s, for: 10s}", "at 20 s, for 10 s", NULL},
+	{"{at: 20s, for: 10s}", "at 20 s shop, for 10 s shop", NULL},
 	{"{at: 0s}", "at 0 s", NULL},
-	{"{at: 5min}", "at 5 min", NULL},
+	{"{at: 5min}", "at 5 min shop", NULL},
 	{"{after: 40 sales, for: 5 sales}", "after 40 sales, for 5 sales", NULL},
 	{"{after: 1 sale}", "after 1 sale", NULL},
-	{"{for: 1500ms}", "for 1500 ms", NULL},
+	{"{for: 1500ms}", "for 1.5 s shop", NULL},
 	{"{nth: 3}", "hit 3", NULL},
-	{"{nth: 2..20+3}", "hits 2 to 20, every 3th of them", NULL},
+	{"{nth: 2..20+3}", "hits 2 to 20, every 3rd of them", NULL},
 	{"{nth: 3..}", "hits from 3", NULL},
 	{"{probability: 2%}", "with a chance of 2%", NULL},
 	{"{on: told ok, nth: 3}", "when a shopper is told ok, hit 3", NULL},
@@ -34,7 +34,7 @@ static const struct {
 	{"{on: printed /CUT/, nth: 3}", "when /CUT/ is printed, hit 3", NULL},
 	{"{on: message /0210/}", "when a message matches /0210/", NULL},
 	{"{at: 1s, on: told unknown, probability: 50%, for: 2s}",
-	 "at 1 s, when a shopper is told unknown, with a chance of 50%, for 2 s", NULL},
+	 "at 1 s shop, when a shopper is told unknown, with a chance of 50%, for 2 s shop", NULL},
 	{"{at: 1s, after: 2 sales}", NULL, "both say when it opens"},
 	{"{nth: 1, probability: 1%}", NULL, "both choose the hits"},
 	{"{probability: 0%}", NULL, "never fires"},

@@ -151,21 +151,27 @@ static const struct {
 	int64_t ns;
 	const char *out;
 } times[] = {
-    {0, "0 us"},
-    {1500, "1 us"},
+    {0, "0 s"},
+    {1500, "1.5 us"},
+    {2710 * NS_PER_US, "2.71 ms"},
+    {9996 * NS_PER_US, "10 ms"},
+    {999 * NS_PER_MS + 600 * NS_PER_US, "1 s"},
+    {59960 * NS_PER_MS, "60 s"},
+    {60 * NS_PER_S, "1 min"},
+    {90 * NS_PER_S, "90 s"},
+    {720 * NS_PER_S, "12 min"},
+    {7500 * NS_PER_S, "2 h 05 min"},
     {350 * NS_PER_MS, "350 ms"},
     {12340 * NS_PER_MS, "12.3 s"},
     {125 * NS_PER_S, "2 min 05 s"},
-    {-2 * NS_PER_S, "-2.0 s"},
+    {-2 * NS_PER_S, "-2 s"},
 };
 
 START_TEST(test_times)
 {
-	struct buf b = {0};
+	char text[DUR_TEXT];
 
-	words_ns(&b, times[_i].ns);
-	ck_assert_str_eq(b.data, times[_i].out);
-	buf_done(&b);
+	ck_assert_str_eq(dur_text(text, times[_i].ns), times[_i].out);
 }
 END_TEST
 
