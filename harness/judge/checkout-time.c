@@ -292,7 +292,8 @@ static void name_slow(const struct work *w, int64_t limit, struct judgement *ret
 		if (told_counts(w, t, s) && told_value(w, t, s) > limit)
 			judgement_witness(ret, t->key, "%s took %s at %s, slowest step %s %s",
 					  of_values[w->o->of].name,
-					  value_text(value, w, told_value(w, t, s)), key_text(t->lane),
+					  value_text(value, w, told_value(w, t, s)),
+					  key_text(t->lane),
 					  t->slowest ? t->slowest : "unknown",
 					  real_text(slow, w->in->experiment, t->slowest_ns));
 	}

@@ -61,7 +61,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 			slowest = t->slowest_ns;
 		if (t->slowest_ns > o->max.ns)
 			judgement_witness(ret, t->key, "%s: %s took %s, more than %s", lane, step,
-					  real_text(a, x, t->slowest_ns), real_text(b, x, o->max.ns));
+					  real_text(a, x, t->slowest_ns),
+					  real_text(b, x, o->max.ns));
 		else if (cut_off(t, cut))
 			judgement_witness(ret, t->key, "%s: %s had not answered after %s", lane,
 					  step, real_text(a, x, t->slowest_ns));

@@ -289,7 +289,8 @@ static bool judge_side(const struct work *w, const char *name, window_fn *fn, in
 				   "the last shopper came %s after the heal, too early to see "
 				   "whether the %s was back within %s (that takes %s): use more "
 				   "shoppers or heal earlier",
-				   real_text(took, x, w->end > w->heal ? w->end - w->heal : 0), name,
+				   real_text(took, x, w->end > w->heal ? w->end - w->heal : 0),
+				   name,
 				   limit, real_text(needed, x, max + w->in_a_row * w->width));
 		return false;
 	}
@@ -328,7 +329,8 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	char limit[TIME_TEXT];
 	size_t n;
 
-	snprintf(ret->limit, sizeof(ret->limit), "<= %s", real_text(limit, in->experiment, o->max.ns));
+	snprintf(ret->limit, sizeof(ret->limit), "<= %s",
+		 real_text(limit, in->experiment, o->max.ns));
 	if (w.heal < 0) {
 		check_inconclusive(ret,
 				   "no fault was armed and healed, so there was nothing to recover "

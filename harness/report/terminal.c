@@ -62,8 +62,8 @@ static void headline(const struct summary *s, FILE *out, bool colour)
 		s->target ? s->target : "-");
 	if (s->pace_milli > 0 && s->pace_milli != 1000)
 		fprintf(out, ", pace %gx", (double)s->pace_milli / 1000);
-	fprintf(out, ", took %s%s%s\n", dur_text(wall, s->wall_ns), s->good_day ? ", every fault off" : "",
-		s->interrupted ? ", interrupted" : "");
+	fprintf(out, ", took %s%s%s\n", dur_text(wall, s->wall_ns),
+		s->good_day ? ", every fault off" : "", s->interrupted ? ", interrupted" : "");
 }
 
 static void shoppers(const struct summary *s, FILE *out)

@@ -317,8 +317,8 @@ static const struct {
 	 RESTART_NEVER},
 	{"exit 1", "up", "exited with status 1 before it was ready; it wrote nothing",
 	 RESTART_ALWAYS},
-	{"echo thinking; sleep 1000", "up", "was not ready within 300 ms; its last lines:\nthinking",
-	 RESTART_NEVER},
+	{"echo thinking; sleep 1000", "up",
+	 "was not ready within 300 ms; its last lines:\nthinking", RESTART_NEVER},
 	{"kill -SEGV $$", "up", "killed by SIGSEGV before it was ready", RESTART_NEVER},
 	{NULL, NULL, "running /no/such/program: No such file", RESTART_NEVER},
 };
