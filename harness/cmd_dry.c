@@ -13,6 +13,8 @@
 #include "base/json.h"
 #include "cmd.h"
 #include "conf/when.h"
+#include "explore/hints.h"
+#include "explore/plan.h"
 #include "explore/suite.h"
 #include "faults/backend.h"
 #include "faults/fault.h"
@@ -104,6 +106,70 @@ static void shoppers(struct operations *o, const struct experiment *x, const str
 	add(o, "shoppers", xstrdup(""), &b);
 }
 
+static void load(struct operations *o, const struct plan_entry *e)
+{
+	struct buf b = {0};
+
+	hints_load(e, &b);
+	add(o, "load", xstrdup(""), &b);
+}
+
+static void driver(struct operations *o, const struct target *t)
+{
+	static const char *const kinds[] = {
+		[DRIVER_HTTP] = "http", [DRIVER_SCRIPT] = "script", [DRIVER_NULL] = "null"};
+	const struct driver *d = &t->driver;
+	struct buf b = {0};
+
+	if (d->kind == DRIVER_SCRIPT)
+		add_words(&b, &d->script);
+	else if (d->kind == DRIVER_HTTP)
+		buf_printf(&b, "%s:", d->base ? d->base : d->at);
+	for (size_t i = 0; d->kind == DRIVER_HTTP && i < ACTIONS_COUNT; i++)
+		if (d->actions[i].count)
+			buf_printf(&b, " %s", action_names[i]);
+	add(o, "driver", xstrdup(kinds[d->kind]), &b);
+}
+
+static void books(struct operations *o, const struct target *t)
+{
+	static const char *const kinds[] = {[BOOKS_NONE] = "none",
+					    [BOOKS_SQLITE] = "sqlite",
+					    [BOOKS_POSTGRES] = "postgres",
+					    [BOOKS_HTTP] = "http",
+					    [BOOKS_COMMAND] = "command"};
+	const struct books *k = &t->books;
+	const struct {
+		const char *name, *sql;
+	} asked[] = {{"sales", k->sales},       {"payments", k->payments}, {"stock", k->stock},
+		     {"receipts", k->receipts}, {"lines", k->lines},       {"queue", k->queue}};
+	struct buf b = {0};
+
+	if (k->kind != BOOKS_NONE)
+		buf_printf(&b, "%s", k->node);
+	if (k->file || k->connect || k->url)
+		buf_printf(&b, ": %s", k->file ? k->file : k->connect ? k->connect : k->url);
+	else if (k->run.count)
+		buf_adds(&b, ": "), add_words(&b, &k->run);
+	for (size_t i = 0, n = 0; i < ARRAY_SIZE(asked); i++)
+		if (asked[i].sql)
+			buf_printf(&b, "%s%s", n++ ? ", " : "; asked for ", asked[i].name);
+	add(o, "books", xstrdup(kinds[k->kind]), &b);
+}
+
+static void shop(struct operations *o, const struct target *t)
+{
+	struct buf b = {0};
+
+	add_words(&b, &t->lanes);
+	add(o, "lanes", xstrdup(""), &b);
+	buf_printf(&b, "%zu articles, %s", t->goods_count, t->currency);
+	add(o, "goods", xstrdup(""), &b);
+	buf_printf(&b, "%s in the driver%s%s", t->key.field, t->key.books ? ", books: " : "",
+		   t->key.books ? t->key.books : "");
+	add(o, "key", xstrdup(""), &b);
+}
+
 static void faults(struct operations *o, const struct experiment *x)
 {
 	size_t i;
@@ -190,6 +256,7 @@ static void entry(const struct cli *c, const struct plan_entry *e, struct json_o
 
 	stage(&o, e->target);
 	shoppers(&o, x, e->target);
+	load(&o, e);
 	faults(&o, x);
 	checks(&o, x);
 	probes(&o, x);
@@ -223,4 +290,27 @@ int dry_run(const struct cli *c, struct plan *p)
 		puts(b.data);
 	buf_done(&b);
 	return 0;
+}
+
+void dry_target(const struct target *t)
+{
+	struct operations o = {0};
+
+	stage(&o, t);
+	shop(&o, t);
+	driver(&o, t);
+	books(&o, t);
+	print_text(&o);
+	done(&o);
+}
+
+void dry_warnings(const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct buf b = {0};
+
+		if (hints_warn(&p->at[i], &b))
+			fputs(b.data, stderr);
+		buf_done(&b);
+	}
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cmd_dry.h"
 #include "conf/when.h"
 #include "explore/plan.h"
 #include "faults/backend.h"
@@ -131,15 +132,75 @@ static void experiments_get(struct items *l)
 	files_done(&f);
 }
 
+static bool told(struct diag *diag)
+{
+	struct buf b = {0};
+	bool bad = diag_errors(diag) > 0;
+
+	if (bad) {
+		diag_render(diag, &b);
+		fputs(b.data, stderr);
+	}
+	buf_done(&b);
+	diag_free(diag);
+	return bad;
+}
+
+static bool target_more(const struct item *i)
+{
+	struct diag *diag = diag_new();
+	struct target *t = target_load(i->name, (struct mark){0}, diag);
+
+	if (t && !diag_errors(diag))
+		dry_target(t);
+	target_free(t);
+	return !told(diag);
+}
+
+static bool experiment_more(const struct item *i)
+{
+	cleanup_free char *path = xasprintf(EXPERIMENTS "/%s", i->name);
+	struct conf_catalog cat = cmd_catalog();
+	struct strlist sets = {0};
+	struct diag *diag = diag_new();
+	struct plan p = {0};
+	struct cli c = {.seed = -1};
+
+	if (plan_add(&p, path, &cat, &sets, diag) == 0)
+		dry_run(&c, &p);
+	plan_done(&p);
+	return !told(diag);
+}
+
+/* The files that people write, key by key; what they all have comes first. */
+static void keys_get(struct items *l)
+{
+	const struct item files[] = {
+	    {.name = "experiment", .summary = "the keys of an experiment file", .opts = experiment_table},
+	    {.name = "when", .summary = "the trigger of a fault, `when:`", .opts = when_table},
+	    {.name = "target", .summary = "the keys of a target file (target.yml)", .opts = target_table},
+	    {.name = "driver", .summary = "`driver:` of a target file", .opts = driver_table},
+	    {.name = "books", .summary = "`books:` of a target file", .opts = books_table},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		*items_add(l) = files[i];
+}
+
 struct kind {
 	const char *name;
 	void (*get)(struct items *l);
+	/* more about one, after its summary; false: it has errors, which were told. May be NULL */
+	bool (*more)(const struct item *i);
+	bool whole; /* without NAME: all of them in full */
 };
 static const struct kind kinds[] = {
-    {"faults", faults_get},
-    {"checks", checks_get},
-    {"targets", targets_get},
-    {"experiments", experiments_get},
+    {.name = "faults", .get = faults_get},
+    {.name = "checks", .get = checks_get},
+    {.name = "keys", .get = keys_get, .whole = true},
+    {.name = "targets", .get = targets_get, .more = target_more},
+    {.name = "experiments", .get = experiments_get, .more = experiment_more},
 };
 
 static void print_json(const struct items *l, const char *only)
@@ -213,6 +274,17 @@ static void print_one(const struct item *i)
 	buf_done(&b);
 }
 
+static void print_whole(const struct items *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		if (i)
+			putchar('\n');
+		print_one(&l->at[i]);
+	}
+}
+
 static const struct item *items_find(const struct items *l, const char *name)
 {
 	size_t i;
@@ -257,9 +329,11 @@ static int print(const struct cli *c, const struct kind *k, const struct items *
 		print_json(l, only);
 	else if (found)
 		print_one(found);
+	else if (k->whole)
+		print_whole(l);
 	else
 		print_all(l);
-	return 0;
+	return found && k->more && !c->json && !k->more(found) ? EXIT_BAD_FILE : 0;
 }
 
 static int list(const struct cli *c)
@@ -287,10 +361,10 @@ static int list(const struct cli *c)
 
 const struct cmd cmd_list = {
     .name = "list",
-    .args = "faults|checks|targets|experiments [NAME]",
+    .args = "faults|checks|keys|targets|experiments [NAME]",
     .summary = "what there is, and the options of each",
-    .about = "Lists faults and checks with their options, and the targets and experiments below\n"
-	     "the current folder. With NAME: that one in full.",
+    .about = "Lists faults and checks, the keys of the files you write, and the targets and\n"
+	     "experiments below the current folder. With NAME: that one in full.",
     .opts = options,
     .words_min = 1,
     .words_max = 2,

@@ -253,12 +253,13 @@ static int run(const struct cli *c)
 
 	suite_hold_signals();
 	r = plan_load(&p, c->words, c->words_count, &cat, &c->sets, diag);
-	if (r < 0)
+	if (r < 0) {
 		r = bad_files(c, diag);
-	else if (c->dry_run)
-		r = dry_run(c, &p);
-	else
-		r = launch(c, &p);
+	} else {
+		if (!c->quiet)
+			dry_warnings(&p);
+		r = c->dry_run ? dry_run(c, &p) : launch(c, &p);
+	}
 	plan_done(&p);
 	diag_free(diag);
 	return r;

@@ -465,6 +465,25 @@ static bool service_matches(const struct target *t, const char *word)
 	return false;
 }
 
+/* A trigger that cannot come would leave every trial inconclusive: said before anything starts. */
+static void check_events(const struct experiment *x, struct diag *diag)
+{
+	for (size_t i = 0; i < x->faults_count; i++) {
+		const struct when *w = &x->faults[i].when;
+
+		if (w->on == ON_PRINTED)
+			diag_error(diag, w->mark,
+				   "faults[%zu].when.on: nothing is printed: this version has no "
+				   "printers yet",
+				   i);
+		else if (w->on == ON_MESSAGE)
+			diag_error(diag, w->mark,
+				   "faults[%zu].when.on: this version does not read messages on "
+				   "the wire yet; `log /re/` reads a service's log",
+				   i);
+	}
+}
+
 static void check_services(const struct experiment *x, const struct target *t, struct diag *diag)
 {
 	for (size_t i = 0; i < x->faults_count; i++) {
@@ -485,6 +504,7 @@ int experiment_check_target(const struct experiment *x, const struct target *t, 
 
 	check_lanes(x, t, diag);
 	check_books(x, t, diag);
+	check_events(x, diag);
 	check_services(x, t, diag);
 	return diag_errors(diag) == errors ? 0 : -EINVAL;
 }

@@ -210,7 +210,7 @@ static const struct opt experiment_rows[] = {
 	{ROW(experiment, target), .type = OPT_STRING,
 	 .help = "the POS under test: a name in targets/ or a path", .example = "till"},
 	{ROW(experiment, seed), .type = OPT_INT, .optional = true, .min = "0",
-	 .help = "every decision is drawn from it; default: a new one each time"},
+	 .help = "every decision is drawn from it; default: 1"},
 	{ROW(experiment, shoppers), .type = OPT_STRUCT,
 	 .sub = {shoppers_rows, sizeof(struct shoppers)}, .help = "who comes to buy"},
 	{ROW(experiment, env), .type = OPT_STRMAP, .optional = true,

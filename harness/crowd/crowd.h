@@ -15,6 +15,7 @@ struct err;
 struct loop;
 struct hist;
 struct experiment;
+struct shoppers;
 struct target;
 struct told;
 struct left;
@@ -66,6 +67,10 @@ void crowd_halt(struct crowd *c);
 void crowd_abort(struct crowd *c);
 /** crowd_close - run the `close` action per lane where declared (Z report); runs the loop. */
 int crowd_close(struct crowd *c, int64_t deadline_ns, struct err *e);
+
+/** crowd_human_mean_ns - what one checkout takes of people's time on average, shop ns; 0 when the
+ * experiment says `human: none`. */
+double crowd_human_mean_ns(const struct shoppers *s);
 
 struct crowd_progress {
 	int64_t arrived, queued, at_till, ok, refused, unknown, left, missed;

@@ -78,9 +78,9 @@ static double pay_default_ns(const char *tender)
 	return PAY_OTHER_S * 1e9;
 }
 
-static int pay_time(const struct crowd *c, const char *tender, double *ret_ns, struct err *e)
+static int pay_time(const struct shoppers *s, const char *tender, double *ret_ns, struct err *e)
 {
-	const struct strmap *m = &c->conf->pay_time;
+	const struct strmap *m = &s->pay_time;
 	struct dur d = { 0 };
 	char why[200] = "";
 
@@ -96,24 +96,36 @@ static int pay_time(const struct crowd *c, const char *tender, double *ret_ns, s
 }
 
 /* A mean that is on the system's clock is not scaled by pace: undo the later division. */
-static double shop_ns(const struct crowd *c, struct dur d)
+static double shop_ns(const struct shoppers *s, struct dur d)
 {
 	if (d.ns < 0)
 		return 0;
-	return (double)dur_wall(d, c->pace_milli) * (double)c->pace_milli / 1000;
+	return (double)dur_wall(d, s->pace_milli) * (double)s->pace_milli / 1000;
+}
+
+double crowd_human_mean_ns(const struct shoppers *s)
+{
+	double items = (double)(s->basket.first + s->basket.last) / 2, pay = 0, one;
+
+	if (s->human_zero)
+		return 0;
+	for (size_t i = 0; i < s->pay.count; i++)
+		if (pay_time(s, s->pay.at[i].name, &one, NULL) == 0)
+			pay += s->pay.at[i].share * one;
+	return shop_ns(s, s->fixed_time) + items * shop_ns(s, s->scan_time) + pay;
 }
 
 int human_init(struct crowd *c, struct err *e)
 {
-	double fixed = shop_ns(c, c->conf->fixed_time);
+	double fixed = shop_ns(c->conf, c->conf->fixed_time);
 	int r = 0;
 
-	c->human.scan_ns = shop_ns(c, c->conf->scan_time);
+	c->human.scan_ns = shop_ns(c->conf, c->conf->scan_time);
 	c->human.greet_ns = fixed * GREET_SHARE;
 	c->human.bag_ns = fixed - c->human.greet_ns;
 	c->human.pay_ns = xcalloc(c->tenders_count, sizeof(*c->human.pay_ns));
 	for (unsigned i = 0; i < c->tenders_count && r == 0; i++)
-		r = pay_time(c, c->tenders[i], &c->human.pay_ns[i], e);
+		r = pay_time(c->conf, c->tenders[i], &c->human.pay_ns[i], e);
 	return r;
 }
 

@@ -55,6 +55,11 @@ try "list when" 0 'nth \(range' list faults process.kill
 try "list fault typo" 64 'did you mean "process.kill"' list faults proces.kill
 try "list checks" 0 '^no-lost-sale ' list checks
 try "list targets" 0 '^till ' list targets
+try "list one target" 0 '^ +books +sqlite +store: .*asked for sales' list targets till
+try "list one experiment" 0 '^ +fault +process.kill +store/store is killed' list experiments smoke/process.kill.yml
+try "list keys" 0 '^ +patience \(duration, shop time\)' list keys
+try "list keys of a target" 0 '^ +rootfs \(text\)' list keys target
+try "list keys of books" 0 '^ +connect \(text, required\)' list keys books
 try "list experiments" 0 '^smoke/noop.yml ' list experiments
 for words in 'node +shop' 'service +shop/pos .*pos.py' 'shoppers +3 at lanes shop' \
 	'fault +process.kill .*shop/pos is killed.*told ok' 'check +no-lost-sale' 'probe +process.kill' \
@@ -62,6 +67,15 @@ for words in 'node +shop' 'service +shop/pos .*pos.py' 'shoppers +3 at lanes sho
 	try "dry run: $words" 0 "$words" run --dry-run "$work/x.yml"
 done
 try "dry run takes --set" 0 'shoppers +77 at' run --dry-run --set shoppers.count=77 "$work/x.yml"
+try "dry run reckons the load" 0 'load +60 shoppers a minute at 1 lane of 38.1 s a checkout: 3810 %' \
+	run --dry-run --set 'shoppers.pay={card: 50%, cash: 50%}' --set shoppers.fixed_time=19.55s "$work/x.yml"
+try "a full shop where nobody minds" 0 '^x: target' run --dry-run "$work/x.yml"
+grep -q warning "$work/out" && { echo "a warning about a queue that nothing depends on"; failed=1; }
+try "a full shop" 0 'x.yml: warning: .* the queue grows' run --dry-run --set shoppers.train=50% "$work/x.yml"
+try "a fault after the day" 0 'warning: faults\[0\] noop: at 9 min shop the day is over' \
+	run --dry-run --set 'faults=[{noop: {}, when: {at: 9min}}]' "$work/x.yml"
+try "a fault after more sales than come" 0 'warning: faults\[0\] noop: after 3 sales, but only 3' \
+	run --dry-run --set 'faults=[{noop: {}, when: {after: 3 sales}}]' "$work/x.yml"
 try "dry run takes --seed" 0 'seed 5, 9 trials' run --dry-run --seed 5 --seeds 9 "$work/x.yml"
 [ -e results/x ] && { echo "a dry run left results"; failed=1; }
 for verb in "run --dry-run --json $work/x.yml" "list faults --json" "doctor --json" \
