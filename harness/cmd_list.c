@@ -176,11 +176,21 @@ static bool experiment_more(const struct item *i)
 static void keys_get(struct items *l)
 {
 	const struct item files[] = {
-	    {.name = "experiment", .summary = "the keys of an experiment file", .opts = experiment_table},
-	    {.name = "when", .summary = "the trigger of a fault, `when:`", .opts = when_table},
-	    {.name = "target", .summary = "the keys of a target file (target.yml)", .opts = target_table},
-	    {.name = "driver", .summary = "`driver:` of a target file", .opts = driver_table},
-	    {.name = "books", .summary = "`books:` of a target file", .opts = books_table},
+	    {.name = "experiment",
+	     .summary = "the keys of an experiment file",
+	     .opts = experiment_table},
+	    {.name = "when",
+	     .summary = "the trigger of a fault, `when:`",
+	     .opts = when_table},
+	    {.name = "target",
+	     .summary = "the keys of a target file (target.yml)",
+	     .opts = target_table},
+	    {.name = "driver",
+	     .summary = "`driver:` of a target file",
+	     .opts = driver_table},
+	    {.name = "books",
+	     .summary = "`books:` of a target file",
+	     .opts = books_table},
 	};
 	size_t i;
 
