@@ -24,6 +24,7 @@ const char *const probe_books_kind[] = {
 const char *const probe_query[BOOK_WHATS] = {
 	[BOOK_SALE] = "sales",	     [BOOK_PAYMENT] = "payments", [BOOK_STOCK] = "stock",
 	[BOOK_RECEIPT] = "receipts", [BOOK_LINE] = "lines",
+	[BOOK_INVARIANT] = "invariants",
 };
 
 /* ---- findings ---- */
@@ -135,8 +136,8 @@ static void look_rows(struct probing *p)
 	struct row_list then = rows_of(&p->ledgers, true), now = rows_of(&p->ledgers, false);
 	size_t k = 0;
 
-	_Static_assert(ARRAY_SIZE(sql) == BOOK_WHATS, "one SQL text a kind of row");
-	for (int w = 0; w < BOOK_WHATS; w++)
+	_Static_assert(ARRAY_SIZE(sql) == BOOK_INVARIANT, "one SQL text a kind of row");
+	for (int w = 0; w < BOOK_INVARIANT; w++)
 		p->rows[w].asked = b->kind == BOOKS_SQLITE || b->kind == BOOKS_POSTGRES ?
 					   sql[w] && *sql[w] : false;
 	for (size_t i = 0; i < then.count; i++) {
@@ -333,7 +334,7 @@ static void look_no_sale(struct probing *p)
 {
 	int what = -1;
 
-	for (int w = 0; w < BOOK_WHATS; w++) {
+	for (int w = 0; w < BOOK_INVARIANT; w++) {
 		if (w != BOOK_SALE && changed(p, w))
 			what = w;
 	}
@@ -451,7 +452,7 @@ static bool keyed(const struct probing *p, int what)
 /* The other queries, once the sale itself is found. */
 static void look_others(struct probing *p)
 {
-	for (int w = 0; w < BOOK_WHATS; w++) {
+	for (int w = 0; w < BOOK_INVARIANT; w++) {
 		if (w == BOOK_SALE || !p->rows[w].asked)
 			continue;
 		if (!changed(p, w))

@@ -172,6 +172,7 @@ struct books {
 	 * number; queue: n (unsynced sales). For http and command: "sales", "stock"... members of
 	 * one object. */
 	char *sales, *payments, *stock, *receipts, *queue, *lines;
+	struct strmap invariants; /* name → SQL that must yield no row; columns: key, why */
 	bool restart; /* stop and start the services once before the last reading */
 };
 

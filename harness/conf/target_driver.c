@@ -558,9 +558,13 @@ void driver_free(void *field)
 		 .help = "SQL: series, number"},                                                   \
 		{ROW(books, queue), .type = OPT_STRING, .optional = true,                          \
 		 .help = "SQL: n, the sales not yet synced"},                                      \
+		{ROW(books, lines), .type = OPT_STRING, .optional = true,                          \
+		 .help = "SQL: key, sku, qty"},                                                    \
 	{                                                                                          \
-		ROW(books, lines), .type = OPT_STRING, .optional = true,                           \
-				   .help = "SQL: key, sku, qty"                                    \
+		ROW(books, invariants), .type = OPT_STRMAP, .optional = true,                      \
+			.help = "SQL by name that must yield no row (check books-invariants); "    \
+				"columns key and why say which sale and what is wrong",            \
+			.example = "{paid-in-full: SELECT key FROM sales WHERE paid < total}"      \
 	}
 
 static const struct opt sqlite_rows[] = {

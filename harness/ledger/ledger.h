@@ -53,7 +53,11 @@ struct left {
 	bool train_missed;
 };
 
-enum book_what { BOOK_SALE, BOOK_PAYMENT, BOOK_STOCK, BOOK_RECEIPT, BOOK_LINE, BOOK_WHATS };
+/* BOOK_INVARIANT: a row that a `books: invariants:` query should not have yielded; series is the
+ * invariant's name, state its `why` */
+enum book_what {
+	BOOK_SALE, BOOK_PAYMENT, BOOK_STOCK, BOOK_RECEIPT, BOOK_LINE, BOOK_INVARIANT, BOOK_WHATS
+};
 extern const char *const book_names[BOOK_WHATS];
 /** struct book - one row of what the POS has recorded. */
 struct book {

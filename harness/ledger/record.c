@@ -15,6 +15,7 @@ const char *const outcome_names[OUTCOMES_COUNT] = {
 const char *const book_names[BOOK_WHATS] = {
 	[BOOK_SALE] = "sale",	    [BOOK_PAYMENT] = "payment", [BOOK_STOCK] = "stock",
 	[BOOK_RECEIPT] = "receipt", [BOOK_LINE] = "line",
+	[BOOK_INVARIANT] = "invariant",
 };
 
 const char *const event_names[EVENT_KINDS] = {

@@ -29,6 +29,23 @@ const char *books_sql(const struct target *t, const struct books_query *q)
 	return *sql && **sql ? *sql : NULL;
 }
 
+bool books_sql_next(const struct target *t, size_t i, struct books_query *ret, const char **ret_sql)
+{
+	const struct strmap *more = &t->books.invariants;
+
+	if (i < BOOKS_QUERIES) {
+		*ret = books_queries[i];
+		*ret_sql = books_sql(t, ret);
+		return true;
+	}
+	i -= BOOKS_QUERIES;
+	if (i >= more->count)
+		return false;
+	*ret = (struct books_query){.name = more->at[i].key, .what = BOOK_INVARIANT};
+	*ret_sql = more->at[i].value;
+	return true;
+}
+
 static int books_run(struct books_in *in, struct err *e)
 {
 	static int (*const readers[])(const struct books_in *, struct err *) = {

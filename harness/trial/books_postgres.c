@@ -240,18 +240,17 @@ static int read_query(const struct books_in *in, PGconn *c, const struct books_q
 static int read_all(const struct books_in *in, PGconn *c, struct err *e)
 {
 	static const struct books_query queue = {"queue", BOOK_WHATS, 0, 0};
+	struct books_query q;
+	const char *sql;
 	int err = command(c, "SET statement_timeout = 30000", e);
 
 	if (err >= 0)
 		err = command(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
 	if (err >= 0 && in->queue)
 		return read_query(in, c, &queue, in->target->books.queue, queue_row, e);
-	for (size_t i = 0; i < BOOKS_QUERIES && err >= 0; i++) {
-		const char *sql = books_sql(in->target, &books_queries[i]);
-
+	for (size_t i = 0; err >= 0 && books_sql_next(in->target, i, &q, &sql); i++)
 		if (sql)
-			err = read_query(in, c, &books_queries[i], sql, books_row, e);
-	}
+			err = read_query(in, c, &q, sql, books_row, e);
 	return err;
 }
 

@@ -27,6 +27,7 @@ enum books_field {
 	FIELD_TENDER,
 	FIELD_SKU,
 	FIELD_QTY,
+	FIELD_WHY,
 	FIELDS_COUNT
 };
 
@@ -41,6 +42,12 @@ struct books_query {
 extern const struct books_query books_queries[BOOKS_QUERIES];
 /** books_sql - the query's text, NULL when not declared. */
 const char *books_sql(const struct target *t, const struct books_query *q);
+/**
+ * books_sql_next - the i-th thing to ask by SQL: the queries above, then the invariants, which
+ * need no column. *ret_sql NULL: not declared. False when there are no more.
+ */
+bool books_sql_next(const struct target *t, size_t i, struct books_query *ret,
+		    const char **ret_sql);
 
 /** struct books_in - what every reader gets. */
 struct books_in {

@@ -25,7 +25,7 @@ static const struct field_name {
 	{"currency", FIELD_CURRENCY}, {"receipt", FIELD_RECEIPT}, {"series", FIELD_SERIES},
 	{"number", FIELD_NUMBER},     {"lane", FIELD_LANE},	  {"state", FIELD_STATE},
 	{"time", FIELD_TIME},	      {"tender", FIELD_TENDER},	  {"sku", FIELD_SKU},
-	{"qty", FIELD_QTY},
+	{"qty", FIELD_QTY},	      {"why", FIELD_WHY},
 };
 
 int books_field(const char *name, size_t len)
@@ -178,6 +178,10 @@ int books_row(const struct books_in *in, struct books_map *m, const char *const 
 	b.time = cell(m, cells, FIELD_TIME);
 	b.tender = cell(m, cells, FIELD_TENDER);
 	b.sku = cell(m, cells, FIELD_SKU);
+	if (b.what == BOOK_INVARIANT) {
+		b.series = m->query->name;
+		b.state = cell(m, cells, FIELD_WHY);
+	}
 	row_number(m, cells, &b);
 	err = row_amount(in, m, cells, &b, e);
 	if (err >= 0)

@@ -234,19 +234,20 @@ static int read_queue(const struct books_in *in, sqlite3 *db, struct err *e)
 
 static int read_queries(const struct books_in *in, sqlite3 *db, struct err *e)
 {
+	struct books_query q;
+	const char *sql;
 	int err = 0;
 
 	if (in->queue)
 		return read_queue(in, db, e);
-	for (size_t i = 0; i < BOOKS_QUERIES && err >= 0; i++) {
-		const char *sql = books_sql(in->target, &books_queries[i]);
+	for (size_t i = 0; err >= 0 && books_sql_next(in->target, i, &q, &sql); i++) {
 		sqlite3_stmt *s = NULL;
 
 		if (!sql)
 			continue;
-		err = prepare(db, books_queries[i].name, sql, &s, e);
+		err = prepare(db, q.name, sql, &s, e);
 		if (err >= 0)
-			err = step_rows(in, db, s, &books_queries[i], e);
+			err = step_rows(in, db, s, &q, e);
 		sqlite3_finalize(s);
 	}
 	return err;

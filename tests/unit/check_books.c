@@ -117,7 +117,8 @@ static struct err err;
 
 static void row(void *arg, const struct book *b)
 {
-	static const char *const names[] = {"sale", "payment", "stock", "receipt", "line"};
+	static const char *const names[] = {"sale",	"payment", "stock",
+					    "receipt", "line",	   "invariant"};
 	const char *const texts[] = {b->key,   b->currency, b->receipt, b->series, b->lane,
 				     b->state, b->tender,   b->sku,	b->time};
 
@@ -732,6 +733,13 @@ static void pg_rows(void)
 	target.books.lines = TEXT("SELECT 'S1' AS key, 'A' AS sku, 1 AS qty WHERE false");
 	assert_rows(false,
 		    "sale S1 paid total=1295\nsale S2 1-2 void total=70000\nstock A qty=7\n");
+	target.books.lines = target.books.stock = NULL;
+	strmap_set(&target.books.invariants, "free", "SELECT 'S9' AS key, 'for 0' AS why",
+		   (struct mark){0});
+	strmap_set(&target.books.invariants, "kept", "SELECT 1 WHERE false", (struct mark){0});
+	assert_rows(false, "sale S1 paid total=1295\nsale S2 1-2 void total=70000\n"
+			   "invariant S9 free for 0\n");
+	strmap_done(&target.books.invariants);
 	target.books.queue = TEXT("SELECT count(*) AS n FROM pg_class WHERE false");
 	ck_assert_int_eq(books_queue(NULL, &target, &n, &err), 0);
 	ck_assert_int_eq(n, 0);
