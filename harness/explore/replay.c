@@ -65,7 +65,7 @@ static void line(struct buf *out, size_t n, const char *what, const struct event
 		buf_adds(out, "  (and more)\n");
 		return;
 	}
-	buf_printf(out, "  fault %d, %s %s, hit %lld: %s%s\n", ev->fault + 1,
+	buf_printf(out, "  faults[%d], %s %s, hit %lld: %s%s\n", ev->fault,
 		   ev->node ? ev->node : "-", ev->object ? ev->object : "-", (long long)ev->hit,
 		   what, did ? did : "");
 }

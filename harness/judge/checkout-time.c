@@ -28,7 +28,8 @@
  * at those lanes.
  *
  * A percentile of a few samples says little: p50 to p99 need min_count of
- * them, p999 ten times as many; with fewer it is inconclusive.
+ * them, p999 ten times as many; with fewer it is inconclusive, unless they are
+ * so bad that even the lower end of the 95 % interval is over the limit.
  */
 enum of { OF_CHECKOUT, OF_WHOLE, OF_QUEUE, OF_SYSTEM };
 
@@ -252,6 +253,19 @@ static void say(struct work *w, const struct level *l, struct buf *out)
 			   value_text(lo_text, w, lo));
 }
 
+/* Is it over the limit, and not by the chance of a few samples? */
+static bool is_over(struct work *w, const struct level *l, bool few)
+{
+	int64_t lo, hi, limit = level_limit(w->o, l);
+
+	if (samples_percentile(&w->samples, l->p) <= limit)
+		return false;
+	if (!few || l->p >= 1)
+		return true;
+	samples_rank_interval(&w->samples, l->p, &lo, &hi);
+	return lo > limit;
+}
+
 /* One limit: into figure, limit, why; a witness when it is broken. Returns whether it is. */
 static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 			struct judgement *ret)
@@ -259,6 +273,7 @@ static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 	char value[TIME_TEXT], limit[TIME_TEXT];
 	int64_t ns = level_limit(w->o, l), got = samples_percentile(&w->samples, l->p);
 	int64_t needed = count_needed(w->o, l);
+	bool few = (int64_t)w->samples.count < needed, over = is_over(w, l, few);
 	size_t from = said->len;
 
 	append(ret->figure, sizeof(ret->figure), "%s%s %s", *ret->figure ? ", " : "", l->name,
@@ -267,15 +282,15 @@ static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 	append(ret->limit, sizeof(ret->limit), "%s<= %s", *ret->limit ? ", " : "",
 	       value_text(limit, w, ns));
 	say(w, l, said);
-	if (got > ns)
+	if (over)
 		judgement_witness(ret, NULL, "%s, limit %s", said->data + from, limit);
-	else if ((int64_t)w->samples.count < needed && ret->verdict == HOLDS)
+	else if (few && ret->verdict == HOLDS)
 		check_inconclusive(ret, "%s needs at least %" PRId64 " sale%s%s%s, there were %zu",
 				   l->name, needed, plural(needed), w->o->during ? " during: " : "",
 				   w->o->during ? during_values[w->o->during].name : "",
 				   w->samples.count);
 	buf_adds(said, "; ");
-	return got > ns;
+	return over;
 }
 
 /* A few sales over the limit, so that it has faces. They are no violations of their own. */

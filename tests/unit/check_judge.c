@@ -829,6 +829,24 @@ START_TEST(time_percentiles_are_exact)
 END_TEST
 #define TIME_CASES 15
 
+/* A few samples over the limit may be chance; all of a dozen are not. */
+START_TEST(time_of_few)
+{
+	timed(5);
+	assert_verdict(one("checkout-time", "{p95: 4ms}"), INCONCLUSIVE);
+	assert_why(judged.checks, "p95 needs at least 20 sales, there were 5");
+	assert_verdict(one("checkout-time", "{max: 4ms}"), VIOLATED);
+}
+END_TEST
+
+START_TEST(time_of_few_and_bad)
+{
+	timed(12);
+	assert_verdict(one("checkout-time", "{p95: 500us}"), VIOLATED);
+	assert_verdict(one("checkout-time", "{p50: 1ms}"), VIOLATED);
+}
+END_TEST
+
 START_TEST(time_says_the_interval)
 {
 	timed(1000);
@@ -1607,8 +1625,9 @@ static void add_timing(Suite *s)
 {
 	TCase *tc = tcase(s, "checkout-time");
 
-	ADD(tc, time_says_the_interval, time_too_few, time_phases, time_at_some_lanes,
-	    time_pace_scales_shop_time, time_walk_outs_waited, time_needs_a_limit);
+	ADD(tc, time_of_few, time_of_few_and_bad, time_says_the_interval, time_too_few,
+	    time_phases, time_at_some_lanes, time_pace_scales_shop_time, time_walk_outs_waited,
+	    time_needs_a_limit);
 	tcase_add_loop_test(tc, time_percentiles_are_exact, 0, TIME_CASES);
 	tc = tcase(s, "shares");
 	ADD(tc, hang, trains, walking_out, answers_and_service, a_shopper_counts_once);
