@@ -73,11 +73,12 @@ static const struct client {
 	const char *says[SITUATIONS];
 } clients[] = {
 	{ "glibc", NULL, "$D/look store",
-	  { "^fd77::1 10\\.77\\.0\\.1 |^10\\.77\\.0\\.1 fd77::1 ", "^error -2", "^error -3",
+	  { "^fd77::1 10\\.77\\.0\\.1 |"
+	    "^10\\.77\\.0\\.1 fd77::1 ", "^error -2", "^error -3",
 	    "^error -3", "^error -3", "10\\.77\\.0\\.1", "10\\.77\\.0\\.254", "10\\.77\\.0\\.1" } },
 	{ "glibc, reverse", NULL, "getent hosts 10.77.0.1; getent hosts fd77::1",
-	  { "^10\\.77\\.0\\.1 +store\\.shop\\.test\\s+fd77::1 +store\\.shop\\.test", "^$", "^$", "^$",
-	    "^$", "store\\.shop\\.test", NULL, "store\\.shop\\.test" } },
+	  { "^10\\.77\\.0\\.1 +store\\.shop\\.test\\s+fd77::1 +store\\.shop\\.test", "^$", "^$",
+	    "^$", "^$", "store\\.shop\\.test", NULL, "store\\.shop\\.test" } },
 	{ "glibc, an alias", NULL, "$D/look api.bank.example",
 	  { "10\\.77\\.0\\.1", NULL, NULL, NULL, NULL, NULL, NULL, NULL } },
 	{ "glibc, nobody", NULL, "$D/look nobody.example",
@@ -140,10 +141,10 @@ static void put(const char *name, const char *text)
 static int programs_build(void)
 {
 	cleanup_free char *line = xasprintf(
-		"cd %s && cc -o look look.c && "
-		"if command -v musl-gcc >/dev/null; then musl-gcc -static -o look-musl look.c; fi && "
-		"if command -v go >/dev/null; then mkdir -p go && HOME=%s CGO_ENABLED=0 GOFLAGS=-p=1 "
-		"GO111MODULE=off go build -o look-go look.go; fi", folder, folder);
+		"cd %s && cc -o look look.c && if command -v musl-gcc >/dev/null; "
+		"then musl-gcc -static -o look-musl look.c; fi && if command -v go >/dev/null; "
+		"then mkdir -p go && HOME=%s CGO_ENABLED=0 GOFLAGS=-p=1 GO111MODULE=off "
+		"go build -o look-go look.go; fi", folder, folder);
 
 	put("look.c", look_c);
 	put("look.go", look_go);
