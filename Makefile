@@ -60,7 +60,7 @@ help:
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (4 minutes)'
-	@echo 'make bench    what must be reached, measured here; one table (BENCH=NAME... for some)'
+	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
 	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs, 10,000 connections'
 	@echo 'make fuzz     fuzz every parser for 60 s each'
 	@echo 'make test-bare  make run and make test on a bare Debian 12, each in a fresh root (needs root)'
@@ -171,7 +171,7 @@ clean:
 
 # --- longer work ---------------------------------------------------------------------------------
 bench: all benches
-	@O='$(O)' B='$(B)' tests/bench/run $(BENCH)
+	@O='$(O)' B='$(B)' tests/bench/run $(ONLY)
 
 soak: all
 	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
@@ -202,6 +202,10 @@ fuzz: deps
 
 tidy:
 	tests/tidy
+
+valgrind: all units
+	$(Q)command -v valgrind >/dev/null || $(MAKE) deps PACKAGES=valgrind
+	@O='$(O)' VARIANT='$(VARIANT)' tests/valgrind
 
 format:
 	clang-format -i $$(git ls-files "*.c" "*.h")

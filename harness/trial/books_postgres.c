@@ -182,7 +182,7 @@ static int queue_row(const struct books_in *in, struct books_map *m, const char 
 static int result_rows(const struct books_in *in, PGresult *r, struct books_map *m, row_fn *fn,
 		       struct err *e)
 {
-	const char *cells[COLUMNS_MAX];
+	const char *cells[COLUMNS_MAX] = { NULL };
 	int n = PQnfields(r), err = 0;
 
 	for (int row = 0; row < PQntuples(r) && err >= 0; row++) {
