@@ -92,12 +92,18 @@ static bool service_there(const char *pattern, const struct target *t)
 	return false;
 }
 
+/* Could a file below one of its data directories match? Judged by what comes before a wildcard. */
 static bool below(const char *pattern, const struct node *n)
 {
-	for (size_t k = 0; k < n->data_count; k++) {
-		size_t len = strlen(n->data[k].path);
+	size_t plain = strcspn(pattern, "*?[");
 
-		if (!strncmp(pattern, n->data[k].path, len) || strcspn(pattern, "*?[") < len)
+	for (size_t k = 0; k < n->data_count; k++) {
+		const char *data = n->data[k].path;
+		size_t len = strlen(data);
+
+		if (pattern[plain] && plain <= len ? !strncmp(pattern, data, plain)
+						   : !strncmp(pattern, data, len) &&
+						     pattern[len] == '/')
 			return true;
 	}
 	return false;

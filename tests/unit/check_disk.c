@@ -1092,8 +1092,59 @@ START_TEST(test_let_go)
 	ck_assert_int_lt(clock_now() - before, 2 * NS_PER_S);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status) != 0, _i);
-	if (!_i)
-		world_close(&w);
+	if (_i)
+		w.disk = NULL;
+	world_close(&w);
+}
+END_TEST
+
+static int ticks;
+
+static void tick(struct loop_timer *t, int64_t now)
+{
+	(void)t;
+	(void)now;
+	ticks++;
+}
+
+/* A disk that stands still holds up neither the worker's loop nor its orders, nor other files. */
+START_TEST(test_stall_alone)
+{
+	struct disk_rule r = rule_of(DISK_SLOW, DISK_BIT(DISK_FSYNC)), other;
+	struct loop_timer timer = { .fire = tick };
+	struct world w = { 0 };
+	int64_t before;
+	int started, status;
+	unsigned id, second;
+	struct err e = { 0 };
+	char c;
+	pid_t pid;
+
+	world_open(&w);
+	r.delay_ns = 3600 * NS_PER_S;
+	r.stall = true;
+	id = arm(&w, &r);
+	pid = waiter(&started);
+	ck_assert_int_eq(read(started, &c, 1), 1);
+	while (!w.count)
+		loop_run_until(w.loop, &(bool){ false }, clock_now() + NS_PER_MS);
+	before = clock_now();
+	for (int i = 0; i < 20; i++) {
+		loop_timer_at(w.loop, &timer, clock_now() + NS_PER_MS);
+		while (ticks <= i)
+			loop_run_until(w.loop, &(bool){ false }, clock_now() + NS_PER_MS);
+	}
+	other = rule_of(DISK_ERROR, DISK_BIT(DISK_READ) | DISK_BIT(DISK_WRITE));
+	snprintf(other.path, sizeof(other.path), "none");
+	ck_assert_msg(disk_rule_add(w.disk, w.loop, &other, on_hit, &w, &second, &e) == 0, "%s",
+		      e.msg);
+	expect(parts, "8192 8192 8192");
+	heal(&w, second);
+	ck_assert_int_lt(clock_now() - before, 5 * NS_PER_S);
+	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
+	heal(&w, id);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	world_close(&w);
 }
 END_TEST
 
@@ -1297,6 +1348,7 @@ static Suite *suite(void)
 	tcase_add_test(rules, test_bitrot);
 	tcase_add_test(rules, test_slow);
 	tcase_add_loop_test(rules, test_let_go, 0, 2);
+	tcase_add_test(rules, test_stall_alone);
 	tcase_set_timeout(rules, 30);
 	tcase_add_test(host, test_host_full);
 	tcase_add_loop_test(db, test_sqlite_crash, 0, 2);
