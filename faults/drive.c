@@ -101,7 +101,7 @@ static bool below(const char *pattern, const struct node *n)
 		const char *data = n->data[k].path;
 		size_t len = strlen(data);
 
-		if (pattern[plain] && plain <= len ? !strncmp(pattern, data, plain)
+		if (plain <= len && pattern[plain] ? !strncmp(pattern, data, plain)
 						   : !strncmp(pattern, data, len) &&
 						     pattern[len] == '/')
 			return true;

@@ -320,7 +320,7 @@ static int try_in(const char *dir, struct err *e)
 	cleanup_free char *back = xasprintf("%s/back", dir), *at = xasprintf("%s/at", dir);
 	cleanup_free char *file = xasprintf("%s/file", at);
 	struct disk_opts o = { .name = "doctor", .backing = back, .mount = at };
-	struct disk *d;
+	struct disk *d = NULL;
 	int r;
 
 	if (mkdir(back, 0755) < 0 || mkdir(at, 0755) < 0 ||

@@ -42,7 +42,7 @@ void disk_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 		 struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	struct fuse_entry_param e;
+	struct fuse_entry_param e = { .ino = 0 };
 	int fd = -1, flags = (fi->flags & ~NOT_BELOW) | (fi->flags & O_EXCL);
 	OP(req, DISK_CREATE, inode_of(fs, parent), .name = name);
 	int error = op_begin(fs, &op);

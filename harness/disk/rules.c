@@ -314,7 +314,7 @@ static int resize(const struct fs *fs, int64_t bytes, int64_t files)
 static int limit(struct fs *fs)
 {
 	const struct rules *rules = fs->rules;
-	int64_t used, files, page = sysconf(_SC_PAGESIZE);
+	int64_t used = 0, files = 0, page = sysconf(_SC_PAGESIZE);
 	int r = -EINVAL;
 
 	for (int i = 0; r == -EINVAL && i < RESIZE_TRIES; i++) { /* somebody writes meanwhile */
@@ -380,7 +380,7 @@ static int add_locked(struct fs *fs, const struct disk_rule *r)
 	struct rules *rules = fs->rules;
 	unsigned place = 0;
 	struct slot *s;
-	int64_t used, files;
+	int64_t used = 0, files = 0;
 	int err = disk_used(fs, &used, &files);
 
 	while (place < DISK_RULES_MAX && rules->at[place].used)
