@@ -129,26 +129,6 @@ static const char *node_name(const struct run *r, unsigned index)
 	return index < r->target->nodes_count ? r->target->nodes[index].name : "?";
 }
 
-static const char *did_words(const struct wire_hit *h, char *buf, size_t len)
-{
-	static const char *const words[DID_KINDS] = {
-		[DID_DROP] = "dropped", [DID_DELAY] = "delayed", [DID_DUPLICATE] = "duplicated",
-		[DID_CORRUPT] = "corrupted", [DID_QUEUE_FULL] = "dropped, the queue was full",
-		[DID_REFUSE] = "refused", [DID_RESET] = "reset", [DID_CUT] = "cut",
-		[DID_LOSE_REPLY] = "answer lost", [DID_HOLD_REPLY] = "answer held",
-		[DID_SLOW] = "kept waiting or dropped by a full queue",
-		[DID_UNHEARD] = "altered", [DID_NOT_LOST] = "answer got through whole",
-	};
-
-	if (h->did >= DID_KINDS)
-		return "?";
-	if (h->ns <= 0)
-		return words[h->did];
-	snprintf(buf, len, "%s by %" PRId64 ".%03" PRId64 " ms", words[h->did],
-		 h->ns / NS_PER_MS, h->ns % NS_PER_MS / NS_PER_US);
-	return buf;
-}
-
 static const char *protocol_name(unsigned proto)
 {
 	switch (proto) {
@@ -186,8 +166,9 @@ static void on_count(struct run *r, const struct wire_hit *h)
 
 	if (h->counted == COUNTED)
 		r->many = (int64_t)h->count;
+	wire_did_words(h->did, h->ns, did, sizeof(did));
 	run_fired(r, node_name(r, h->from), NULL, NULL, "%" PRIu64 " packets to %s %s (%s)",
-		  h->count, node_name(r, h->to), did_words(h, did, sizeof(did)),
+		  h->count, node_name(r, h->to), did,
 		  h->counted == COUNTED ? "counted by the kernel" :
 		  "inferred from the rate and the kernel's count of packets");
 }
@@ -211,20 +192,20 @@ static void on_hit(void *arg, const struct wire_hit *h)
 			  "once to say which", h->count);
 		return;
 	}
+	wire_did_words(h->did, h->ns, did, sizeof(did));
 	if (h->count > 1) {
 		r->many = (int64_t)h->count;
 		run_fired(r, node_name(r, h->from), NULL, NULL, "%" PRIu64 " more packets %s",
-			  h->count, did_words(h, did, sizeof(did)));
+			  h->count, did);
 		return;
 	}
 	which_words(h, which, sizeof(which));
 	if (h->did == DID_NOT_LOST) {
-		run_skipped(r, node_name(r, h->from), object, "%s: it has no such byte",
-			    did_words(h, did, sizeof(did)));
+		run_skipped(r, node_name(r, h->from), object, "%s: it has no such byte", did);
 		return;
 	}
 	run_fired(r, node_name(r, h->from), NULL, object, "%s: %s to %s, %s, pass %u",
-		  did_words(h, did, sizeof(did)), node_name(r, h->from), node_name(r, h->to),
+		  did, node_name(r, h->from), node_name(r, h->to),
 		  which, h->again + 1);
 }
 

@@ -100,12 +100,25 @@ void effect_tell_piece(struct slot *s, const struct impair_out *out)
 	out->hit(out->arg, &s->last);
 }
 
+/* @number: of the event that tells of it; 0: it is only counted. */
+static void take_note(const struct slot *s, const struct look *l, enum wire_did did, int64_t ns,
+		      uint32_t number)
+{
+	struct wire_seen *x = l->seen;
+
+	if (x->notes == SEEN_NOTES_MAX || did == DID_NOT_LOST)
+		return;
+	x->note[x->notes] = (struct seen_note){ .hit = number, .did = (uint8_t)did, .ns = ns };
+	memcpy(x->note[x->notes++].name, s->r.name, sizeof(x->note[0].name));
+}
+
 static void hit(struct slot *s, unsigned bit, const struct look *l, enum wire_did did, int64_t ns)
 {
 	const struct flow *f = l->flow;
 
 	s->last = (struct wire_hit){
 		.t_ns = l->now, .count = 1, .ns = ns, .rule = s->generation * WIRE_RULES_MAX + bit,
+		.fault = s->r.fault,
 		.nth = f->nth, .seq = l->id.seq, .len = (uint32_t)l->p.len, .again = l->id.again,
 		.from = (uint16_t)l->from, .to = (uint16_t)l->to, .client = f->node[0],
 		.server = f->node[1], .port = f->port, .protocol = l->p.proto,
@@ -113,8 +126,10 @@ static void hit(struct slot *s, unsigned bit, const struct look *l, enum wire_di
 	if (s->listed < HITS_LISTED) {
 		s->listed++;
 		l->out->hit(l->out->arg, &s->last);
+		take_note(s, l, did, ns, l->out->number ? l->out->number(l->out->arg) : 0);
 		return;
 	}
+	take_note(s, l, did, ns, 0);
 	if (!s->piece++)
 		s->piece_ns = l->now;
 	if (l->now - s->piece_ns >= HITS_PIECE_NS)
@@ -262,6 +277,12 @@ static void send_reset(const struct look *l, bool back, uint32_t seq, uint32_t a
 	size_t n = packet_reset(&l->p, back, seq, ack, flags, frame);
 
 	l->out->deliver(l->out->arg, back ? l->from : l->to, frame, n);
+	if (l->out->seen)
+		l->out->seen(l->out->arg,
+			     &(struct wire_seen){ .frame = frame, .len = n, .now = l->now,
+					     .from = (uint16_t)(back ? l->to : l->from),
+					     .to = (uint16_t)(back ? l->from : l->to),
+					     .what = SEEN_MADE });
 }
 
 /* Both ends hear a RST now, or when they speak next. */
@@ -347,8 +368,10 @@ static void cut_here(struct slot *s, unsigned bit, struct look *l, int64_t keep,
 		packet_shorten(&l->p, (size_t)keep);
 	}
 	l->drop = keep <= 0;
-	if (reset && keep > 0) /* what is kept must arrive before the reset */
+	if (reset && keep > 0) { /* what is kept must arrive before the reset */
 		l->out->deliver(l->out->arg, l->to, l->frame, VNET + l->p.total);
+		l->kept = true;
+	}
 	if (reset) {
 		kill_flow(l, l->p.seq + (uint32_t)(keep > 0 ? keep : 0));
 		l->drop = true;

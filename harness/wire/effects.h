@@ -31,6 +31,7 @@ struct slot {
 /** struct look - one packet under the eyes of all rules, and what came of it. */
 struct look {
 	const struct impair_out *out;
+	struct wire_seen *seen;      /* what is told of it in the end; notes are taken at once */
 	struct flow *flow;
 	uint8_t *frame;         /* with virtio header */
 	struct packet p;
@@ -41,6 +42,7 @@ struct look {
 	int64_t now;
 	/* the outcome */
 	bool drop, overtake;
+	bool kept;              /* a dropped one: its first bytes were delivered before */
 	uint64_t held_by;       /* bits of rules */
 	int64_t delay_ns, until_ns, copy_ns; /* copy_ns < 0: no copy */
 };

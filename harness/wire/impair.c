@@ -48,6 +48,7 @@ struct impair {
 	bool listens;          /* some rule wants to know of requests and answers */
 	uint32_t generation;
 	uint64_t added;
+	struct wire_seen seen;      /* of the packet at hand */
 };
 
 #define FLOORS_SIZE (sizeof(int64_t) * WIRE_NODES_MAX * WIRE_NODES_MAX)
@@ -261,7 +262,8 @@ bool impair_wants(const struct impair *im, unsigned from, unsigned to, const uin
 			      (im->count && impaired(im, from, to)));
 }
 
-static void wait_or_go(struct impair *im, const struct look *l, int64_t at_ns, bool overtake)
+/* False: it goes nowhere, too many wait. */
+static bool wait_or_go(struct impair *im, const struct look *l, int64_t at_ns, bool overtake)
 {
 	int64_t *floor = &im->floor_ns[l->from][l->to];
 	size_t len = VNET + l->p.total;
@@ -272,26 +274,52 @@ static void wait_or_go(struct impair *im, const struct look *l, int64_t at_ns, b
 		at_ns = *floor;
 	if (at_ns <= l->now) {
 		im->out.deliver(im->out.arg, l->to, l->frame, len);
-		return;
+		return true;
 	}
 	w.at_ns = at_ns;
-	if (len > QUEUE_FRAME_MAX || queue_push(im->queue, &w, l->frame) < 0)
+	if (len > QUEUE_FRAME_MAX || queue_push(im->queue, &w, l->frame) < 0) {
 		im->out.lost(im->out.arg, l->from);
-	else if (!overtake)
+		return false;
+	}
+	if (!overtake)
 		*floor = at_ns;
+	return true;
+}
+
+static void tell(struct impair *im, const struct look *l, bool crowded)
+{
+	struct wire_seen *x = &im->seen;
+
+	if (!im->out.seen)
+		return;
+	x->frame = l->frame;
+	x->len = VNET + l->p.total;
+	x->now = l->now;
+	x->from = (uint16_t)l->from;
+	x->to = (uint16_t)l->to;
+	if (l->drop && !l->kept)
+		x->what = x->notes ? SEEN_DROPPED : SEEN_CUT;
+	else if (crowded)
+		x->what = SEEN_CROWDED;
+	else
+		x->what = l->held_by && !x->notes ? SEEN_HELD : SEEN_PASSED;
+	im->out.seen(im->out.arg, x);
 }
 
 static void finish(struct impair *im, const struct look *l)
 {
 	int64_t at = l->now + l->delay_ns;
+	bool going;
 
 	if (l->drop) {
 		im->out.lost(im->out.arg, l->from);
+		tell(im, l, false);
 		return;
 	}
 	if (l->until_ns > at)
 		at = l->until_ns;
-	wait_or_go(im, l, at, l->overtake);
+	going = wait_or_go(im, l, at, l->overtake);
+	tell(im, l, !going);
 	if (l->copy_ns >= 0)
 		wait_or_go(im, l, at + l->copy_ns, l->overtake || l->copy_ns > 0);
 }
@@ -370,8 +398,9 @@ static void one(struct impair *im, unsigned from, unsigned to, uint8_t *frame, s
 		int64_t now)
 {
 	struct look l = { .out = &im->out, .frame = frame, .from = from, .to = to, .now = now,
-			  .copy_ns = -1 };
+			  .copy_ns = -1, .seen = &im->seen };
 
+	im->seen.notes = 0;
 	packet_parse(&l.p, frame + VNET, len - VNET);
 	l.flow = flow_of(im->flows, &l.p, from, to);
 	l.side = flow_side(l.flow, &l.p, from);

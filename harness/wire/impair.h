@@ -13,6 +13,7 @@
 
 #include "wire/flow.h"
 #include "wire/rule.h"
+#include "wire/seen.h"
 #include "wire/wire.h"
 
 struct err;
@@ -24,6 +25,10 @@ struct impair_out {
 	void (*deliver)(void *arg, unsigned to, const uint8_t *frame, size_t len);
 	void (*hit)(void *arg, const struct wire_hit *h);
 	void (*lost)(void *arg, unsigned from); /* a packet of this node went nowhere */
+	/* may be NULL: every packet that was dealt with, once; and those made here */
+	void (*seen)(void *arg, const struct wire_seen *x);
+	/* may be NULL: the number of the event that the last hit became; 0: none */
+	uint32_t (*number)(void *arg);
 };
 struct impair;
 struct impair *impair_new(const struct impair_out *out);

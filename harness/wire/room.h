@@ -5,8 +5,10 @@
 /* What the files of this room share; nobody else includes it. */
 #include <stdbool.h>
 
+#include "wire/capture.h"
 #include "wire/names.h"
 #include "wire/rule.h"
+#include "wire/tally.h"
 #include "wire/wire.h"
 
 /** TUN_NAME - the interface inside every node. */
@@ -37,13 +39,17 @@ struct wire_shared {
 	struct wire_ring ring;
 	struct names_ring names_ring;
 	struct wire_names names; /* the worker's, read by the switch while it obeys WIRE_NAMES */
+	struct capture capture;
+	/* by [from][to]; written by the switch; pages of its own, touched as needed */
+	struct wire_link link[WIRE_NODES_MAX][WIRE_NODES_MAX] __attribute__((aligned(4096)));
 };
 
 enum wire_op { WIRE_ADD = 1, WIRE_DEL, WIRE_RULE_ADD, WIRE_RULE_DEL, WIRE_RESET_ALL, WIRE_NAMES,
-	       WIRE_DNS_ADD, WIRE_DNS_DEL };
+	       WIRE_DNS_ADD, WIRE_DNS_DEL, WIRE_CAPTURE };
 /**
- * struct wire_order - worker to switch. WIRE_ADD carries a queue, WIRE_RULE_ADD a rule. The reply
- * is an int, sent when the order is in effect: -errno, or >= 0.
+ * struct wire_order - worker to switch. WIRE_ADD carries a queue, WIRE_RULE_ADD a rule,
+ * WIRE_CAPTURE an enum wire_capture as its index. The reply is an int, sent when the order is in
+ * effect: -errno, or >= 0.
  */
 struct wire_order {
 	uint32_t op, index;
@@ -61,8 +67,8 @@ struct wire_order {
 int tun_make(int netns_fd, unsigned index, int *ret_fd, struct err *e);
 
 /** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket;
- * @bell: an eventfd, rung when there are hits. */
-void switch_run(int ctl, int bell, struct wire_shared *shared);
+ * @bell: an eventfd, rung when there are hits; @writer: another, when the writer is to wake up. */
+void switch_run(int ctl, int bell, int writer, struct wire_shared *shared);
 /** ring_push, ring_pop - the two ends of the ring. False: full (counted), empty. */
 bool ring_push(struct wire_ring *r, const struct wire_hit *h);
 bool ring_pop(struct wire_ring *r, struct wire_hit *ret);

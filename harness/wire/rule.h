@@ -7,6 +7,7 @@
  * over a socket and through shared memory.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/gate.h"
@@ -76,6 +77,7 @@ struct wire_hit {
 	uint64_t count;
 	int64_t ns;          /* delays */
 	uint32_t rule;       /* as wire_rule_add gave it */
+	int32_t fault;       /* the rule's */
 	uint32_t nth;        /* connection of its kind (client, server, port), from 1; 0: none */
 	uint32_t seq, len;   /* TCP: from the connection's start; others: packet number */
 	uint32_t again;      /* how many-eth time this range passes, from 0 */
@@ -84,5 +86,8 @@ struct wire_hit {
 	uint8_t protocol, did, flags, v6;
 	uint8_t counted;     /* enum wire_counted */
 };
+
+/** wire_did_words - "dropped", "delayed by 50.000 ms": what was done, for people. */
+void wire_did_words(unsigned did, int64_t ns, char *ret, size_t len);
 
 #endif

@@ -21,6 +21,8 @@
  * bound the time to wait for more; the process's timer slack is 1 ns, because
  * a delay should be as long as it was asked to be. Hits go into a ring that
  * the worker reads when its bell rings; a full ring costs hits, never time.
+ * Packets for a capture go through a ring of their own (capture.c) to a process
+ * that may wait for the disk.
  *
  * No memory is allocated on the packet path.
  */
@@ -31,6 +33,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,9 +49,19 @@
 #define HEADER sizeof(struct virtio_net_hdr)
 #define FRAME_MAX (HEADER + 65535 + 512)
 
+#define FAULTS_NUMBERED 1024 /* hits of later ones have no number in captures */
+
 struct sw {
-	int ep, ctl, bell;
+	int ep, ctl, bell, writer;
 	bool told;                 /* hits since the bell rang */
+	enum wire_capture capture;
+	struct tally *tally;       /* owned */
+	uint64_t hits[FAULTS_NUMBERED]; /* of each fault, as its events count them */
+	uint32_t number;           /* of the event of the last hit; 0: it went unheard */
+	struct {
+		int32_t fault;
+		uint64_t count;
+	} unheard[WIRE_RULES_MAX]; /* of the rule in that place */
 	struct impair *impair;     /* owned */
 	struct responder *names;   /* owned */
 	struct wire_shared *shared;
@@ -103,12 +116,34 @@ bool ring_pop(struct wire_ring *r, struct wire_hit *ret)
 	return true;
 }
 
+/* Some more hits of a fault; the number of the last. */
+static uint32_t number_hits(struct sw *s, int32_t fault, uint64_t more)
+{
+	if ((uint32_t)fault >= FAULTS_NUMBERED)
+		return 0;
+	s->hits[fault] += more;
+	return (uint32_t)s->hits[fault];
+}
+
 static void on_hit(void *arg, const struct wire_hit *h)
 {
 	struct sw *s = arg;
+	bool heard = ring_push(&s->shared->ring, h);
 
-	ring_push(&s->shared->ring, h);
 	s->told = true;
+	s->number = 0;
+	if (heard) {
+		s->number = number_hits(s, h->fault, h->did == DID_NOT_LOST ? 0 : h->count);
+		return;
+	}
+	s->unheard[h->rule % WIRE_RULES_MAX].fault = h->fault;
+	s->unheard[h->rule % WIRE_RULES_MAX].count += h->count;
+}
+
+/* The worker numbers a fault's hits as they come out of the ring: in the same order. */
+static uint32_t on_number(void *arg)
+{
+	return ((struct sw *)arg)->number;
 }
 
 static void on_names_hit(void *arg, const struct wire_dns_hit *h)
@@ -128,6 +163,39 @@ static void ring_bell(struct sw *s)
 	s->told = false;
 }
 
+/* ---- evidence ---- */
+
+static void on_seen(void *arg, const struct wire_seen *x)
+{
+	struct sw *s = arg;
+	bool gone = x->what == SEEN_DROPPED || x->what == SEEN_CUT || x->what == SEEN_CROWDED;
+	bool altered = x->notes || x->what != SEEN_PASSED;
+
+	if (gone)
+		s->shared->link[x->from][x->to].dropped++;
+	if (s->capture == CAPTURE_ALL || (altered && s->capture == CAPTURE_ALTERED))
+		capture_put(&s->shared->capture, x);
+}
+
+/* A packet that no rule looked at, into a capture of all. */
+static void show(struct sw *s, unsigned from, int to, size_t len, enum seen_what what)
+{
+	if (s->capture == CAPTURE_ALL)
+		capture_put(&s->shared->capture,
+			    &(struct wire_seen){ .frame = s->frame, .len = len, .now = clock_now(),
+					    .from = (uint16_t)from, .what = (uint8_t)what,
+					    .to = (uint16_t)(to < 0 ? 0 : to) });
+}
+
+static void wake_writer(struct sw *s)
+{
+	uint64_t one = 1;
+
+	if (s->capture && capture_wants_waking(&s->shared->capture) &&
+	    write(s->writer, &one, sizeof(one)) < 0)
+		return; /* as ring_bell() */
+}
+
 static void on_lost(void *arg, unsigned from)
 {
 	count(&((struct sw *)arg)->shared->port[from].dropped, 1);
@@ -141,7 +209,39 @@ static void on_deliver(void *arg, unsigned to, const uint8_t *frame, size_t len)
 		count(&s->shared->port[to].dropped, 1);
 }
 
+/* An answer of the name server. */
+static void on_answer(void *arg, unsigned to, const uint8_t *frame, size_t len)
+{
+	struct sw *s = arg;
+
+	if (s->capture == CAPTURE_ALL)
+		capture_put(&s->shared->capture,
+			    &(struct wire_seen){ .frame = frame, .len = len, .now = clock_now(),
+					    .to = (uint16_t)to, .what = SEEN_MADE });
+	on_deliver(arg, to, frame, len);
+}
+
 /* ---- packets ---- */
+
+/* To a node, and no rule is about it. Large frames stay large. */
+static void forward_plain(struct sw *s, unsigned from, unsigned to, size_t n)
+{
+	show(s, from, (int)to, n, SEEN_PASSED);
+	if (s->queue[to] >= 0 && write(s->queue[to], s->frame, n) == (ssize_t)n)
+		return;
+	count(&s->shared->port[from].dropped, 1);
+	s->shared->link[from][to].dropped++;
+}
+
+/* To no node: a question about a name, or a packet that would leave. */
+static void forward_out(struct sw *s, unsigned from, size_t n)
+{
+	bool asked = responder_frame(s->names, from, s->frame, n, clock_now());
+
+	show(s, from, -1, n, asked ? SEEN_PASSED : SEEN_NOWHERE);
+	if (!asked)
+		count(&s->shared->port[from].dropped, 1);
+}
 
 /* One frame from node `from`; how many packets it was, 0: its queue is empty. */
 static unsigned forward_one(struct sw *s, unsigned from)
@@ -157,13 +257,16 @@ static unsigned forward_one(struct sw *s, unsigned from)
 	count(&port->packets, 1);
 	count(&port->bytes, (uint64_t)n - HEADER);
 	to = switch_dest(s->frame + HEADER, (size_t)n - HEADER);
-	if (to >= 0 && impair_wants(s->impair, from, (unsigned)to, s->frame, (size_t)n))
+	if (to < 0) {
+		forward_out(s, from, (size_t)n);
+		return 1;
+	}
+	tally_packet(s->tally, &s->shared->link[from][to], from, (unsigned)to, s->frame,
+		     (size_t)n);
+	if (impair_wants(s->impair, from, (unsigned)to, s->frame, (size_t)n))
 		return impair_frame(s->impair, from, (unsigned)to, s->frame, (size_t)n,
 				    clock_now());
-	if (to < 0 && responder_frame(s->names, from, s->frame, (size_t)n, clock_now()))
-		return 1;
-	if (to < 0 || s->queue[to] < 0 || write(s->queue[to], s->frame, (size_t)n) != n)
-		count(&port->dropped, 1);
+	forward_plain(s, from, (unsigned)to, (size_t)n);
 	return 1;
 }
 
@@ -205,6 +308,28 @@ static int port_add(struct sw *s, unsigned index, int fd)
 	return 0;
 }
 
+/* The worker counts what went unheard when the rule is gone. */
+static int rule_del(struct sw *s, unsigned id)
+{
+	unsigned place = id % WIRE_RULES_MAX;
+	int r = impair_del(s->impair, id, clock_now());
+
+	number_hits(s, s->unheard[place].fault, s->unheard[place].count);
+	s->unheard[place].count = 0;
+	return r;
+}
+
+static int reset(struct sw *s)
+{
+	impair_reset(s->impair);
+	responder_reset(s->names);
+	tally_reset(s->tally);
+	memset(s->hits, 0, sizeof(s->hits));
+	memset(s->unheard, 0, sizeof(s->unheard));
+	/* Gives the pages back: they read as zero afterwards. */
+	return madvise(s->shared->link, sizeof(s->shared->link), MADV_REMOVE) < 0 ? -errno : 0;
+}
+
 static int order(struct sw *s, const struct wire_order *o, int fd)
 {
 	switch (o->op) {
@@ -215,10 +340,11 @@ static int order(struct sw *s, const struct wire_order *o, int fd)
 	case WIRE_RULE_ADD:
 		return impair_add(s->impair, &o->rule, clock_now());
 	case WIRE_RULE_DEL:
-		return impair_del(s->impair, o->index, clock_now());
+		return rule_del(s, o->index);
 	case WIRE_RESET_ALL:
-		impair_reset(s->impair);
-		responder_reset(s->names);
+		return reset(s);
+	case WIRE_CAPTURE:
+		s->capture = (enum wire_capture)o->index;
 		return 0;
 	case WIRE_NAMES:
 		return responder_names(s->names, &s->shared->names);
@@ -281,21 +407,23 @@ static bool serve(struct sw *s)
 			return false;
 	}
 	ring_bell(s);
+	wake_writer(s);
 	return n >= 0 || errno == EINTR;
 }
 
-void switch_run(int ctl, int bell, struct wire_shared *shared)
+void switch_run(int ctl, int bell, int writer, struct wire_shared *shared)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = WIRE_NODES_MAX };
-	struct sw s = { .ctl = ctl, .bell = bell, .shared = shared };
+	struct sw s = { .ctl = ctl, .bell = bell, .writer = writer, .shared = shared };
 	struct impair_out out = { .arg = &s, .deliver = on_deliver, .hit = on_hit,
-				  .lost = on_lost };
-	struct responder_out names = { .arg = &s, .deliver = on_deliver, .hit = on_names_hit,
+				  .lost = on_lost, .seen = on_seen, .number = on_number };
+	struct responder_out names = { .arg = &s, .deliver = on_answer, .hit = on_names_hit,
 				       .lost = on_lost };
 
 	for (unsigned i = 0; i < WIRE_NODES_MAX; i++)
 		s.queue[i] = -1;
 	s.frame = xmalloc(FRAME_MAX);
+	s.tally = tally_new();
 	s.impair = impair_new(&out);
 	s.names = responder_new(&names);
 	prctl(PR_SET_TIMERSLACK, 1);

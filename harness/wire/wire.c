@@ -7,6 +7,8 @@
  * worker twice over: by PR_SET_PDEATHSIG and by end of file on the socket.
  * When the last holder of a queue is gone the kernel removes the interface.
  *
+ * A second process writes captures (writer.c), because the disk may make it wait.
+ *
  * Rules go over the same socket and are in effect when the answer comes. Hits
  * come back through a ring in shared memory; an eventfd, the bell, wakes the
  * loop, and each hit goes to whoever added its rule. Before a rule is declared
@@ -19,6 +21,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -31,6 +34,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/pass.h"
@@ -51,9 +55,16 @@ struct names_listener {
 	void *arg;
 };
 
-struct wire {
+/* struct child - a process of ours: the switch, or the writer of captures. */
+struct child {
 	pid_t pid;
 	int pidfd, ctl;             /* owned */
+};
+
+struct wire {
+	struct child sw, writer;
+	int wake;                   /* owned: an eventfd, wakes the writer */
+	bool capturing;
 	struct wire_shared *shared; /* mapped */
 	struct loop *loop;          /* borrowed while there are rules */
 	struct loop_fd bell;        /* its descriptor is owned */
@@ -64,25 +75,42 @@ struct wire {
 	int net[WIRE_NODES_MAX];    /* borrowed: namespaces of attached nodes; -1: none */
 };
 
-/* In the new process: keep only the socket, hear no keyboard, and switch. */
-static _Noreturn void switch_main(int ctl, int bell, struct wire_shared *shared)
+/* In the new process: keep only these three, as 3, 4 and 5, and hear no keyboard. */
+static void child_begin(const char *name, const int fds[3])
 {
+	int high[3];
+
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0)
 		_exit(1);
-	prctl(PR_SET_NAME, "wire");
+	prctl(PR_SET_NAME, name);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	ctl = fcntl(ctl, F_DUPFD, 5);
-	bell = fcntl(bell, F_DUPFD, 5);
-	if (ctl < 0 || bell < 0 || dup2(ctl, 3) < 0 || dup2(bell, 4) < 0)
-		_exit(1);
-	close_range(5, ~0U, 0);
-	switch_run(3, 4, shared);
+	for (int i = 0; i < 3; i++) {
+		high[i] = fcntl(fds[i], F_DUPFD, 6);
+		if (high[i] < 0)
+			_exit(1);
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(high[i], 3 + i) < 0)
+			_exit(1);
+	close_range(6, ~0U, 0);
+}
+
+static _Noreturn void child_run(struct wire *w, struct child *c, int ctl)
+{
+	const int fds[3] = { ctl, w->bell.fd, w->wake };
+	bool is_switch = c == &w->sw;
+
+	child_begin(is_switch ? "wire" : "wire-writer", fds);
+	if (is_switch)
+		switch_run(3, 4, 5, w->shared);
+	else
+		capture_writer_run(3, 5, &w->shared->capture);
 	_exit(0);
 }
 
-static int switch_fork(struct wire *w, struct err *e)
+static int child_fork(struct wire *w, struct child *c, struct err *e)
 {
 	cleanup_close int near = -1, far = -1;
 	int sv[2];
@@ -91,16 +119,31 @@ static int switch_fork(struct wire *w, struct err *e)
 		return err_errno(e, errno, "socketpair");
 	near = sv[0];
 	far = sv[1];
-	w->pid = fork();
-	if (w->pid < 0)
+	c->pid = fork();
+	if (c->pid < 0)
 		return err_errno(e, errno, "fork");
-	if (w->pid == 0)
-		switch_main(far, w->bell.fd, w->shared);
-	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
-	if (w->pidfd < 0)
+	if (c->pid == 0)
+		child_run(w, c, far);
+	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (c->pidfd < 0)
 		return err_errno(e, errno, "pidfd_open");
-	w->ctl = steal_fd(&near);
+	c->ctl = steal_fd(&near);
 	return 0;
+}
+
+/* @wait: until it is gone; else it may stay for as long as a disk holds it. */
+static void child_end(struct child *c, bool wait)
+{
+	if (c->ctl >= 0)
+		close(c->ctl);
+	if (c->pid > 0) {
+		kill(c->pid, SIGKILL);
+		while (waitpid(c->pid, NULL, wait ? 0 : WNOHANG) < 0 && errno == EINTR)
+			;
+	}
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	*c = (struct child){ .pidfd = -1, .ctl = -1 };
 }
 
 /* ---- hits ---- */
@@ -173,7 +216,8 @@ int wire_new(struct wire **ret, struct err *e)
 	struct wire *w = xcalloc(1, sizeof(*w));
 	int r;
 
-	w->ctl = w->pidfd = -1;
+	w->sw = w->writer = (struct child){ .pidfd = -1, .ctl = -1 };
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < WIRE_NODES_MAX; i++)
 		w->net[i] = -1;
 	w->netem = netem_new(w->net);
@@ -181,11 +225,12 @@ int wire_new(struct wire **ret, struct err *e)
 				    .ready = bell_rings };
 	w->shared = mmap(NULL, sizeof(*w->shared), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (w->bell.fd < 0 || w->shared == MAP_FAILED) {
+	if (w->bell.fd < 0 || w->wake < 0 || w->shared == MAP_FAILED) {
 		r = err_errno(e, errno, "eventfd or mmap");
 		w->shared = w->shared == MAP_FAILED ? NULL : w->shared;
 	} else {
-		r = switch_fork(w, e);
+		r = child_fork(w, &w->sw, e);
+		r = r < 0 ? r : child_fork(w, &w->writer, e);
 	}
 	if (r < 0) {
 		wire_free(w);
@@ -200,18 +245,13 @@ void wire_free(struct wire *w)
 	if (!w)
 		return;
 	netem_free(w->netem);
-	if (w->ctl >= 0)
-		close(w->ctl);
-	if (w->pid > 0) {
-		kill(w->pid, SIGKILL);
-		while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	if (w->pidfd >= 0)
-		close(w->pidfd);
+	child_end(&w->sw, true);
+	child_end(&w->writer, false);
 	assert(!w->bell.armed);
 	if (w->bell.fd >= 0)
 		close(w->bell.fd);
+	if (w->wake >= 0)
+		close(w->wake);
 	if (w->shared)
 		munmap(w->shared, sizeof(*w->shared));
 	free(w);
@@ -223,13 +263,13 @@ void wire_free(struct wire *w)
 static int call(struct wire *w, const struct wire_order *o, int fd, const char *what,
 		struct err *e)
 {
-	int r = pass_send(w->ctl, o, sizeof(*o), &fd, fd >= 0), reply;
+	int r = pass_send(w->sw.ctl, o, sizeof(*o), &fd, fd >= 0), reply;
 	ssize_t n;
 
 	if (r < 0)
 		return err_errno(e, -r, "the wire's process is gone");
 	do
-		n = recv(w->ctl, &reply, sizeof(reply), 0);
+		n = recv(w->sw.ctl, &reply, sizeof(reply), 0);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(reply))
 		return err_set(e, EPIPE, "the wire's process is gone");
@@ -416,9 +456,113 @@ struct wire_counters wire_counters(const struct wire *w, unsigned index)
 	};
 }
 
+struct wire_link wire_link(const struct wire *w, unsigned from, unsigned to)
+{
+	assert(from < WIRE_NODES_MAX && to < WIRE_NODES_MAX);
+	return w->shared->link[from][to];
+}
+
+/* ---- captures ---- */
+
+#define WRITER_WITHIN_MS 10000 /* for what lies in the ring: a disk slower than that has stopped */
+
+static int capture_switch(struct wire *w, enum wire_capture what, struct err *e)
+{
+	struct wire_order o = { .op = WIRE_CAPTURE, .index = what };
+
+	return call(w, &o, -1, "capture", e);
+}
+
+/* One message to the writer, with or without a file, and its answer. */
+static int tell_writer(struct wire *w, int fd, struct err *e)
+{
+	struct pollfd p = { .fd = w->writer.ctl, .events = POLLIN };
+	int r = pass_send(w->writer.ctl, "", 1, &fd, fd >= 0), reply;
+
+	if (r < 0)
+		return err_errno(e, -r, "the writer of captures is gone");
+	do
+		r = poll(&p, 1, WRITER_WITHIN_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return err_set(e, ETIMEDOUT, "the disk did not take the capture within %d s",
+			       WRITER_WITHIN_MS / 1000);
+	if (recv(p.fd, &reply, sizeof(reply), MSG_DONTWAIT) != (ssize_t)sizeof(reply))
+		return err_set(e, EPIPE, "the writer of captures is gone");
+	return 0;
+}
+
+/* What its last capture came to does not matter to the next one. */
+static int writer_mend(struct wire *w, struct err *e)
+{
+	struct pollfd p = { .fd = w->writer.pidfd, .events = POLLIN };
+
+	if (w->writer.pid > 0 && poll(&p, 1, 0) == 0)
+		return 0;
+	child_end(&w->writer, true);
+	return child_fork(w, &w->writer, e);
+}
+
+static void capture_clear(struct capture *c, const struct wire_capture_opts *o)
+{
+	uint32_t asleep = c->asleep;
+
+	memset(c, 0, offsetof(struct capture, ring));
+	c->asleep = asleep;
+	c->snap = o->snap;
+	c->size_max = o->size_max;
+	c->epoch_ns = o->epoch_ns;
+	c->wall_ns = clock_wall() - clock_now();
+	c->nodes = o->nodes;
+	for (unsigned i = 0; i < o->nodes; i++)
+		snprintf(c->name[i], sizeof(c->name[i]), "%s", o->names[i]);
+}
+
+int wire_capture_begin(struct wire *w, const struct wire_capture_opts *o, struct err *e)
+{
+	int r = writer_mend(w, e);
+
+	assert(!w->capturing && o->fd >= 0 && o->nodes <= WIRE_NODES_MAX);
+	if (r < 0)
+		return r;
+	capture_clear(&w->shared->capture, o);
+	r = tell_writer(w, o->fd, e);
+	if (r == 0)
+		r = capture_switch(w, o->what, e);
+	w->capturing = r == 0;
+	return r < 0 ? err_wrap(e, "capturing packets") : 0;
+}
+
+static void capture_facts(const struct capture *c, struct wire_capture_facts *ret)
+{
+	*ret = (struct wire_capture_facts){ .packets = c->packets, .bytes = c->bytes,
+					    .lost = c->lost, .snapped = c->snapped,
+					    .masked = c->masked, .error = c->error };
+	for (unsigned i = 0; i < c->nodes; i++)
+		ret->over += c->missing[i] + c->over[i];
+	ret->over -= c->lost;
+}
+
+int wire_capture_end(struct wire *w, struct wire_capture_facts *ret, struct err *e)
+{
+	int r;
+
+	*ret = (struct wire_capture_facts){ 0 };
+	if (!w->capturing)
+		return 0;
+	w->capturing = false;
+	r = capture_switch(w, CAPTURE_OFF, e);
+	if (r == 0)
+		r = tell_writer(w, -1, e);
+	if (r < 0)
+		child_end(&w->writer, false);
+	capture_facts(&w->shared->capture, ret);
+	return r;
+}
+
 int wire_alive(const struct wire *w)
 {
-	struct pollfd p = { .fd = w ? w->pidfd : -1, .events = POLLIN };
+	struct pollfd p = { .fd = w ? w->sw.pidfd : -1, .events = POLLIN };
 
 	return w && poll(&p, 1, 0) == 0;
 }

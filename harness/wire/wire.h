@@ -63,6 +63,35 @@ struct wire_counters {
 };
 /** wire_counters - of what node `index` has sent; shared memory, no round trip. */
 struct wire_counters wire_counters(const struct wire *w, unsigned index);
+struct wire_link;
+/** wire_link - of what node `from` has sent to `to` since the trial began. */
+struct wire_link wire_link(const struct wire *w, unsigned from, unsigned to);
+
+enum wire_capture { CAPTURE_OFF, CAPTURE_ALTERED, CAPTURE_ALL };
+/** struct wire_capture_opts - names are borrowed until the call returns. */
+struct wire_capture_opts {
+	enum wire_capture what;
+	int fd;              /* of the file, empty; stays the caller's */
+	uint32_t snap;       /* bytes kept of a packet */
+	int64_t size_max;    /* of the file */
+	int64_t epoch_ns;    /* clock_now() at time 0 of the events */
+	const char *const *names;
+	unsigned nodes;      /* by index */
+};
+/** struct wire_capture_facts - what a capture has, and what it has not. */
+struct wire_capture_facts {
+	uint64_t packets, bytes;
+	uint64_t lost;       /* came faster than the disk took them */
+	uint64_t over;       /* came when size_max was reached or the disk would take no more */
+	uint64_t snapped;    /* are there with their first bytes only */
+	uint64_t masked;     /* had digits masked */
+	int error;           /* errno of the write that failed; 0: none */
+};
+/** wire_capture_begin - in effect when this returns. One at a time. */
+int wire_capture_begin(struct wire *w, const struct wire_capture_opts *o, struct err *e);
+/** wire_capture_end - all is in the file when this returns; -ETIMEDOUT when the disk does not take
+ * it (the file then ends somewhere). Fine when none was begun: all zero. */
+int wire_capture_end(struct wire *w, struct wire_capture_facts *ret, struct err *e);
 /** wire_alive - false once the switch process is gone (the trial is then broken). */
 int wire_alive(const struct wire *w);
 
