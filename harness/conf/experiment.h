@@ -83,6 +83,8 @@ enum baseline_mode { BASELINE_EACH, BASELINE_ONCE, BASELINE_NEVER };
 /* Whose data lie on a disk that can fail: of the nodes that a fault names, or all. */
 enum disks_mode { DISKS_AS_NEEDED, DISKS_ALWAYS };
 
+enum pcap_mode { PCAP_ALTERED, PCAP_ALL, PCAP_OFF };
+
 struct windows {	    /* recovery */
 	struct dur width;   /* 5s */
 	int64_t in_a_row;   /* 3 */
@@ -113,6 +115,8 @@ struct experiment {
 	struct dur deadline; /* wall cap of the whole trial, system, default 30min */
 	bool trace;	     /* logs/driver.<lane>.log */
 	int disk;	     /* enum disks_mode */
+	int pcap;	     /* enum pcap_mode */
+	int64_t pcap_snap, pcap_size; /* bytes: of a packet, of the file */
 	const struct yaml_node *faults_node, *checks_node; /* private: part of tree */
 };
 

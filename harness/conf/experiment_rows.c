@@ -204,6 +204,12 @@ static const struct opt_value disks[] = {
 	{"always", "of all nodes"},
 	{NULL, NULL}};
 
+static const struct opt_value pcaps[] = {
+	{"altered", "packets that a fault altered, dropped or held, each with what was done"},
+	{"all", "every packet between nodes; costs time while there is much traffic"},
+	{"off", "no file"},
+	{NULL, NULL}};
+
 static const struct opt experiment_rows[] = {
 	{ROW(experiment, title), .type = OPT_STRING, .optional = true,
 	 .help = "one line for people; default: the file's name"},
@@ -237,6 +243,12 @@ static const struct opt experiment_rows[] = {
 	 .help = "write the driver's requests and answers to logs/driver.LANE.log"},
 	{ROW(experiment, disk), .type = OPT_ENUM, .def = "as-needed", .values = disks,
 	 .help = "whose data lie on a disk that can fail (slower): to compare like with like"},
+	{ROW(experiment, pcap), .type = OPT_ENUM, .def = "altered", .values = pcaps,
+	 .help = "packets that go into wire.pcapng"},
+	{ROW(experiment, pcap_snap), .type = OPT_SIZE, .def = "1600 B", .min = "64 B",
+	 .max = "65535 B", .help = "bytes kept of each packet; the default keeps all of them"},
+	{ROW(experiment, pcap_size), .type = OPT_SIZE, .def = "64 MiB", .min = "64 KiB",
+	 .max = "1 GiB", .help = "wire.pcapng grows no larger; what comes later is counted"},
 	OPT_END};
 
 const struct opt_table experiment_table = {experiment_rows, sizeof(struct experiment)};

@@ -62,6 +62,9 @@ struct trial_facts {
 	/* for the pace rule; <= 0 unknown: then taken from this trial's own healthy phase */
 	int64_t baseline_system_p50_ns; /* the POS's own time per checkout, real */
 	int64_t human_mean_ns;		/* human time per checkout, shop time */
+	/* wire.pcapng: packets in it, packets asked for that are not, and in words what it lacks */
+	int64_t pcap_packets, pcap_missing;
+	char pcap_note[256];
 };
 
 struct judge_in {

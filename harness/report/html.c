@@ -247,6 +247,57 @@ static void reconciliation(struct buf *b, const struct summary *s)
 	buf_adds(b, "</table></div>\n</section>\n");
 }
 
+static void cell_time(struct buf *b, int64_t ns)
+{
+	char words[DUR_TEXT];
+
+	buf_printf(b, "<td class=\"n\">%s</td>", ns > 0 ? dur_text(words, ns) : "");
+}
+
+static void link_row(struct buf *b, const struct trial_link *l)
+{
+	buf_adds(b, "<tr>");
+	cell(b, l->from);
+	cell(b, l->to);
+	cell_number(b, l->packets);
+	cell_number(b, l->bytes);
+	cell_number(b, l->dropped);
+	cell_number(b, l->again);
+	cell_number(b, l->handshakes);
+	cell_time(b, l->rtt_min_ns);
+	cell_time(b, l->rtt_mean_ns);
+	cell_time(b, l->rtt_max_ns);
+	buf_adds(b, "</tr>\n");
+}
+
+static void pcap(struct buf *b, const struct trial_facts *f)
+{
+	if (!f->pcap_packets && !f->pcap_note[0])
+		return;
+	buf_printf(b, "<p>wire.pcapng has %lld packets", (long long)f->pcap_packets);
+	if (f->pcap_note[0]) {
+		buf_adds(b, ": ");
+		html_text(b, f->pcap_note);
+	}
+	buf_adds(b, ".</p>\n");
+}
+
+static void wire(struct buf *b, const struct summary *s)
+{
+	size_t i;
+
+	if (!s->links_count)
+		return;
+	buf_adds(b, "<section>\n<h2>The wire</h2>\n");
+	pcap(b, &s->facts);
+	buf_adds(b, "<div class=\"wide\"><table>\n<tr><th>From</th><th>To</th><th>Packets</th>"
+		    "<th>Bytes</th><th>Dropped</th><th>Sent again</th><th>Connections opened</th>"
+		    "<th>Round trip: least</th><th>mean</th><th>most</th></tr>\n");
+	for (i = 0; i < s->links_count; i++)
+		link_row(b, &s->links[i]);
+	buf_adds(b, "</table></div>\n</section>\n");
+}
+
 static void host(struct buf *b, const struct summary *s)
 {
 	char late[DUR_TEXT];
@@ -279,6 +330,7 @@ void html_page(const struct summary *s, const struct series *sr, struct buf *out
 	story(out, s);
 	witnesses(out, s);
 	reconciliation(out, s);
+	wire(out, s);
 	host(out, s);
 	again(out, s);
 	buf_adds(out, "</main>\n</body>\n</html>\n");

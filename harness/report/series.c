@@ -242,6 +242,7 @@ void series_json(const struct series *sr, const struct summary *s, struct buf *o
 		json_obj_end(&o);
 	}
 	json_arr_end(&o);
+	summary_json_links(s, &o);
 	json_obj_end(&o);
 	buf_addc(out, '\n');
 }

@@ -159,6 +159,19 @@ static void build_story(struct summary *s, const struct report_in *r)
 	s->story = buf_steal(&words);
 }
 
+static void build_links(struct summary *s, const struct trial_out *out)
+{
+	size_t i, n = out->links_count;
+
+	s->links = xcalloc(n + 1, sizeof(*s->links));
+	s->links_count = n;
+	for (i = 0; i < n; i++) {
+		s->links[i] = out->links[i];
+		s->links[i].from = xstrdup(out->links[i].from);
+		s->links[i].to = xstrdup(out->links[i].to);
+	}
+}
+
 static void build_commands(struct summary *s, const struct report_in *r)
 {
 	const char *program = r->program ? r->program : "worstday";
@@ -218,6 +231,7 @@ void summary_build(struct summary *ret, const struct report_in *r)
 	build_faults(ret, r->in->experiment, v);
 	build_phases(ret, &r->out->ledgers);
 	build_ledgers(&ret->ledgers, r->out);
+	build_links(ret, r->out);
 	build_story(ret, r);
 	build_commands(ret, r);
 }

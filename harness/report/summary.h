@@ -8,8 +8,10 @@
  * directory says the same as the one written at once. All strings are owned.
  */
 #include "judge/judge.h"
+#include "trial/trial.h"
 
 struct err;
+struct json_out;
 struct report_in;
 
 struct sum_witness {
@@ -51,10 +53,14 @@ struct summary {
 	size_t faults_count;
 	struct sum_phase *phases;
 	size_t phases_count;
+	struct trial_link *links;
+	size_t links_count;
 };
 
 void summary_build(struct summary *ret, const struct report_in *r);
 void summary_json(const struct summary *s, struct buf *out);
+/** summary_json_links - the member "links" of the object that is open in o. */
+void summary_json_links(const struct summary *s, struct json_out *o);
 /** summary_read - from DIR/verdict.json. */
 int summary_read(struct summary *ret, const char *dir, struct err *e);
 void summary_done(struct summary *s);

@@ -46,6 +46,12 @@ static const struct field phase_fields[] = {
     FIELD(STRING, sum_phase, name),
     FIELD(I64, sum_phase, t_ns),
 };
+#define K(t, f) FIELD(t, trial_link, f)
+static const struct field link_fields[] = {
+    K(STRING, from),	K(STRING, to),	    K(I64, packets),	 K(I64, bytes),	   K(I64, dropped),
+    K(I64, again),	K(I64, handshakes), K(I64, rtt_min_ns), K(I64, rtt_mean_ns),
+    K(I64, rtt_max_ns),
+};
 #define T(t, f) FIELD(t, trial_facts, f)
 static const struct field fact_fields[] = {
     T(I64, open_ns),	   T(I64, close_ns),	     T(I64, heal_ns),
@@ -53,7 +59,8 @@ static const struct field fact_fields[] = {
     T(F64, steal),	   T(F64, pressure),	     T(BOOL, books_read),
     T(TEXT, books_why),	   T(BOOL, has_start_books), T(BOOL, faults_off),
     T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
-    T(I64, human_mean_ns),
+    T(I64, human_mean_ns), T(I64, pcap_packets),     T(I64, pcap_missing),
+    T(TEXT, pcap_note),
 };
 #define L(f) FIELD(I64, sum_ledgers, f)
 static const struct field ledger_fields[] = {
@@ -93,6 +100,11 @@ static void write_list(struct json_out *o, const char *name, const struct field 
 	json_arr_end(o);
 }
 
+void summary_json_links(const struct summary *s, struct json_out *o)
+{
+	write_list(o, "links", ROWS(link_fields), s->links, sizeof(*s->links), s->links_count);
+}
+
 void summary_json(const struct summary *s, struct buf *out)
 {
 	struct json_out o = {.buf = out, .pretty = true};
@@ -108,6 +120,7 @@ void summary_json(const struct summary *s, struct buf *out)
 		   s->faults_count);
 	write_list(&o, "phases", ROWS(phase_fields), s->phases, sizeof(*s->phases),
 		   s->phases_count);
+	summary_json_links(s, &o);
 	json_obj(&o, "facts");
 	fields_write(&o, ROWS(time_fields), s);
 	fields_write(&o, ROWS(fact_fields), &s->facts);
@@ -181,6 +194,8 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 				&ret->faults_count);
 	ret->phases = read_list(&root, "phases", ROWS(phase_fields), sizeof(*ret->phases),
 				&ret->phases_count);
+	ret->links = read_list(&root, "links", ROWS(link_fields), sizeof(*ret->links),
+			       &ret->links_count);
 	facts = json_get(&root, "facts");
 	fields_read(&facts, ROWS(time_fields), ret);
 	fields_read(&facts, ROWS(fact_fields), &ret->facts);
@@ -209,6 +224,7 @@ void summary_done(struct summary *s)
 		fields_free(ROWS(fault_fields), &s->faults[i]);
 	for (i = 0; i < s->phases_count; i++)
 		fields_free(ROWS(phase_fields), &s->phases[i]);
+	trial_links_done(s->links, s->links_count);
 	free(s->checks);
 	free(s->faults);
 	free(s->phases);

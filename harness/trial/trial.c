@@ -14,6 +14,7 @@
 #include "faults/drive.h"
 #include "stage/stage.h"
 #include "trial/books.h"
+#include "trial/evidence.h"
 #include "trial/noise.h"
 #include "trial/settle.h"
 #include "trial/trace.h"
@@ -273,7 +274,8 @@ static int do_stage(struct trial *t, struct err *e)
 		return err;
 	if (ran)
 		t->started_ns = clock_now(); /* preparing is not part of the trial */
-	return stage_open(t->in->slot, &o, &t->stage, e);
+	err = stage_open(t->in->slot, &o, &t->stage, e);
+	return err < 0 ? err : evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
 static int do_ready(struct trial *t, struct err *e)
@@ -591,6 +593,8 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 	if (err >= 0)
 		err = live_through(&t, e);
 	take_figures(&t);
+	if (t.stage && t.ledger)
+		evidence_end(t.stage, in, t.ledger, out);
 	if (err == 0)
 		err = do_judge(&t, e);
 	else if (err == 1)
@@ -610,4 +614,5 @@ void trial_out_done(struct trial_out *out)
 	trial_verdict_done(&out->verdict);
 	sales_done(&out->sales);
 	ledgers_done(&out->ledgers);
+	trial_links_done(out->links, out->links_count);
 }

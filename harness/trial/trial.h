@@ -45,6 +45,15 @@ struct trial_in {
 	int64_t baseline_system_p50_ns, baseline_human_mean_ns; /* 0 unknown */
 };
 
+/** struct trial_link - what one node sent to another; strings owned. */
+struct trial_link {
+	char *from, *to;
+	int64_t packets, bytes, dropped;
+	int64_t again;           /* TCP packets that repeat data: retransmissions */
+	int64_t handshakes;      /* connections opened this way; how long each took: */
+	int64_t rtt_min_ns, rtt_mean_ns, rtt_max_ns;
+};
+
 struct trial_out {
 	struct trial_verdict verdict;
 	struct trial_facts facts;
@@ -55,10 +64,13 @@ struct trial_out {
 	bool interrupted;
 	struct ledgers ledgers;  /* loaded, for the report */
 	struct sales sales;
+	struct trial_link *links; /* owned; those over which anything went */
+	size_t links_count;
 };
 /** trial_run - never returns an error for what the target does; < 0 means broken, e says why
  * (out->verdict is then BROKEN too). Caller frees with trial_out_done. */
 int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e);
 void trial_out_done(struct trial_out *out);
+void trial_links_done(struct trial_link *l, size_t count);
 
 #endif
