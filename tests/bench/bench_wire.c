@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wire against what else carries packets between two network namespaces here.
+ *
+ *   veth        a pair of the kernel's own          wire     our switch, pcap: altered
+ *   slirp4netns, pasta   from a namespace to the one it runs in
+ *   forwarder   two TUNs and a process that reads from one and writes to the other
+ *
+ * All stand at the same time and take turns, a few milliseconds each; a ratio is taken within its
+ * round, and the median of the ratios counts, with their quartiles. What forwarding a packet costs
+ * is told by the CPU time of the forwarding process, which what else runs here changes little.
+ * Needs root or a user namespace's root; slirp4netns and pasta are left out where they are absent.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/gate.h"
+#include "base/loop.h"
+#include "tests/bench/bench.h"
+#include "wire/room.h"
+
+#define ROUNDS 40
+#define BLAST_MS 40
+#define PINGS 100
+#define PORT 7000
+
+enum { VETH, WIRE, SLIRP, PASTA, PATHS };
+static const char *const names[] = { "veth", "wire", "slirp4netns", "pasta" };
+
+/* struct path - a way from one namespace to another, and the processes at its ends. */
+struct path {
+	int from, to;          /* namespaces; -1: there is no such path here */
+	struct sockaddr_in at; /* of the far end, as the near end sees it */
+	uint64_t *received;    /* shared memory */
+	int ask, answer;       /* pipes to the near end */
+};
+struct order {
+	int pings, blast_ms;
+};
+struct answer {
+	uint64_t bytes;
+	int64_t ns;            /* of the blast; of the median ping */
+};
+
+static int home;
+
+static _Noreturn void fail(const char *what)
+{
+	printf("%s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int run(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	return system(line);
+}
+
+static void enter(int ns)
+{
+	if (setns(ns, CLONE_NEWNET) < 0)
+		fail("entering a namespace");
+}
+
+static int namespace_new(void)
+{
+	int ns;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		fail("making a namespace");
+	ns = open("/proc/thread-self/ns/net", O_RDONLY);
+	run("ip link set lo up");
+	enter(home);
+	return ns;
+}
+
+static uint64_t *shared_page(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap");
+	return p;
+}
+
+static pid_t child(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+/* ---- the ends ---- */
+
+static int listen_in(int ns, uint16_t port)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd, one = 1;
+
+	enter(ns);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 5) < 0)
+		fail("listening");
+	enter(home);
+	return fd;
+}
+
+/* Counts what comes on one connection; sends back what comes on the other. */
+static _Noreturn void far_end(struct path *p, int listener)
+{
+	static char buf[256 << 10];
+	int blast = accept(listener, NULL, NULL), echo = accept(listener, NULL, NULL), one = 1;
+
+	setsockopt(echo, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (child() == 0)
+		for (ssize_t n; (n = read(echo, buf, 1)) > 0;)
+			if (write(echo, buf, 1) != 1)
+				_exit(1);
+	for (ssize_t n; (n = read(blast, buf, sizeof(buf))) > 0;)
+		__atomic_fetch_add(p->received, (uint64_t)n, __ATOMIC_RELAXED);
+	_exit(0);
+}
+
+static int dial(const struct path *p)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	for (int i = 0; connect(fd, (const struct sockaddr *)&p->at, sizeof(p->at)) < 0; i++) {
+		if (i == 500)
+			_exit(1);
+		poll(NULL, 0, 10);
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static void blast(const struct path *p, int fd, int64_t ms, uint64_t *sent, struct answer *ret)
+{
+	static char buf[128 << 10];
+	int64_t began = clock_now(), end = began + ms * NS_PER_MS;
+	uint64_t before = *sent;
+
+	while (clock_now() < end) {
+		ssize_t n = write(fd, buf, sizeof(buf));
+
+		if (n < 0)
+			_exit(1);
+		*sent += (uint64_t)n;
+	}
+	while (__atomic_load_n(p->received, __ATOMIC_RELAXED) < *sent)
+		poll(NULL, 0, 1);
+	ret->ns = clock_now() - began;
+	ret->bytes = *sent - before;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double quantile(double *v, size_t n, double q)
+{
+	qsort(v, n, sizeof(*v), by_size);
+	return v[(size_t)(q * (double)(n - 1))];
+}
+
+static int64_t ping(int fd, int count)
+{
+	double took[1000];
+	char c = 'x';
+
+	for (int i = 0; i < count; i++) {
+		int64_t began = clock_now();
+
+		if (write(fd, &c, 1) != 1 || read(fd, &c, 1) != 1)
+			_exit(1);
+		took[i] = (double)(clock_now() - began);
+	}
+	return (int64_t)quantile(took, (size_t)count, 0.5);
+}
+
+static _Noreturn void near_end(const struct path *p, int ask, int answer)
+{
+	int fd, echo;
+	uint64_t sent = 0;
+	struct order o;
+
+	enter(p->from);
+	fd = dial(p);
+	echo = dial(p);
+	while (read(ask, &o, sizeof(o)) == sizeof(o)) {
+		struct answer a = { 0 };
+
+		if (o.pings)
+			a.ns = ping(echo, o.pings);
+		else
+			blast(p, fd, o.blast_ms, &sent, &a);
+		if (write(answer, &a, sizeof(a)) != sizeof(a))
+			break;
+	}
+	_exit(0);
+}
+
+static bool ask(struct path *p, struct order o, struct answer *ret)
+{
+	struct pollfd f = { .fd = p->answer, .events = POLLIN };
+
+	return write(p->ask, &o, sizeof(o)) == sizeof(o) && poll(&f, 1, 20000) == 1 &&
+	       read(p->answer, ret, sizeof(*ret)) == sizeof(*ret);
+}
+
+static void path_start(struct path *p, int from, int to, const char *address)
+{
+	static uint16_t port = PORT; /* two paths may end in one namespace */
+	int listener = listen_in(to, ++port), a[2], b[2];
+	struct answer first;
+
+	p->from = from;
+	p->to = to;
+	p->at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	inet_pton(AF_INET, address, &p->at.sin_addr);
+	p->received = shared_page();
+	if (pipe(a) < 0 || pipe(b) < 0)
+		fail("pipe");
+	if (child() == 0)
+		far_end(p, listener);
+	if (child() == 0)
+		near_end(p, a[0], b[1]);
+	close(listener);
+	close(a[0]);
+	close(b[1]);
+	p->ask = a[1];
+	p->answer = b[0];
+	if (!ask(p, (struct order){ .pings = 10 }, &first))
+		p->from = -1;
+}
+
+/* ---- the paths ---- */
+
+static void veth_start(struct path *p)
+{
+	int a = namespace_new(), b = namespace_new();
+
+	enter(a);
+	if (run("ip link add v0 type veth peer name v1 netns /proc/%d/fd/%d", getpid(), b) ||
+	    run("ip addr add 10.66.0.1/24 dev v0 && ip link set v0 up"))
+		fail("making a veth pair");
+	enter(b);
+	if (run("ip addr add 10.66.0.2/24 dev v1 && ip link set v1 up"))
+		fail("making a veth pair");
+	enter(home);
+	path_start(p, a, b, "10.66.0.2");
+}
+
+static struct wire *wire_start(struct path *p)
+{
+	static const char *const nodes[] = { "a", "b" };
+	int ns[2] = { namespace_new(), namespace_new() };
+	struct wire_capture_opts o = { .what = CAPTURE_ALTERED, .snap = 1600, .names = nodes,
+				       .nodes = 2, .size_max = 64 << 20 };
+	struct err e = { 0 };
+	struct wire *w;
+	int r = wire_new(&w, &e);
+
+	for (unsigned i = 0; i < 2 && r >= 0; i++)
+		r = wire_attach(w, ns[i], i, &e);
+	o.fd = memfd_create("capture", 0);
+	r = r < 0 ? r : wire_capture_begin(w, &o, &e);
+	if (r < 0) {
+		printf("SKIP: the wire: %s\n", e.msg);
+		exit(0);
+	}
+	path_start(p, ns[0], ns[1], "10.77.0.2");
+	return w;
+}
+
+/* Its command line in a shell of its own; it dies with us. */
+static void foreign_run(const char *line)
+{
+	if (child() == 0)
+		_exit(execl("/bin/sh", "sh", "-c", line, (char *)NULL));
+}
+
+static bool missing(struct path *p, const char *program)
+{
+	p->from = -1;
+	if (run("command -v %s >/dev/null", program) == 0)
+		return false;
+	printf("without %s: not installed (apt-get install slirp4netns passt)\n", program);
+	return true;
+}
+
+static void foreign_try(struct path *p, const char *name, int ns, const char *address)
+{
+	if (ns >= 0)
+		path_start(p, ns, home, address);
+	if (p->from < 0)
+		printf("without %s: nothing came through it\n", name);
+}
+
+static void slirp_start(struct path *p)
+{
+	char line[256];
+	pid_t holder;
+	int ns;
+
+	if (missing(p, "slirp4netns"))
+		return;
+	ns = namespace_new();
+	holder = child();
+	if (holder == 0) {
+		enter(ns);
+		for (;;)
+			pause();
+	}
+	snprintf(line, sizeof(line),
+		 "exec slirp4netns --configure --mtu=65520 %d tap0 >/dev/null 2>&1", holder);
+	foreign_run(line);
+	foreign_try(p, "slirp4netns", ns, "10.0.2.2");
+}
+
+/* It only serves namespaces that it made (found by the command that it runs there), not as root. */
+static void pasta_start(struct path *p)
+{
+	char line[256];
+	int ns = -1;
+
+	if (missing(p, "pasta"))
+		return;
+	snprintf(line, sizeof(line), "exec setpriv --reuid 65534 --regid 65534 --clear-groups "
+		 "pasta -f --config-net -t none -u none -- "
+		 "sleep 1%d >/dev/null 2>&1", getpid());
+	foreign_run(line);
+	for (int i = 0; i < 300 && ns < 0; i++) {
+		char path[64], pid[32] = "";
+		FILE *f;
+
+		poll(NULL, 0, 10);
+		snprintf(line, sizeof(line), "pgrep -xf 'sleep 1%d'", getpid());
+		f = popen(line, "r");
+		if (f && fgets(pid, sizeof(pid), f)) {
+			snprintf(path, sizeof(path), "/proc/%d/ns/net", atoi(pid));
+			ns = open(path, O_RDONLY);
+		}
+		if (f)
+			pclose(f);
+	}
+	foreign_try(p, "pasta", ns, "10.44.0.1");
+}
+
+/* ---- the bare forwarder, and what a packet costs ---- */
+
+static void say_address(const char *name, const char *address)
+{
+	if (run("ip addr add %s dev %s && ip link set %s up", address, name, name))
+		fail("an address");
+}
+
+static int tun_open(const char *address)
+{
+	int fd = open("/dev/net/tun", O_RDWR);
+	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "t0" };
+
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &r) < 0)
+		fail("making a TUN");
+	say_address("t0", address);
+	return fd;
+}
+
+static pid_t forwarder_start(int ret_ns[2], uint64_t *packets)
+{
+	int fd[2];
+	pid_t pid;
+
+	for (int i = 0; i < 2; i++) {
+		ret_ns[i] = namespace_new();
+		enter(ret_ns[i]);
+		fd[i] = tun_open(i ? "10.55.0.2/24" : "10.55.0.1/24");
+		enter(home);
+	}
+	pid = child();
+	if (pid == 0) {
+		static char buf[65536];
+
+		for (ssize_t n; (n = read(fd[0], buf, sizeof(buf))) > 0;)
+			if (write(fd[1], buf, (size_t)n) == n)
+				__atomic_fetch_add(packets, 1, __ATOMIC_RELAXED);
+		_exit(0);
+	}
+	close(fd[0]);
+	close(fd[1]);
+	return pid;
+}
+
+static int64_t cpu_of(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static int udp_in(int ns, const char *address, bool to)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd;
+
+	enter(ns);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	inet_pton(AF_INET, address, &a.sin_addr);
+	if ((to ? connect : bind)(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		fail("a datagram socket");
+	enter(home);
+	return fd;
+}
+
+/* As many small packets as get in within some milliseconds. */
+static void flood(int fd, int64_t ms)
+{
+	static const char text[64];
+	int64_t end = clock_now() + ms * NS_PER_MS;
+
+	while (clock_now() < end)
+		for (int i = 0; i < 50; i++)
+			if (send(fd, text, sizeof(text), MSG_DONTWAIT) < 0)
+				break;
+}
+
+static void hit(void *arg, const struct wire_hit *h)
+{
+	(void)arg;
+	(void)h;
+}
+
+static unsigned arm(struct wire *w, struct loop *loop, enum wire_effect effect, int fault,
+		    const struct wire_rule *more)
+{
+	struct wire_rule r = *more;
+	struct err e = { 0 };
+	unsigned id = 0;
+
+	r.effect = effect;
+	r.fault = fault;
+	r.seed = 1;
+	r.gate = gate_all();
+	r.a[0] = 1;
+	r.b[0] = 2;
+	snprintf(r.name, sizeof(r.name), "bench.%d", fault);
+	if (wire_rule_add(w, loop, &r, hit, NULL, &id, &e) < 0) {
+		printf("arming: %s\n", e.msg);
+		exit(1);
+	}
+	return id;
+}
+
+/* The process that switches: the wire's first child is ours alone to find. */
+static pid_t find_switch(void)
+{
+	char line[64] = "";
+	FILE *f = popen("pgrep -P $PPID -x wire", "r");
+	pid_t pid = f && fgets(line, sizeof(line), f) ? (pid_t)atoi(line) : 0;
+
+	if (f)
+		pclose(f);
+	return pid;
+}
+
+static void impaired(struct wire *w, const struct path *p, bool captured)
+{
+	static double ratio[ROUNDS];
+	uint64_t *bare = shared_page();
+	int ns[2], from[2], to[2];
+	pid_t pid[2] = { forwarder_start(ns, bare), find_switch() };
+	struct loop *loop;
+	struct err e = { 0 };
+	unsigned id[3];
+	double kpps[2] = { 0 };
+
+	loop_new(&loop, &e);
+	from[0] = udp_in(ns[0], "10.55.0.2", true);
+	to[0] = udp_in(ns[1], "10.55.0.2", false);
+	from[1] = udp_in(p->from, "10.77.0.2", true);
+	to[1] = udp_in(p->to, "10.77.0.2", false);
+	id[0] = arm(w, loop, WIRE_DROP, 0, &(struct wire_rule){ .chance = 0.01 });
+	id[1] = arm(w, loop, WIRE_DELAY, 1,
+		    &(struct wire_rule){ .chance = 1, .delay_ns = NS_PER_MS });
+	id[2] = arm(w, loop, WIRE_RATE, 2,
+		    &(struct wire_rule){ .chance = 1, .bytes_per_s = 1000000000,
+					 .queue_bytes = 1000000, .burst_bytes = 10000 });
+	for (int i = -2; i < ROUNDS; i++) {
+		double per_s[2];
+
+		for (int k = 0; k < 2; k++) {
+			uint64_t n = k ? wire_counters(w, 0).packets : *bare;
+			int64_t cpu = cpu_of(pid[k]);
+
+			flood(from[k], 20);
+			poll(NULL, 0, 3);
+			n = (k ? wire_counters(w, 0).packets : *bare) - n;
+			per_s[k] = (double)n * 1e9 / (double)(cpu_of(pid[k]) - cpu);
+		}
+		if (i < 0)
+			continue;
+		ratio[i] = per_s[1] / per_s[0];
+		kpps[0] += per_s[0] / ROUNDS / 1000;
+		kpps[1] += per_s[1] / ROUNDS / 1000;
+	}
+	printf("  %s: forwarder %.0f, wire %.0f thousand packets per core and second\n",
+	       captured ? "pcap: altered" : "pcap: off", kpps[0], kpps[1]);
+	if (captured)
+		printf("figure\timpaired (loss, delay, rate), every packet captured / forwarder\t"
+		       "%.3f\tx\t-\t-\t%.3f\t%.3f\n",
+		       quantile(ratio, ROUNDS, 0.5), quantile(ratio, ROUNDS, 0.25),
+		       quantile(ratio, ROUNDS, 0.75));
+	else
+		figure("impaired (loss, delay, rate) / bare forwarder, packets per CPU second",
+		       quantile(ratio, ROUNDS, 0.5), "x", ">=", 0.7,
+		       quantile(ratio, ROUNDS, 0.25), quantile(ratio, ROUNDS, 0.75));
+	for (int i = 0; i < 3; i++)
+		wire_rule_del(w, id[i], &e);
+	kill(pid[0], SIGKILL);
+	for (int i = 0; i < 2; i++) {
+		close(from[i]);
+		close(to[i]);
+	}
+	loop_free(loop);
+}
+
+/* ---- how exact a delay is ---- */
+
+static int64_t real_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* When the kernel took the packet in, and when it was sent (it says so itself); false: none. */
+static bool arrival(int fd, int64_t *ret_error, int64_t delay)
+{
+	int64_t sent, came = 0;
+	char control[128];
+	struct iovec iov = { &sent, sizeof(sent) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct timespec t;
+
+	if (recvmsg(fd, &m, MSG_DONTWAIT) != sizeof(sent))
+		return false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&t, CMSG_DATA(c), sizeof(t));
+			came = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+		}
+	*ret_error = came - sent - delay;
+	return came != 0;
+}
+
+static void delay_error(struct wire *w, const struct path *p)
+{
+	enum { COUNT = 3000 };
+	static double us[COUNT];
+	const int64_t delay = 10 * NS_PER_MS;
+	int from = udp_in(p->from, "10.77.0.2", true), to = udp_in(p->to, "10.77.0.2", false);
+	int one = 1;
+	size_t n = 0;
+	struct err e = { 0 };
+	struct loop *loop;
+	int64_t at, ns;
+	unsigned id;
+
+	loop_new(&loop, &e);
+	prctl(PR_SET_TIMERSLACK, 1);
+	setsockopt(to, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
+	id = arm(w, loop, WIRE_DELAY, 3, &(struct wire_rule){ .chance = 1, .delay_ns = delay });
+	at = clock_now();
+	for (int i = 0; i < COUNT; i++) {
+		struct timespec until = { (at + i * NS_PER_MS) / NS_PER_S,
+					  (at + i * NS_PER_MS) % NS_PER_S };
+
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+		ns = real_now();
+		if (send(from, &ns, sizeof(ns), 0) < 0)
+			fail("send");
+		while (n < COUNT && arrival(to, &ns, delay))
+			us[n++] = (double)ns / 1000;
+	}
+	poll(NULL, 0, 50);
+	while (n < COUNT && arrival(to, &ns, delay))
+		us[n++] = (double)ns / 1000;
+	wire_rule_del(w, id, &e);
+	loop_free(loop);
+	close(from);
+	close(to);
+	printf("  delay error over %zu packets: median %.0f, p90 %.0f, p99 %.0f, most %.0f us\n", n,
+	       quantile(us, n, 0.5), quantile(us, n, 0.9), quantile(us, n, 0.99),
+	       quantile(us, n, 1));
+	figure("delay error, p99 at 1,000 packets per second", quantile(us, n, 0.99) / 1000, "ms",
+	       "<=", 0.2, quantile(us, n, 0.98) / 1000, quantile(us, n, 0.995) / 1000);
+}
+
+/* ---- throughput and round trips ---- */
+
+static void compare(const char *words, double *v, double limit)
+{
+	figure(words, quantile(v, ROUNDS, 0.5), "x", ">=", limit, quantile(v, ROUNDS, 0.25),
+	       quantile(v, ROUNDS, 0.75));
+}
+
+static void throughput(struct path *p)
+{
+	static const struct { const char *words; int path; double limit; } rows[] = {
+		{ "TCP between two nodes / veth", VETH, 0.65 },
+		{ "TCP between two nodes / slirp4netns", SLIRP, 2 },
+		{ "TCP between two nodes / pasta", PASTA, 1 },
+	};
+	static double ratio[PATHS][ROUNDS], mean[PATHS];
+
+	for (int i = -2; i < ROUNDS; i++) {
+		double rate[PATHS] = { 0 };
+
+		for (int k = 0; k < PATHS; k++) {
+			struct answer a;
+
+			if (p[k].from < 0)
+				continue;
+			if (!ask(&p[k], (struct order){ .blast_ms = BLAST_MS }, &a))
+				fail(names[k]);
+			rate[k] = (double)a.bytes * 8 / (double)a.ns;
+		}
+		for (int k = 0; k < PATHS && i >= 0; k++) {
+			mean[k] += rate[k] / ROUNDS;
+			ratio[k][i] = rate[k] > 0 ? rate[WIRE] / rate[k] : 0;
+		}
+	}
+	for (int k = 0; k < PATHS; k++)
+		if (p[k].from >= 0)
+			printf("  %s: %.2f Gbit/s\n", names[k], mean[k]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (p[rows[i].path].from >= 0)
+			compare(rows[i].words, ratio[rows[i].path], rows[i].limit);
+}
+
+static void round_trips(struct path *p)
+{
+	static double added[ROUNDS];
+	double sum[2] = { 0 };
+
+	for (int i = -2; i < ROUNDS; i++) {
+		struct answer a[2];
+
+		for (int k = 0; k < 2; k++)
+			if (!ask(&p[k], (struct order){ .pings = PINGS }, &a[k]))
+				fail(names[k]);
+		if (i < 0)
+			continue;
+		added[i] = (double)(a[WIRE].ns - a[VETH].ns) / 1000;
+		sum[0] += (double)a[VETH].ns / 1000 / ROUNDS;
+		sum[1] += (double)a[WIRE].ns / 1000 / ROUNDS;
+	}
+	printf("  round trip: veth %.1f us, wire %.1f us\n", sum[0], sum[1]);
+	figure("round trip added over veth, median", quantile(added, ROUNDS, 0.5), "us", "<=", 40,
+	       quantile(added, ROUNDS, 0.25), quantile(added, ROUNDS, 0.75));
+}
+
+int main(void)
+{
+	struct path p[PATHS];
+	struct wire_capture_facts facts;
+	struct err e = { 0 };
+	struct wire *w;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (unshare(CLONE_NEWNET) < 0 || open("/dev/net/tun", O_RDWR | O_CLOEXEC) < 0) {
+		printf("SKIP: needs root and /dev/net/tun: %s\n", strerror(errno));
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	home = open("/proc/thread-self/ns/net", O_RDONLY);
+	run("ip link set lo up");
+	run("ip link add host type veth peer name host1 && ip link set host1 up && "
+	    "ip addr add 10.44.0.5/24 dev host && "
+	    "ip link set host up && ip route add default via 10.44.0.1");
+	w = wire_start(&p[WIRE]);
+	veth_start(&p[VETH]);
+	slirp_start(&p[SLIRP]);
+	pasta_start(&p[PASTA]);
+	throughput(p);
+	round_trips(p);
+	delay_error(w, &p[WIRE]);
+	impaired(w, &p[WIRE], true);
+	wire_capture_end(w, &facts, &e);
+	impaired(w, &p[WIRE], false);
+	wire_free(w);
+	return 0;
+}
