@@ -154,7 +154,7 @@ test: all
 
 # In a guest under qemu, without KVM: what Debian's kernel has and this one may not. Skipped, saying
 # why, where the packages cannot be had. tests/vm/run COMMAND runs anything in there.
-VM_PACKAGES := qemu-system-x86 cpio busybox-static
+VM_PACKAGES := qemu-system-x86 cpio
 .PHONY: test-vm
 test-vm: all $(O)/vm/bin/probe
 	-$(Q)$(MAKE) deps PACKAGES='$(VM_PACKAGES)'

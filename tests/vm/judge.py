@@ -9,6 +9,7 @@ should have (Kolmogorov-Smirnov). A figure fails when it would be this far off b
 than one of P_MIN runs. Emulated, the guest is late by itself: delays are compared after taking off
 the median lateness of the same link without delay, and the test statistic gets LATE of slack.
 """
+import bisect
 import math
 import re
 import sys
@@ -27,13 +28,25 @@ def binomial(hits, n, p):
 
 
 def ks(sample, cdf):
-    """Distance to a distribution, less LATE, and its p-value."""
+    """Distance to a distribution, and the p-value of what it is more than LATE."""
     sample, n = sorted(sample), len(sample)
     d = max(max((i + 1) / n - cdf(x), cdf(x) - i / n) for i, x in enumerate(sample))
+    return d, kolmogorov(d, n)
+
+
+def ks_two(one, other):
+    """The same between two samples."""
+    one, other = sorted(one), sorted(other)
+    d = max(abs(bisect.bisect_right(one, x) / len(one) -
+                bisect.bisect_right(other, x) / len(other)) for x in one + other)
+    return d, kolmogorov(d, len(one) * len(other) / (len(one) + len(other)))
+
+
+def kolmogorov(d, n):
     t = max(0.0, d - LATE) * math.sqrt(n)
     p = 1.0 if t < 0.3 else 2 * sum((-1) ** (k - 1) * math.exp(-2 * k * k * t * t)
                                     for k in range(1, 50))
-    return d, min(1.0, max(0.0, p))
+    return min(1.0, max(0.0, p))
 
 
 class Case:
@@ -196,6 +209,20 @@ class Judge:
         self.say(case, case.exit == 0 and any("violated 0 of 2" in x for x in case.lines),
                  f"exit {case.exit}: the right till holds, twice")
 
+    def against(self, name):
+        """The two back ends against each other. (Delays in order are not independent.)"""
+        netem, wire = self.cases[name, "netem"], self.cases.get((name, "wire"))
+        if not wire or not netem.got or not wire.got:
+            return
+        if name.startswith("delay") and name != "delay-in-order":
+            d, p = ks_two(netem.delays(), wire.delays())
+            self.say(netem, p > P_MIN, f"against the wire: KS distance {d:.4f}, p {p:.3g}")
+        elif name in ("drop", "drop-ipv6", "drop-away"):
+            a, b = len(netem.lost()), len(wire.lost())
+            q = (a + b) / 2 / SENT
+            p = math.erfc(abs(a - b) / SENT / math.sqrt(2 * q * (1 - q) / SENT) / math.sqrt(2))
+            self.say(netem, p > P_MIN, f"against the wire: lost {a} and {b}, p {p:.3g}")
+
     def run(self):
         for (name, backend), case in self.cases.items():
             if not name.startswith("till"):
@@ -208,6 +235,8 @@ class Judge:
                 getattr(self, "rate_case" if how == "rate" else how)(case)
             except (IndexError, ValueError, ZeroDivisionError) as e:
                 self.say(case, False, f"nothing to judge: {e!r}")
+        for name in [n for n, backend in self.cases if backend == "netem"]:
+            self.against(name)
         return self.failed
 
 
