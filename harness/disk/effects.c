@@ -162,7 +162,6 @@ static void do_full(struct slot *s, struct look *l)
 	struct op *op = l->op;
 	int64_t used, files;
 
-	op->limited = true;
 	if (s->r.effect != DISK_FULL || op->error || disk_used(l->fs, &used, &files) < 0)
 		return;
 	if (s->r.late ? op->kind != DISK_FSYNC || used - s->used_before <= s->r.left

@@ -75,6 +75,7 @@ struct fs {
 	pthread_mutex_t inodes_lock;
 	struct inode *bucket[INODE_BUCKETS];
 	uint64_t renamed;      /* names that changed so far */
+	uint64_t sized;        /* how often rules have changed the disk's size */
 	int64_t freed_ns;      /* when something last went that may have taken room */
 	pthread_mutex_t drop_lock;
 	pthread_cond_t drop_change;
@@ -137,7 +138,7 @@ struct op {
 	size_t part;           /* short, torn: so many bytes only; 0: all */
 	bool torn;
 	bool rot;              /* op_rot() will have something to do */
-	bool limited;          /* the disk was made small when it began */
+	uint64_t sized;        /* fs->sized when it began */
 };
 /** op_begin - may take its time. 0: go on, as op says; else the errno to return. */
 int op_begin(struct fs *fs, struct op *op);

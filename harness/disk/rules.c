@@ -191,6 +191,7 @@ int op_begin(struct fs *fs, struct op *op)
 	struct rules *rules = fs->rules;
 	struct look l;
 
+	op->sized = __atomic_load_n(&fs->sized, __ATOMIC_ACQUIRE);
 	if (!(__atomic_load_n(&fs->armed, __ATOMIC_ACQUIRE) & DISK_BIT(op->kind)) ||
 	    op->pid == fs->worker)
 		return 0;
@@ -244,7 +245,7 @@ static int no_room(struct fs *fs, struct op *op)
 		l.object = draw_object(l.path);
 		l.nth = 0;
 		befall_tell(s, &l, op->part ? 0 : error, op->part, 0);
-	} else if (!op->limited) {
+	} else if (op->sized == __atomic_load_n(&fs->sized, __ATOMIC_ACQUIRE)) {
 		host_failed(fs, ENOSPC, disk_op_names[op->kind]);
 	}
 	pthread_mutex_unlock(&rules->lock);
@@ -310,13 +311,17 @@ static int resize(const struct fs *fs, int64_t bytes, int64_t files)
 		     MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOSYMFOLLOW, options) < 0 ? -errno : 0;
 }
 
-/* As large as its nature and the rules allow; what is in use is in use. */
+/*
+ * As large as its nature and the rules allow; what is in use is in use. Counted before and after,
+ * so that an operation that was under way meanwhile is known: its lack of room is no news.
+ */
 static int limit(struct fs *fs)
 {
 	const struct rules *rules = fs->rules;
 	int64_t used = 0, files = 0, page = sysconf(_SC_PAGESIZE);
 	int r = -EINVAL;
 
+	__atomic_add_fetch(&fs->sized, 1, __ATOMIC_ACQ_REL);
 	for (int i = 0; r == -EINVAL && i < RESIZE_TRIES; i++) { /* somebody writes meanwhile */
 		int64_t bytes_max = rules->bytes, files_max = rules->files;
 
@@ -334,6 +339,7 @@ static int limit(struct fs *fs)
 			r = resize(fs, bytes_max > page ? bytes_max : page,
 				   files_max > 0 ? files_max : 1);
 	}
+	__atomic_add_fetch(&fs->sized, 1, __ATOMIC_ACQ_REL);
 	return r;
 }
 

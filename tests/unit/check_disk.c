@@ -1177,6 +1177,54 @@ START_TEST(test_host_full)
 }
 END_TEST
 
+static void fill_for_ever(struct buf *o)
+{
+	int fd = open("fills", O_RDWR | O_CREAT, 0600);
+
+	(void)o;
+	for (;;) {
+		for (int i = 0; i < 16; i++)
+			if (write(fd, block, sizeof(block)) < 0 && errno != ENOSPC)
+				_exit(1);
+		if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+			_exit(1);
+	}
+}
+
+/* Made small and large again under somebody who writes all the time: never the host's fault. */
+START_TEST(test_full_again_and_again)
+{
+	struct disk_rule r = rule_of(DISK_FULL, DISK_ALL_OPS);
+	struct world w = { 0 };
+	struct err e = { 0 };
+	char dir[400];
+	int status;
+	pid_t pid;
+
+	world_open(&w);
+	r.error = ENOSPC;
+	r.left = 65536;
+	snprintf(dir, sizeof(dir), "%s/0", mnt);
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) < 0 || setgid(USER) < 0 || setuid(USER) < 0)
+			_exit(1);
+		fill_for_ever(NULL);
+	}
+	for (int i = 0; i < 1000; i++) {
+		unsigned id = arm(&w, &r);
+
+		loop_run_until(w.loop, &(bool){ false }, clock_now() + i % 8 * 100 * NS_PER_US);
+		heal(&w, id);
+		ck_assert_msg(disk_alive(w.disk, &e) == 0, "round %d: %s", i, e.msg);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	world_close(&w);
+}
+END_TEST
+
 /* ---- databases ---- */
 
 static void commits(struct buf *o)
@@ -1351,6 +1399,8 @@ static Suite *suite(void)
 	tcase_add_test(rules, test_stall_alone);
 	tcase_set_timeout(rules, 30);
 	tcase_add_test(host, test_host_full);
+	tcase_add_test(host, test_full_again_and_again);
+	tcase_set_timeout(host, 60);
 	tcase_add_loop_test(db, test_sqlite_crash, 0, 2);
 	tcase_set_timeout(db, 60);
 	suite_add_tcase(s, like);
