@@ -76,7 +76,6 @@ struct responder {
 /** struct look - one question under the eyes of all rules, and what came of it. */
 struct look {
 	unsigned from;
-	const struct dns_question *q;
 	struct dns_answer answer;
 	uint64_t object;
 	uint32_t nth;
@@ -243,11 +242,11 @@ static bool would_alter(const struct wire_dns_rule *r, const struct dns_answer *
 	}
 }
 
-static bool matches(const struct slot *s, const struct look *l)
+static bool matches(const struct slot *s, const struct look *l, const struct dns_question *q)
 {
 	return s->r.nodes[l->from / 64] >> (l->from % 64) & 1 &&
-	       type_matches(&s->r, l->q->type) && would_alter(&s->r, &l->answer) &&
-	       name_matches(s->r.pattern, l->q->name);
+	       type_matches(&s->r, q->type) && would_alter(&s->r, &l->answer) &&
+	       name_matches(s->r.pattern, q->name);
 }
 
 enum salt { SALT_CHANCE, SALT_JITTER, SALT_JITTER_2 };
@@ -273,17 +272,17 @@ static int64_t delay_of(const struct slot *s, const struct look *l)
 	return s->r.delay_ns + (int64_t)(j * sqrt(-2 * log1p(-u)) * cos(2 * M_PI * v));
 }
 
-static void hit(struct responder *r, unsigned bit, const struct look *l, enum wire_dns_did did,
-		int64_t ns)
+static void hit(struct responder *r, unsigned bit, const struct look *l,
+		const struct dns_question *q, enum wire_dns_did did, int64_t ns)
 {
 	struct slot *s = &r->slot[bit];
-	size_t len = strlen(l->q->name);
+	size_t len = strlen(q->name);
 
 	s->last = (struct wire_dns_hit){
 		.t_ns = l->now, .ns = ns, .count = 1, .nth = l->nth, .node = (uint16_t)l->from,
-		.rule = s->generation * WIRE_DNS_RULES_MAX + bit, .type = l->q->type,
+		.rule = s->generation * WIRE_DNS_RULES_MAX + bit, .type = q->type,
 		.host = s->r.host, .did = (uint8_t)did, .how = s->r.how, .v6 = l->answer.v6 };
-	memcpy(s->last.name, l->q->name, len < WIRE_NAME_MAX ? len : WIRE_NAME_MAX - 1);
+	memcpy(s->last.name, q->name, len < WIRE_NAME_MAX ? len : WIRE_NAME_MAX - 1);
 	if (s->listed < LISTED_MAX) {
 		s->listed++;
 		r->out.hit(r->out.arg, &s->last);
@@ -295,28 +294,28 @@ static void hit(struct responder *r, unsigned bit, const struct look *l, enum wi
 		tell_piece(r, s);
 }
 
-static void apply(struct responder *r, unsigned bit, struct look *l)
+static void apply(struct responder *r, unsigned bit, struct look *l, const struct dns_question *q)
 {
 	struct slot *s = &r->slot[bit];
 	int64_t ns;
 
 	if (s->r.effect == WIRE_DNS_FAIL && s->r.how == WIRE_DNS_SILENCE) {
 		l->silent = true;
-		hit(r, bit, l, DNS_DID_SILENCE, 0);
+		hit(r, bit, l, q, DNS_DID_SILENCE, 0);
 	} else if (s->r.effect == WIRE_DNS_FAIL) {
 		l->answer = (struct dns_answer){ .rcode = how_rcodes[s->r.how] };
-		hit(r, bit, l, DNS_DID_CODE, 0);
+		hit(r, bit, l, q, DNS_DID_CODE, 0);
 	} else if (s->r.effect == WIRE_DNS_WRONG) {
 		l->answer.host = s->r.host;
 		l->answer.ttl_s = s->r.ttl_s;
-		hit(r, bit, l, DNS_DID_WRONG, 0);
+		hit(r, bit, l, q, DNS_DID_WRONG, 0);
 	} else {
 		ns = delay_of(s, l);
 		if (ns <= 0)
 			return;
 		l->delay_ns += ns;
 		l->held_by |= UINT64_C(1) << bit;
-		hit(r, bit, l, DNS_DID_LATE, ns);
+		hit(r, bit, l, q, DNS_DID_LATE, ns);
 	}
 }
 
@@ -338,24 +337,24 @@ static uint32_t next_of_kind(struct responder *r, uint64_t key)
 	return ++at->count;
 }
 
-static uint64_t object_of(const struct look *l)
+static uint64_t object_of(const struct look *l, const struct dns_question *q)
 {
-	uint64_t h = draw_siphash(l->from, l->q->type, l->q->name, strlen(l->q->name));
+	uint64_t h = draw_siphash(l->from, q->type, q->name, strlen(q->name));
 
 	return h ? h : 1;
 }
 
-static void decide(struct responder *r, struct look *l)
+static void decide(struct responder *r, struct look *l, const struct dns_question *q)
 {
-	l->object = object_of(l);
+	l->object = object_of(l, q);
 	l->nth = next_of_kind(r, l->object);
 	for (unsigned i = 0; i < r->count && !l->silent; i++) {
 		unsigned bit = r->order[i];
 		struct slot *s = &r->slot[bit];
 
-		if (matches(s, l) && gate_lets(&s->r.gate, ++s->n, l->object, l->nth) &&
+		if (matches(s, l, q) && gate_lets(&s->r.gate, ++s->n, l->object, l->nth) &&
 		    draw_chance(dice(s, l, SALT_CHANCE), s->r.chance))
-			apply(r, bit, l);
+			apply(r, bit, l, q);
 	}
 }
 
@@ -367,11 +366,10 @@ static size_t ask(struct responder *r, struct look *l, const uint8_t *msg, size_
 
 	if (rcode < 0)
 		return 0;
-	l->q = &q;
 	l->answer = (struct dns_answer){ .rcode = (unsigned)rcode };
 	if (rcode == DNS_NOERROR) {
 		dns_look(&r->names, &q, &l->answer);
-		decide(r, l);
+		decide(r, l, &q);
 	}
 	return l->silent ? 0 : dns_write(&q, &l->answer, msg, ret);
 }

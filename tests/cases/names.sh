@@ -24,7 +24,7 @@ run() {
 	local name=$1 env=$2 faults=$3 code=$4 words=$5 got
 	rm -rf "$work/target"
 	cp -r "$top/tests/cases/names" "$work/target"
-	sed -i "s/{HOST: db.example.com}/{${env:-HOST: db.example.com}}/; s/^currency:/${more:-}&/" \
+	sed -i -e "s/{HOST: db.example.com}/{${env:-HOST: db.example.com}}/" -e "${edit:-}" \
 		"$work/target/target.yml"
 	printf '%b' "target: $work/target/target.yml
 seed: 3
@@ -97,7 +97,21 @@ run v6-refused 'V6: "1", HOST: store' '  - net.refuse: {between: [lane-1, store]
 fired | grep -q '^lane-1>store tcp6/8000#2 refused' || bad "no IPv6 connection was refused"
 
 # the old way
-more='resolve: hosts\n'
+edit='s/^currency:/resolve: hosts\n&/'
 run hosts '' '  - noop: {}' 0 'told ok 6'
 run hosts-dns '' "$one" 65 'resolve: hosts'
+
+# a node with a root of its own, and a resolver that is not glibc's
+if command -v musl-gcc >/dev/null; then
+	mkdir -p "$work/root/etc"
+	echo "nameserver 192.0.2.1" >"$work/root/etc/resolv.conf"
+	echo "192.0.2.1 store db.example.com" >"$work/root/etc/hosts"
+	musl-gcc -static -o "$work/root/look" "$top/tests/cases/names/look.c" || exit 1
+	look='{name: look, run: [/look, store, db.example.com],'
+	look+=' ready: {log: /^found 10.77.0.2 10.77.0.2/}}'
+	edit="s|^nodes:|&\\n  old:\\n    rootfs: ../root\\n    services: [$look]|"
+	run rootfs '' '  - noop: {}' 0 'told ok 6'
+else
+	echo "without a root of its own: musl-gcc is not installed"
+fi
 exit $failed
