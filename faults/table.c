@@ -21,11 +21,11 @@ extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_fu
  * be stable for replay. A new fault is one line here and one above.
  */
 extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
-	fault_net_accept_stall, fault_net_corrupt, fault_net_cut, fault_net_delay, fault_net_drop,
-	fault_net_duplicate, fault_net_halfopen, fault_net_mtu, fault_net_partition,
-	fault_net_rate, fault_net_refuse, fault_net_reorder, fault_net_reply_late,
-	fault_net_reply_lost, fault_net_reset, fault_noop, fault_process_hang,
-	fault_process_kill, fault_process_restart;
+	fault_net_accept_stall, fault_net_corrupt, fault_net_cut, fault_net_delay,
+	fault_net_drop, fault_net_duplicate, fault_net_halfopen, fault_net_mtu,
+	fault_net_partition, fault_net_port_exhaustion, fault_net_rate, fault_net_refuse,
+	fault_net_reorder, fault_net_reply_late, fault_net_reply_lost, fault_net_reset,
+	fault_noop, fault_process_hang, fault_process_kill, fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
 	&fault_disk_bitrot,
@@ -51,6 +51,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_net_halfopen,
 	&fault_net_mtu,
 	&fault_net_partition,
+	&fault_net_port_exhaustion,
 	&fault_net_rate,
 	&fault_net_refuse,
 	&fault_net_reorder,
