@@ -152,7 +152,7 @@ static void axis(struct chart *c)
 		text(c, x, c->bottom + 15, "tick mid", words);
 		if (pace_of(c) <= 1)
 			continue;
-		number(words, sizeof(words), at * pace_of(c) / 60, " min");
+		snprintf(words, sizeof(words), "%.3g min", at * pace_of(c) / 60);
 		text(c, x, c->bottom + 29, "tick mid faint", words);
 	}
 }
