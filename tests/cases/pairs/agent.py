@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""One node of the table: tries its operation when told to, and says what came of it."""
+import errno
+import json
+import os
+import select
+import socket
+import sys
+import time
+
+PEER = None         # its address: only the rows about names ask for it again
+SILENCE = 2.5       # seconds without a word after which nobody is waited for
+PATIENCE = 30       # seconds for what must come
+ANSWER = 200        # bytes of an answer of the peer
+DIR = "/var/lib/pair"
+kept = {}           # what an operation keeps from one phase to the next
+
+
+def name(e):
+    return errno.errorcode.get(e.errno, str(e)) if e.errno else type(e).__name__
+
+
+def bits(data):
+    return sum(bin(byte).count("1") for byte in data)
+
+
+# ---- datagrams ----
+
+def datagrams(sizes, wait=None):
+    """What comes back: until the last one, behind all others, does; or, of `wait`, so many."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(PATIENCE)
+        for i, size in enumerate(sizes):
+            s.sendto(bytes([i]) + bytes(size - 1), (PEER, 9001))
+        if wait is None:
+            s.sendto(b"last", (PEER, 9002))
+        back = []
+        while wait is None or len(back) < wait:
+            data = s.recv(65536)
+            if data == b"last":
+                break
+            back.append(data)
+    return back
+
+
+def order(phase, sizes, wait=None):
+    """Their numbers. (A last one, not held up, is no help where others are.)"""
+    return [d[0] for d in datagrams(sizes, wait)]
+
+
+def turned(phase):
+    """How many bits of each are not as they were sent."""
+    return [bits(d[1:]) + bits(bytes([d[0] ^ i])) for i, d in enumerate(datagrams([64] * 3))]
+
+
+def times(phase, seconds, once):
+    """Is it late, by so much at least? A busy machine may be late by itself, not each time."""
+    late = []
+    for _ in range(3):
+        began = time.monotonic()
+        once()
+        late.append(time.monotonic() - began >= seconds)
+    return "late" if all(late) else "some late" if phase == "on" and any(late) else "in time"
+
+
+def a_while(phase, seconds, once):
+    """The same for what cannot be done three times alike when it is slow."""
+    for _ in range(1 if phase == "on" else 3):
+        began = time.monotonic()
+        once()
+        if time.monotonic() - began < seconds:
+            return "in time"
+    return "late"
+
+
+# ---- connections ----
+
+def connect(port=9000):
+    s = socket.create_connection((PEER, port), PATIENCE)
+    s.settimeout(PATIENCE)
+    return s
+
+
+def line(s, ask, silence=PATIENCE):
+    """How many bytes of its answer came, and how it ended. No `ask`: it has been asked before."""
+    got = 0
+    s.settimeout(silence)
+    try:
+        s.sendall(ask.encode() + b"\n" if ask else b"")
+        while got < ANSWER:
+            data = s.recv(ANSWER - got)
+            if not data:
+                return [got, "end"]
+            got += len(data)
+        return [got, "ok"]
+    except TimeoutError:
+        return [got, "silence"]
+    except OSError as e:
+        return [got, name(e)]
+
+
+def asks(phase, silence=PATIENCE):
+    """A new connection: what came of it and of a question."""
+    try:
+        s = connect()
+    except OSError as e:
+        return name(e)
+    with s:
+        return line(s, phase, silence)
+
+
+def asks_and_heard(phase, silence=PATIENCE):
+    """And whether the other end has got the question."""
+    got = asks(phase, silence)
+    with connect(9003) as s:
+        s.sendall(b"?\n")
+        heard = json.loads(s.makefile().readline())
+    return [got, heard.count(phase)]
+
+
+def keeps(phase):
+    """A connection kept since the first phase, and a new one. What was asked in silence is answered
+    when the way is free again."""
+    if "s" not in kept:
+        kept["s"] = connect()
+    ask = phase if phase != "healed" else None
+    return [line(kept["s"], ask, SILENCE if phase == "on" else PATIENCE), asks(phase)]
+
+
+# ---- names ----
+
+def look(host="peer.example.com"):
+    try:
+        address = socket.getaddrinfo(host, 1, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]
+    except socket.gaierror as e:
+        return {socket.EAI_NONAME: "EAI_NONAME", socket.EAI_AGAIN: "EAI_AGAIN"}.get(
+            e.errno, str(e))
+    return "peer" if address == PEER else "nobody" if address.endswith(".254") else address
+
+
+# ---- files ----
+
+def file(phase, flags, do=lambda fd: "ok", path="f"):
+    try:
+        fd = os.open(f"{DIR}/{path}", flags, 0o644)
+        try:
+            return do(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        return name(e)
+
+
+def appends(phase):
+    return file(phase, os.O_WRONLY | os.O_APPEND, lambda fd: os.write(fd, bytes(8192)))
+
+
+def reads(phase):
+    return file(phase, os.O_RDONLY, lambda fd: bits(os.pread(fd, 4096, 0)))
+
+
+def writes_back(phase):
+    """Written in one, and how much of it is there."""
+    def do(fd):
+        n = os.write(fd, b"\1" * 4096)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # what the disk has, not the cache
+        return [n, os.pread(fd, 4096, 0).count(1)]
+    return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
+
+
+# ---- a service ----
+
+def life(silence):
+    with socket.create_connection(("127.0.0.1", 7001), silence) as s:
+        s.settimeout(silence)
+        return s.recv(64)
+
+
+def lives(phase):
+    """Does the node's service answer? One that is to be there again is waited for."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            life(SILENCE if phase == "on" else PATIENCE)
+            return "answers"
+        except TimeoutError:
+            return "silence"
+        except OSError as e:
+            if phase == "on" or time.monotonic() > end:
+                return name(e)
+        select.select([], [], [], 0.02)
+
+
+def reborn(phase):
+    """Is it another one than in the phase before? Awaited where it is to be."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            now = life(PATIENCE)
+            if phase != "on" or now != kept.get("life"):
+                break
+        except OSError:
+            pass
+        if time.monotonic() > end:
+            return "the same"
+        select.select([], [], [], 0.02)
+    before = kept.get("life")
+    kept["life"] = now
+    return "the same" if before in (None, now) else "another"
+
+
+DO = {
+    "net.accept-stall": lambda p: asks(p, SILENCE if p == "on" else PATIENCE),
+    "net.corrupt": turned,
+    "net.corrupt wrong": lambda p: order(p, [64] * 3),
+    "net.cut": asks,
+    "net.delay": lambda p: times(p, 0.3, lambda: datagrams([64], 1)),
+    "net.drop": lambda p: order(p, [64] * 4),
+    "net.duplicate": lambda p: order(p, [64] * 3),
+    "net.halfopen": keeps,
+    "net.mtu": lambda p: order(p, [64, 1000, 548, 549, 64]),
+    "net.partition": lambda p: order(p, [64] * 3),
+    "net.port-exhaustion": asks,
+    "net.rate": lambda p: a_while(p, 0.4, lambda: datagrams([972] * 5, 5)),
+    "net.refuse": asks,
+    "net.reorder": lambda p: order(p, [64] * 3, 3),
+    "net.reply-late": lambda p: a_while(p, 0.6, lambda: asks(p)),
+    "net.reply-lost": asks_and_heard,
+    "net.reply-lost silence": lambda p: asks_and_heard(p, SILENCE if p == "on" else PATIENCE),
+    "net.reset": asks,
+    "dns.fail": lambda p: look(),
+    "dns.slow": lambda p: times(p, 0.3, look),
+    "dns.wrong": lambda p: look(),
+    "disk.bitrot": reads,
+    "disk.error": appends,
+    "disk.full": appends,
+    "disk.inode-full": lambda p: file(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path=p),
+    "disk.permission": lambda p: file(p, os.O_RDONLY),
+    "disk.quota": appends,
+    "disk.readonly": lambda p: file(p, os.O_WRONLY),
+    "disk.short-write": appends,
+    "disk.slow": lambda p: times(p, 0.3, lambda: file(p, os.O_WRONLY, os.fsync)),
+    "disk.torn-write": writes_back,
+    "disk.vanish": reads,
+    "noop": asks,
+    "process.hang": lives,
+    "process.kill": lives,
+    "process.restart": reborn,
+}
+
+
+def main():
+    global PEER
+    do = DO[sys.argv[1]]
+    PEER = socket.gethostbyname("peer")
+    if os.path.isdir(DIR):
+        with open(f"{DIR}/f", "wb") as f:
+            f.write(bytes(4096))
+    server = socket.create_server(("0.0.0.0", 7000))
+    print("ready", flush=True)
+    while True:
+        s, _ = server.accept()
+        with s:
+            told = json.loads(s.makefile().readline())
+            try:
+                got = do(told["phase"])
+            except Exception as e:  # told as what came of it: the table does not expect it
+                got = f"{type(e).__name__}: {e}"
+            s.sendall(json.dumps(got).encode() + b"\n")
+
+
+main()

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The table: every fault, what an operation gives without it and with it, and its hits.
+
+table.py write DIR            the target and the experiment
+table.py judge DIR FAULT...   what a trial of it gave; FAULT: all that there are
+"""
+import json
+import os
+import re
+import sys
+
+OK = [200, "ok"]
+UDP = "direction: to, protocol: udp, port: 9001"
+TCP = "port: 9000"
+# A row: what comes of it when off (and healed), what when on, and a pattern for each hit, in order;
+# a dict is {pattern: (fewest, most)} for what TCP or a kernel's own timer repeats.
+ROWS = {
+    "disk.bitrot": ("bits: 3", "", 0, 3, [r"f read of .*: 3 bits turned over"]),
+    "disk.error": ("op: [write]", "", 8192, "EIO", [r"f EIO on write of 8192 bytes"]),
+    "disk.full": ("", "", 8192, "ENOSPC", [r"f ENOSPC on write"]),
+    "disk.inode-full": ("", "", "ok", "ENOSPC", [r"on ENOSPC on create"]),
+    "disk.permission": ("op: [open]", "", "ok", "EACCES", [r"f EACCES on open"]),
+    "disk.quota": ("", "", 8192, "EDQUOT", [r"f EDQUOT on write"]),
+    "disk.readonly": ("", "", "ok", "EROFS", [r"f EROFS on open"]),
+    "disk.short-write": ("", "", 8192, lambda n: isinstance(n, int) and 0 < n < 8192,
+                         [r"f write of 8192 bytes at 12288: only ON bytes were written$"]),
+    "disk.slow": ("op: [fsync], delay: 300ms", "", "in time", "late", [r"f fsync.*held for"] * 3),
+    "disk.torn-write": ("", "", [4096, 4096],
+                        lambda n: n in [[4096, sectors * 512] for sectors in range(8)],
+                        [r"on write of 4096 bytes at 0: only \d+ bytes were written, and nobody"]),
+    "disk.vanish": ("", "", 0, "EIO", [r"EIO on"]),
+    "dns.fail": ("name: peer.example.com, fail: nxdomain", "", "peer", "EAI_NONAME",
+                 [r"peer.example.com A#\d+ answered NXDOMAIN"]),
+    "dns.slow": ("name: peer.example.com, delay: 300ms", "", "in time", "late",
+                 [r"peer.example.com A#\d+ answered late by 300.000 ms"] * 3),
+    "dns.wrong": ("name: peer.example.com", "", "peer", "nobody",
+                  [r"peer.example.com A#\d+ answered 10.77.0.254"]),
+    "net.accept-stall": (TCP, "", OK, [0, "silence"],
+                         {r"tcp/9000#2 dropped: n-net-accept-stall to peer": (1, 30)}),
+    "net.corrupt": (UDP + ", bits: 3, checksum: fixed", "nth: 2", [0, 0, 0], [0, 3, 0],
+                    [r"udp/9001#\d+ corrupted: .*, packet 2,"]),
+    "net.corrupt wrong": (UDP, "nth: 2", [0, 1, 2], [0, 2],
+                          [r"udp/9001#\d+ corrupted: .*, packet 2,"]),
+    "net.cut": (TCP + ", of: reply, after: 100 B", "", OK, [100, "ECONNRESET"],
+                [r"tcp/9000#2 cut: "]),
+    "net.delay": (UDP + ", delay: 300ms", "", "in time", "late", [r"delayed by 300"] * 3),
+    "net.drop": (UDP, "nth: 2..3", [0, 1, 2, 3], [0, 3],
+                 [r"dropped: .*, packet 2,", r"dropped: .*, packet 3,"]),
+    "net.duplicate": (UDP, "nth: 2", [0, 1, 2], [0, 1, 1, 2],
+                      [r"duplicated: .*, packet 2,"]),
+    "net.halfopen": (TCP, "", [OK, OK], [[0, "silence"], OK], {r"tcp/9000#1 dropped": (1, 30)}),
+    "net.mtu": (UDP + ", size: 576 B", "", [0, 1, 2, 3, 4], [0, 2, 4],
+                [r"dropped: .*, packet 2,", r"dropped: .*, packet 4,"]),
+    "net.partition": (UDP, "", [0, 1, 2], [],
+                      [rf"dropped: .*, packet {n}," for n in (1, 2, 3)]),
+    "net.port-exhaustion": ("", "", OK, "EADDRNOTAVAIL",
+                            [r"no port for a connection to .*: EADDRNOTAVAIL"]),
+    "net.rate": (UDP + ", speed: 10 kB, burst: 1000 B", "", "in time", "late",
+                 [rf"udp/9001#1 delayed by .*, packet {n}," for n in (2, 3, 4, 5)]),
+    "net.refuse": (TCP, "", OK, "ECONNREFUSED", [r"tcp/9000#2 refused"]),
+    "net.reorder": (UDP + ", rate: 100%, hold: 300ms", "nth: 2", [0, 1, 2], [0, 2, 1],
+                    [r"delayed by 300.000 ms: .*, packet 2,"]),
+    "net.reply-late": (TCP + ", hold: 600ms", "", "in time", "late",
+                       [r"tcp/9000#\d+ answer held by 600"]),
+    "net.reply-lost": (TCP + ", by: reset", "", [OK, 1], [[0, "ECONNRESET"], 1],
+                       [r"tcp/9000#2 answer lost"]),
+    "net.reply-lost silence": (TCP + ", after: 10 B", "", [OK, 1], [[10, "silence"], 1],
+                               [r"tcp/9000#2 answer lost"]),
+    "net.reset": (TCP, "", OK, [0, "ECONNRESET"], [r"tcp/9000#2 reset"]),
+    "noop": (None, "", OK, OK, [r"nothing was changed"]),
+    "process.hang": (None, "", "answers", "silence", [r"/victim stopped where it was"]),
+    "process.kill": (None, "", "answers", "ECONNREFUSED", [r"/victim killed by SIGKILL"]),
+    "process.restart": (None, "", "the same", "another", [r"/victim restarted by its stop signal"]),
+}
+
+
+def node(row):
+    return "n-" + re.sub(r"[^a-z]", "-", row)
+
+
+def fault(row):
+    """Its two lines of the experiment."""
+    name, options, when = row.split()[0], *ROWS[row][:2]
+    where = {"net": f"between: [{node(row)}, peer]", "process": f"service: {node(row)}/victim",
+             "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
+    if name == "net.port-exhaustion":
+        where = f"node: {node(row)}"
+    inside = ", ".join(x for x in (where, options) if x)
+    more = f", {when}" if when else ""
+    last = "" if name == "process.restart" else ", for: 1 sales"
+    return f"  - {name}: {{{inside}}}\n    when: {{after: 1 sales{last}{more}}}\n"
+
+
+def services(row):
+    text = (f"  {node(row)}:\n" +
+            ("    data: {/var/lib/pair: null}\n" if row.startswith("disk.") else "") +
+            "    services:\n")
+    run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
+    if row.startswith("process."):
+        run["victim"] = "[/usr/bin/python3, /target/victim.py]"
+    for name, argv in run.items():
+        text += (f"      - {{name: {name}, run: {argv}, end: any, restart: always, "
+                 "stop_within: 200ms,\n         after: [peer/peer], ready: {log: /^ready/, within: 60s}}\n")
+    return text
+
+
+def write(out):
+    here = os.path.dirname(__file__)
+    with open(f"{here}/target.yml") as f, open(f"{out}/target.yml", "w") as to:
+        to.write(f.read().replace("  # the table's nodes\n", "".join(map(services, ROWS))))
+    with open(f"{out}/nodes.json", "w") as to:
+        json.dump({node(r): r for r in ROWS}, to)
+    with open(f"{out}/pairs.yml", "w") as to:
+        to.write("title: Every fault off, on and healed\ntarget: target.yml\nseed: 1\n"
+                 "baseline: never\nshoppers: {count: 3, arrivals: constant 600/min, basket: 1..1, "
+                 "pace: 100x, step_timeout: 100s, retries: 0}\nfaults:\n" +
+                 "".join(map(fault, ROWS)) +
+                 "settle: 5s\nchecks: [no-lost-sale, no-duplicate-sale, right-amount]\n")
+
+
+def hits_wrong(want, hits):
+    if isinstance(want, dict):
+        (pattern, (least, most)), = want.items()
+        good = least <= len(hits) <= most and all(re.search(pattern, h) for h in hits)
+    else:
+        good = len(hits) == len(want) and all(map(re.search, want, hits))
+    return None if good else f"the events are {json.dumps(hits, indent=1)}, expected {want}"
+
+
+def judge_row(row, got, hits):
+    _, _, off, on, want = ROWS[row]
+    for phase, expected in ("off", off), ("on", on), ("healed", off):
+        good = expected(got.get(phase)) if callable(expected) else got.get(phase) == expected
+        if not good:
+            yield f"{phase}: {got.get(phase)}, expected {expected}"
+    if isinstance(want, list):  # ON: what came of it is what the event says
+        want = [p.replace("ON", str(got.get("on"))) for p in want]
+    wrong = hits_wrong(want, hits)
+    if wrong:
+        yield wrong
+
+
+def judge(out, faults):
+    events, got = [], {r: {} for r in ROWS}
+    for at, _, files in os.walk(out):
+        for f in files:
+            for line in open(f"{at}/{f}", errors="replace"):
+                if f == "events.ndjson":
+                    events.append(json.loads(line)["event"])
+                elif f.endswith(".log") and "PAIRS {" in line:
+                    said = json.loads(line[line.index("PAIRS ") + 6:])
+                    for row in ROWS:
+                        got[row][said["phase"]] = said["got"].get(node(row))
+    bad = [f"{f}: no row in tests/cases/pairs/table.py" for f in faults
+           if f not in {r.split()[0] for r in ROWS}]
+    for i, row in enumerate(ROWS):
+        own = [e for e in events if e.get("fault") == i]
+        hits = [f"{e.get('object') or ''} {e['did']}" for e in own if e["kind"] == "fired"]
+        kinds = [e["kind"] for e in own]
+        wrong = list(judge_row(row, got[row], hits))
+        if "healed" in kinds and "fired" in kinds[kinds.index("healed"):]:
+            wrong.append("fired when it had been healed")
+        if "skipped" in kinds:
+            wrong.append(f"skipped: {own[kinds.index('skipped')]}")
+        bad += [f"{row}: {w}" for w in wrong]
+        if not wrong:
+            print(f"ok {row}: {len(hits)} hits")
+    print("\n".join(bad))
+    return 1 if bad else 0
+
+
+if sys.argv[1] == "write":
+    write(sys.argv[2])
+else:
+    sys.exit(judge(sys.argv[2], sys.argv[3:]))
