@@ -16,7 +16,9 @@
  * sale, with either sign. Sales told unknown are compared where the books have
  * them; voided, refused and doubled ones are other checks' business. Judged:
  * sales for which at least two of the three amounts are known. Sales that the
- * books have without an amount make it inconclusive.
+ * books have without an amount make it inconclusive, and so do books that have
+ * none of the sales. A negative amount under a sale's key is a refund only
+ * where refunds were asked for, or where the books call it one.
  */
 struct options {
 	char unused;
@@ -39,8 +41,19 @@ static bool differ(int64_t a, int64_t b)
 	return a != INT64_MIN && b != INT64_MIN && a != b;
 }
 
+/* What has been seen so far. */
+struct seen {
+	size_t silent, booked; /* sales in the books without an amount, and with one */
+	bool refunds;	       /* shoppers asked for their money back */
+};
+
+static bool is_given_back(const struct book *b, const struct told *t, bool refunds)
+{
+	return refunds || told_kind(t) == KIND_REFUND || (b->state && *b->state);
+}
+
 static void amounts_of(const struct judge_in *in, const struct told *t, const struct tally_rows *r,
-		       struct amounts *ret)
+		       bool refunds, struct amounts *ret)
 {
 	const struct book *b = r->sale ? r->sale : r->refund;
 	const char *fallback = in->target->currency;
@@ -50,7 +63,8 @@ static void amounts_of(const struct judge_in *in, const struct told *t, const st
 		ret->expected = INT64_MIN;
 	if (b) {
 		ret->booked = b->total;
-		if (!r->sale && b->total < 0 && b->total != INT64_MIN)
+		if (!r->sale && b->total < 0 && b->total != INT64_MIN &&
+		    is_given_back(b, t, refunds))
 			ret->booked = -b->total; /* money given back, as an amount of the sale */
 		ret->booked_currency = b->currency;
 	}
@@ -78,7 +92,7 @@ static bool refund_differs(const struct tally_rows *r)
 }
 
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
-		      struct judgement *ret, size_t *ret_silent)
+		      struct judgement *ret, struct seen *seen)
 {
 	char told[MONEY_TEXT], expected[MONEY_TEXT], booked[MONEY_TEXT];
 	const struct told *t = s->told;
@@ -91,8 +105,9 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 	rows_tally(idx, s, &r);
 	if (r.sales > 1 || r.refunds > 1)
 		return;
-	amounts_of(in, t, &r, &a);
-	*ret_silent += (r.sales || r.refunds) && a.booked == INT64_MIN;
+	amounts_of(in, t, &r, seen->refunds, &a);
+	seen->silent += (r.sales || r.refunds) && a.booked == INT64_MIN;
+	seen->booked += a.booked != INT64_MIN;
 	if ((a.told != INT64_MIN) + (a.expected != INT64_MIN) + (a.booked != INT64_MIN) < 2)
 		return;
 	ret->judged++;
@@ -115,19 +130,24 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
-	size_t silent = 0;
+	struct seen seen = {0};
 	struct rows idx;
 
 	(void)opts;
+	for (size_t i = 0; i < in->ledgers->told_count; i++)
+		seen.refunds |= told_again(&in->ledgers->told[i]);
 	rows_build(&idx, in);
 	for (size_t i = 0; i < in->sales->count; i++)
-		judge_one(in, &idx, &in->sales->at[i], ret, &silent);
+		judge_one(in, &idx, &in->sales->at[i], ret, &seen);
 	rows_done(&idx);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " wrong", ret->violations,
 		 ret->judged);
-	if (silent && ret->verdict == HOLDS && !ret->violations)
-		check_inconclusive(ret, "the books have %zu sale%s without an amount", silent,
-				   plural((int64_t)silent));
+	if (seen.silent && ret->verdict == HOLDS && !ret->violations)
+		check_inconclusive(ret, "the books have %zu sale%s without an amount", seen.silent,
+				   plural((int64_t)seen.silent));
+	if (ret->judged && !seen.booked && ret->verdict == HOLDS && !ret->violations)
+		check_inconclusive(ret, "nothing to judge: the books have none of the %" PRId64
+				   " sale%s", ret->judged, plural(ret->judged));
 	check_finish(ret, "no sale has two known amounts to compare",
 		     "the amounts of all %" PRId64 " sale%s agree", ret->judged,
 		     plural(ret->judged));

@@ -596,6 +596,24 @@ START_TEST(amount_that_the_books_do_not_know)
 }
 END_TEST
 
+START_TEST(amount_that_no_book_has)
+{
+	good_day();
+	w->l.book_count = 0;
+	assert_verdict(one("right-amount", "{}"), INCONCLUSIVE);
+}
+END_TEST
+
+START_TEST(amount_below_zero_is_no_refund)
+{
+	good_day();
+	w->book[1].total = -w->book[1].total;
+	assert_witness(one("right-amount", "{}"), "S2");
+	w->book[1].state = "refunded";
+	assert_verdict(one("right-amount", "{}"), HOLDS);
+}
+END_TEST
+
 START_TEST(amount_override_has_no_price_list)
 {
 	struct told *t;
@@ -1611,7 +1629,8 @@ static void add_state(Suite *s)
 	    phantom_voided_but_booked, phantom_row_without_key);
 	tc = tcase(s, "amount");
 	ADD(tc, amount_good_day_holds, amount_unknown_sale_that_was_booked,
-	    amount_override_has_no_price_list, amount_refund, amount_that_the_books_do_not_know);
+	    amount_override_has_no_price_list, amount_refund, amount_that_the_books_do_not_know,
+	    amount_that_no_book_has, amount_below_zero_is_no_refund);
 	tcase_add_loop_test(tc, amount_wrong_in_any_ledger, 0, 4);
 	tc = tcase(s, "stock");
 	ADD(tc, stock_good_day_holds, stock_lost_update, stock_of_a_sale_that_is_not_booked,
