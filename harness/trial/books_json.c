@@ -123,7 +123,10 @@ static int take_queue(struct work *w, struct json_val v, struct err *e)
 
 static bool is_collection(const struct json_val *object)
 {
-	if (json_get(object, "queue").type != JSON_NONE)
+	if (json_get(object, "key").type != JSON_NONE)
+		return false; /* a sale, whatever lists it has */
+	if (json_get(object, "queue").type != JSON_NONE ||
+	    json_get(object, "sales").type != JSON_NONE)
 		return true;
 	for (size_t i = 0; i < BOOKS_QUERIES; i++)
 		if (json_get(object, books_queries[i].name).type == JSON_ARRAY)
@@ -137,6 +140,9 @@ static int take_collection(struct work *w, const struct json_val *object, struct
 
 	if (w->in->queue)
 		return take_queue(w, json_get(object, "queue"), e);
+	/* Books that do not speak of sales do not say that there are none. */
+	if (json_get(object, "sales").type == JSON_NONE)
+		return err_set(e, EINVAL, "there is no \"sales\" (no sales would be [])");
 	for (size_t i = 0; i < BOOKS_QUERIES && err >= 0; i++) {
 		struct json_val v = json_get(object, books_queries[i].name);
 

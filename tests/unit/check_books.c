@@ -519,6 +519,8 @@ START_TEST(command_shapes)
 		 "sale a total=1\nstock A qty=2\n"},
 		{"echo '[]'", ""},
 		{"echo '[{\"key\": null, \"total\": null, \"x\": {\"y\": []}}]'", "sale\n"},
+		{"echo '{\"key\": \"S1\", \"total\": 5, \"lines\": []}'", "sale S1 total=5\n"},
+		{"echo '{\"sales\": null, \"queue\": 0}'", ""},
 	};
 
 	command_target(cases[_i].script);
@@ -527,7 +529,7 @@ START_TEST(command_shapes)
 	assert_rows(false, cases[_i].want);
 }
 END_TEST
-#define COMMAND_SHAPES 6
+#define COMMAND_SHAPES 8
 
 START_TEST(command_errors)
 {
@@ -540,6 +542,8 @@ START_TEST(command_errors)
 		{"echo 'Traceback'", "Traceback"},
 		{"echo 7", "neither an array nor an object"},
 		{"echo '[7]'", "row 1 is not an object"},
+		{"echo '{\"stock\": []}'", "there is no \"sales\""},
+		{"echo '{\"queue\": 0}'", "there is no \"sales\""},
 		{"echo '[{\"total\": 1}]'", "row 1 has no \"key\""},
 		{"echo '[{\"key\": \"a\", \"total\": 12.955}]'", "row 1 has total \"12.955\""},
 		{"printf '{\"key\":\"a\",\"total\":1}\\n{\"key\":\\n'", "line 2"},
@@ -551,7 +555,7 @@ START_TEST(command_errors)
 	ck_assert_msg(strstr(err.msg, "with /bin/bash in store"), "%s", err.msg);
 }
 END_TEST
-#define COMMAND_ERRORS 10
+#define COMMAND_ERRORS 12
 
 START_TEST(command_queue)
 {
