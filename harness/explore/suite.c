@@ -63,6 +63,7 @@ struct parent {
 	struct loop_timer tick, stop_now;
 	struct place place[SUITE_JOBS_MAX];
 	struct trial_live *live; /* shared with the workers */
+	bool *good_vague;	 /* owned; of each experiment of the plan, so far */
 	int64_t next, total;	 /* numbers of trials; total INT64_MAX: until one fails */
 	bool enough;		 /* start no more */
 	bool stop;		 /* leave the loop */
@@ -75,6 +76,7 @@ static void results_add(struct parent *p, const struct suite_result *r)
 
 	s->at = xrealloc(s->at, (s->count + 1) * sizeof(*s->at));
 	s->at[s->count++] = *r;
+	p->good_vague[r->experiment] |= r->good_vague;
 	if (p->o->until_fail && r->verdict != HOLDS && r->verdict != INCONCLUSIVE)
 		p->enough = true;
 	if (p->o->hooks.ended)
@@ -91,6 +93,7 @@ static struct job job_numbered(const struct parent *p, int64_t number)
 
 	j.experiment = o->until_fail ? number % count : number / o->seeds;
 	nth = o->until_fail ? number / count : number % o->seeds;
+	j.good_vague = p->good_vague[j.experiment];
 	j.seed = suite_base_seed(o, o->plan->at[j.experiment].experiment) + nth;
 	return j;
 }
@@ -217,6 +220,22 @@ static int crash_publish(struct parent *p, const struct job *j, const char *temp
 	return err;
 }
 
+/* What it was preparing; the guardian would remove it too, but may have died with it. */
+static void cache_clean(const struct parent *p, pid_t pid)
+{
+	cleanup_free char *dir =
+	    p->o->cache ? xstrdup(p->o->cache) : xasprintf("%s/.cache", p->o->out);
+	char *left;
+
+	while ((left = leftover_find(dir, pid))) {
+		bool gone = store_remove(left) == 0;
+
+		free(left);
+		if (!gone)
+			return;
+	}
+}
+
 static void crashed(struct parent *p, const struct job *j, pid_t pid, int status)
 {
 	struct suite_result r = {
@@ -227,6 +246,7 @@ static void crashed(struct parent *p, const struct job *j, pid_t pid, int status
 	cleanup_free char *words = crash_words(status);
 	struct err e = {0};
 
+	cache_clean(p, pid);
 	snprintf(r.why, sizeof(r.why), "%s", words);
 	if (temp && p->ret->signal == 0 && crash_publish(p, j, temp, &r, &e) == 0)
 		guardian_drop(temp);
@@ -465,6 +485,7 @@ int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e)
 	p->o = o;
 	p->ret = ret;
 	p->total = (int64_t)o->plan->count * o->seeds;
+	p->good_vague = xcalloc(o->plan->count + 1, sizeof(*p->good_vague));
 	r = parent_open(p, e);
 	if (r == 0) {
 		loop_timer_at(p->loop, &p->tick, clock_now());
@@ -481,6 +502,7 @@ int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e)
 		r = -e->code;
 	}
 	parent_close(p);
+	free(p->good_vague);
 	free(p);
 	return r;
 }

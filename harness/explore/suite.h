@@ -26,6 +26,7 @@ struct suite_result {
 	int64_t verdict; /* enum verdict */
 	int64_t wall_ns, own_ns; /* own: not POS start-up nor shopping, but reports and fsync too */
 	bool interrupted, baseline; /* baseline: it already failed on the good day */
+	bool good_vague; /* its good day was inconclusive, and would be again */
 	char why[512];
 	char dir[1024]; /* results directory; empty when there is none */
 };

@@ -231,6 +231,8 @@ static int good_day(struct running *run, struct err *e)
 		return r;
 	run_in(run, &in, &out);
 	r = good_report(run, &in, &out, e);
+	run->r->good_vague =
+	    out.verdict.verdict == INCONCLUSIVE && !str_eq(out.verdict.blame, "host");
 	if (out.verdict.verdict == HOLDS) /* else no measure for the bad one */
 		run->good = (struct baseline){.rate = out.rate,
 					      .p95_ns = out.p95_ns,
@@ -278,6 +280,8 @@ static bool good_wanted(struct running *run)
 
 	run->good = (struct baseline){.rate = -1};
 	if (x->baseline == BASELINE_NEVER || x->faults_count == 0)
+		return false;
+	if (x->baseline == BASELINE_ONCE && run->job->good_vague)
 		return false;
 	run->key = baseline_key(x, run->entry->target, good_seed(run));
 	return !baseline_find(run->w->o->out, run->key, &run->good);

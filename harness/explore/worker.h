@@ -7,6 +7,7 @@
 /** struct job - one trial to run; sent to a worker as it is. */
 struct job {
 	int64_t number, experiment, seed;
+	bool good_vague; /* this suite's good day for all seeds was inconclusive: not again */
 };
 
 /**
