@@ -154,6 +154,8 @@ static bool services_at_rest(const struct settle *s, struct stage *st)
 	for (size_t i = 0; i < n; i++) {
 		const struct service *conf = target_service(s->target, found[i].name, NULL);
 
+		if (conf && conf->end == END_EXITED && found[i].running)
+			return false; /* it may be about to */
 		if (conf && conf->end == END_RUNNING && conf->restart != RESTART_NEVER &&
 		    (!found[i].running || !found[i].ready))
 			return false;

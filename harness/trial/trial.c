@@ -34,6 +34,7 @@
 #define TICK_NS (50 * NS_PER_MS)
 #define LOG_CAP (8 << 20)
 #define CLOSE_CAP_NS (60 * NS_PER_S)
+#define HALT_NS (10 * NS_PER_S) /* after Ctrl-C, sales in flight may take this long */
 
 const char *const phase_names[] = { "staging", "starting", "open", "settling",
 				    "stopping", "reading the books", "judging", "done" };
@@ -56,6 +57,8 @@ struct trial {
 	bool stop;                 /* leave the loop */
 	bool finished;             /* every shopper has left */
 	bool halted;               /* first Ctrl-C was handled */
+	bool shopping;             /* sales may be in flight */
+	int64_t halted_ns;
 };
 
 /* ---- what is shown and noted ---- */
@@ -116,10 +119,13 @@ static void tick(struct loop_timer *timer, int64_t now)
 	update_live(t);
 	if (interrupted(t) >= 1 && !t->halted) {
 		t->halted = true;
+		t->halted_ns = now;
 		t->out->interrupted = true;
 		if (t->crowd)
 			crowd_halt(t->crowd);
 	}
+	if (t->halted && t->shopping && now - t->halted_ns >= HALT_NS)
+		t->stop = true; /* a till that hangs holds up nobody who wants to leave */
 	if (interrupted(t) >= 2 || ledger_failed(t->ledger) ||
 	    (t->triggers && triggers_error(t->triggers)) ||
 	    (t->stage && stage_alive(t->stage, NULL) < 0))
@@ -336,7 +342,9 @@ static int do_shop(struct trial *t, struct err *e)
 	if (interrupted(t)) /* while nobody could be sent home yet */
 		crowd_halt(t->crowd);
 	t->stop = t->finished;
+	t->shopping = true;
 	err = loop_run_until(t->loop, &t->stop, deadline);
+	t->shopping = false;
 	if (err == -ETIMEDOUT) {
 		t->out->facts.cut_short = true;
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
@@ -454,10 +462,17 @@ static void cut_short(struct trial *t)
 {
 	struct trial_verdict *v = &t->out->verdict;
 
-	if (v->verdict != HOLDS)
+	char why[sizeof(v->why)];
+
+	if (v->verdict != HOLDS && v->verdict != INCONCLUSIVE)
 		return;
-	v->verdict = INCONCLUSIVE;
 	snprintf(v->blame, sizeof(v->blame), "interrupted");
+	if (v->verdict == INCONCLUSIVE) {
+		memcpy(why, v->why, sizeof(why));
+		snprintf(v->why, sizeof(v->why), "interrupted: %.490s", why);
+		return;
+	}
+	v->verdict = INCONCLUSIVE;
 	snprintf(v->why, sizeof(v->why),
 		 "interrupted: every promise held so far, with %zu of %lld sales told",
 		 t->out->ledgers.told_count, (long long)t->in->experiment->shoppers.count);

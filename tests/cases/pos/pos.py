@@ -91,8 +91,9 @@ class Till(BaseHTTPRequestHandler):
                 f.write(b"this is not a database any more " * 200)
         self.reply(200, {"receipt": sale["key"], "total": sale["total"]})
         if MODE == "leaves":
-            Till.left -= 1
-            if Till.left == 0:
+            with LOCK:
+                Till.left -= 1
+            if Till.left <= 0:
                 os._exit(1)
 
 
