@@ -170,7 +170,10 @@ clean:
 	rm -rf $(O)
 
 # --- longer work ---------------------------------------------------------------------------------
+# The peers that the wire is held against.
+BENCH_PACKAGES := slirp4netns passt iproute2 procps util-linux
 bench: all benches
+	-$(Q)$(MAKE) deps PACKAGES='$(BENCH_PACKAGES)'
 	@O='$(O)' B='$(B)' tests/bench/run $(ONLY)
 
 soak: all
