@@ -62,6 +62,7 @@ struct trial_facts {
 	/* for the pace rule; <= 0 unknown: then taken from this trial's own healthy phase */
 	int64_t baseline_system_p50_ns; /* the POS's own time per checkout, real */
 	int64_t human_mean_ns;		/* human time per checkout, shop time */
+	int64_t wire_overrun; /* packets lost by this machine: by no fault, on no link */
 	/* wire.pcapng: packets in it, packets asked for that are not, and in words what it lacks */
 	int64_t pcap_packets, pcap_missing;
 	char pcap_note[256];

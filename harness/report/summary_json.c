@@ -60,7 +60,7 @@ static const struct field fact_fields[] = {
     T(TEXT, books_why),	   T(BOOL, has_start_books), T(BOOL, faults_off),
     T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
     T(I64, human_mean_ns), T(I64, pcap_packets),     T(I64, pcap_missing),
-    T(TEXT, pcap_note),
+    T(I64, wire_overrun),  T(TEXT, pcap_note),
 };
 #define L(f) FIELD(I64, sum_ledgers, f)
 static const struct field ledger_fields[] = {

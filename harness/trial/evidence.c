@@ -117,6 +117,21 @@ static void take_link(struct trial_out *out, const struct target *t, size_t from
 		l->rtt_mean_ns = w->rtt_sum_ns / (int64_t)w->handshakes;
 }
 
+/* Packets that were lost without a fault, before any link had them, are told of by name. */
+static int64_t take_overrun(struct wire *w, unsigned index, const char *name, struct ledger *l)
+{
+	uint64_t n = wire_overrun(w, index);
+	char did[128];
+
+	if (!n)
+		return 0;
+	snprintf(did, sizeof(did), "lost %" PRIu64 " packets at its own interface: this machine was "
+		 "too busy to fetch them", n);
+	ledger_event(l, (struct event){ .kind = EV_NOTE, .fault = -1, .object = name,
+					.did = did });
+	return (int64_t)n;
+}
+
 void evidence_end(struct stage *st, const struct trial_in *in, struct ledger *l,
 		  struct trial_out *out)
 {
@@ -129,6 +144,8 @@ void evidence_end(struct stage *st, const struct trial_in *in, struct ledger *l,
 		wire_capture_end(w, &c, &e);
 		take_capture(in, l, &out->facts, &c, &e);
 	}
+	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)
+		out->facts.wire_overrun += take_overrun(w, (unsigned)i, t->nodes[i].name, l);
 	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)
 		for (size_t j = 0; j < t->nodes_count && j < WIRE_NODES_MAX; j++) {
 			struct wire_link link = wire_link(w, (unsigned)i, (unsigned)j);

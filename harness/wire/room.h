@@ -65,6 +65,12 @@ struct wire_order {
  * over the namespace and a /dev/net/tun that may be opened.
  */
 int tun_make(int netns_fd, unsigned index, int *ret_fd, struct err *e);
+/**
+ * tun_lost - packets that the interface inside a namespace dropped since it was made, because its
+ * queue to the switch was full. What it does not take in is told to who wrote it, the switch; its
+ * other counter, of that, is of corrupted packets too. Needs what tun_make needs.
+ */
+int tun_lost(int netns_fd, uint64_t *ret, struct err *e);
 
 /** switch_run - the switch process; returns when the worker is gone. @ctl: its end of the socket;
  * @bell: an eventfd, rung when there are hits; @writer: another, when the writer is to wake up. */

@@ -73,6 +73,7 @@ struct wire {
 	unsigned rules; /* of both kinds */
 	struct netem *netem;        /* owned: what the kernel does in our place */
 	int net[WIRE_NODES_MAX];    /* borrowed: namespaces of attached nodes; -1: none */
+	uint64_t lost[WIRE_NODES_MAX]; /* by their interfaces before this trial */
 };
 
 /* In the new process: keep only these three, as 3, 4 and 5, and hear no keyboard. */
@@ -289,6 +290,7 @@ int wire_attach(struct wire *w, int netns_fd, unsigned index, struct err *e)
 		return err_wrap(e, "the interface of node %u", index);
 	r = call(w, &(struct wire_order){ .op = WIRE_ADD, .index = index }, fd, "node", e);
 	w->net[index] = r < 0 ? -1 : netns_fd;
+	w->lost[index] = 0;
 	return r;
 }
 
@@ -299,10 +301,28 @@ int wire_detach(struct wire *w, unsigned index, struct err *e)
 	return call(w, &(struct wire_order){ .op = WIRE_DEL, .index = index }, -1, "node", e);
 }
 
+static uint64_t lost_now(const struct wire *w, unsigned index)
+{
+	uint64_t n = 0;
+	struct err e = { 0 };
+
+	if (w->net[index] < 0 || tun_lost(w->net[index], &n, &e) < 0)
+		return w->lost[index];
+	return n;
+}
+
+uint64_t wire_overrun(const struct wire *w, unsigned index)
+{
+	assert(index < WIRE_NODES_MAX);
+	return lost_now(w, index) - w->lost[index];
+}
+
 int wire_reset(struct wire *w, struct err *e)
 {
 	assert(!w->rules);
 	netem_reset(w->netem);
+	for (unsigned i = 0; i < WIRE_NODES_MAX; i++)
+		w->lost[i] = lost_now(w, i);
 	return call(w, &(struct wire_order){ .op = WIRE_RESET_ALL }, -1, "reset", e);
 }
 

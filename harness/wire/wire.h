@@ -63,6 +63,12 @@ struct wire_counters {
 };
 /** wire_counters - of what node `index` has sent; shared memory, no round trip. */
 struct wire_counters wire_counters(const struct wire *w, unsigned index);
+/**
+ * wire_overrun - packets that the interface of node `index` dropped since the trial began, because
+ * the switch got no core for so long that the queue to it was full; no link counts them. 0 for a
+ * node that is not attached, or whose namespace cannot be entered any more.
+ */
+uint64_t wire_overrun(const struct wire *w, unsigned index);
 struct wire_link;
 /** wire_link - of what node `from` has sent to `to` since the trial began. */
 struct wire_link wire_link(const struct wire *w, unsigned from, unsigned to);

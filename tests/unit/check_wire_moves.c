@@ -2,6 +2,7 @@
 /*
  * The wire does not wait for its worker: while the worker stands still for two seconds, packets
  * go on, delays end when they should, and more hits than fit into the ring cost hits, not packets.
+ * While the switch itself stands still, packets wait for it.
  */
 #include <signal.h>
 
@@ -121,6 +122,69 @@ START_TEST(while_the_worker_is_stopped)
 }
 END_TEST
 
+/*
+ *   node 0 ── eth0, its queue ──  switch, stopped
+ *
+ * As on a machine that gives the switch no core: what fits into the queue arrives afterwards, and
+ * what does not is told of, to the packet.
+ */
+enum { BURST = 3000, FLOOD = 20000 };
+
+static void burst(int fd, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		ck_assert_int_eq((int)send(fd, &i, sizeof(i), 0), sizeof(i));
+}
+
+static uint32_t count_in_order(int fd, uint32_t expected)
+{
+	uint32_t n = 0, tag;
+
+	while (n < expected && lan_heard(fd, &tag, sizeof(tag), 3000) == sizeof(tag)) {
+		ck_assert_uint_eq(tag, n);
+		n++;
+	}
+	ck_assert_int_lt(lan_heard(fd, &tag, sizeof(tag), 50), 0);
+	return n;
+}
+
+START_TEST(while_the_switch_is_stopped)
+{
+	struct sockaddr_in a = lan_addr(1, 5000);
+	int from, to, room = 64 << 20;
+	uint32_t sent = _i ? FLOOD : BURST, got;
+	uint64_t lost;
+	struct err e = { 0 };
+	struct lan l;
+	pid_t pid;
+
+	lan_open(&l);
+	pid = lan_switch();
+	from = lan_socket(&l, 0, AF_INET, SOCK_DGRAM, 0);
+	to = lan_bound(&l, 1, 5000);
+	ck_assert_int_eq(setsockopt(to, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)), 0);
+	ck_assert_int_eq(connect(from, (struct sockaddr *)&a, sizeof(a)), 0);
+	kill(pid, SIGSTOP);
+	for (int64_t until = clock_now() + NS_PER_S; !is_stopped(pid);)
+		ck_assert(clock_now() < until);
+	burst(from, sent);
+	lost = wire_overrun(l.wire, 0);
+	kill(pid, SIGCONT);
+	got = count_in_order(to, sent - (uint32_t)lost);
+	printf("# switch stopped: %u packets sent, %u arrived, %u told of as lost\n", sent, got,
+	       (unsigned)lost);
+	ck_assert_uint_eq(got + lost, sent);
+	ck_assert(_i ? lost > 0 : lost == 0);
+	ck_assert_uint_eq(wire_overrun(l.wire, 0), lost);
+	ck_assert_uint_eq(wire_overrun(l.wire, 1), 0);
+	ck_assert_int_eq(wire_reset(l.wire, &e), 0);
+	ck_assert_uint_eq(wire_overrun(l.wire, 0), 0);
+	close(from);
+	close(to);
+	lan_close(&l);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("wire_moves");
@@ -134,6 +198,7 @@ int main(void)
 	}
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, while_the_worker_is_stopped, 0, 2);
+	tcase_add_loop_test(tc, while_the_switch_is_stopped, 0, 2);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
