@@ -157,7 +157,7 @@ static void heard_one(struct stage_ports *p, const struct nlmsghdr *h)
 
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || h->nlmsg_len < NLMSG_LENGTH(sizeof(m)))
 		return;
-	memcpy(&m, NLMSG_DATA(h), sizeof(m));
+	memcpy(&m, (const char *)h + NLMSG_HDRLEN, sizeof(m));
 	if (m.idiag_state != CLOSED || m.id.idiag_sport || m.id.idiag_dport)
 		return;
 	f.v6 = m.idiag_family == AF_INET6;

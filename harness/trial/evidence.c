@@ -125,8 +125,8 @@ static int64_t take_overrun(struct wire *w, unsigned index, const char *name, st
 
 	if (!n)
 		return 0;
-	snprintf(did, sizeof(did), "lost %" PRIu64 " packets at its own interface: this machine was "
-		 "too busy to fetch them", n);
+	snprintf(did, sizeof(did), "lost %" PRIu64 " packets at its own interface: this machine "
+		 "was too busy to fetch them", n);
 	ledger_event(l, (struct event){ .kind = EV_NOTE, .fault = -1, .object = name,
 					.did = did });
 	return (int64_t)n;
