@@ -25,6 +25,7 @@
 #include "wire/flow.h"
 
 #define EARLY_MAX 2048
+#define VERB_EXPECTS 0x80 /* "Expect: 100-continue", and none has come yet */
 
 struct early {
 	const struct flow *flow; /* NULL: free */
@@ -44,6 +45,7 @@ struct ear {
 	struct talk *t;
 	const struct talk_ears *to;
 	unsigned side;
+	uint32_t from; /* its first byte that is new */
 };
 
 struct stash *stash_new(void)
@@ -117,7 +119,9 @@ static void answer_begins(struct ear *e)
 	t->answered = 0;
 	if (t->count) {
 		tag = t->tag[t->first];
-		t->answered = t->verb[t->first];
+		t->answered = t->verb[t->first] & (uint8_t)~VERB_EXPECTS;
+		if ((int32_t)(e->from - t->answer_at) > 0)
+			t->answer_at = e->from; /* what came before has passed */
 		t->first = (uint8_t)((t->first + 1) % TALK_ASKED_MAX);
 		t->count--;
 	}
@@ -143,25 +147,41 @@ static void message_ends(struct ear *e, uint32_t at)
 }
 
 /*
- * As soon as the status is known, or all there is of the line so far: an answer cannot be lost
- * from its first byte on if that byte is let through. (So 1xx cut in two is taken for the answer.)
+ * What there is of a status line may be a 1xx, behind which the answer is yet to come. Before its
+ * first digit only the request tells: who asked for "100 Continue" and has not had it.
  */
-static void answer_line(struct ear *e)
+static bool may_be_interim(const struct talk *t, const struct talk_side *s)
+{
+	if (s->line_len >= 12)
+		return interim(t);
+	if (s->line_len >= 10)
+		return s->line[9] == '1';
+	return t->count && t->verb[t->first] & VERB_EXPECTS;
+}
+
+/*
+ * As soon as it is known what it is: an answer cannot be lost from its first byte on if that byte
+ * is let through. Where that is known only later (may_be_interim) those few bytes are.
+ */
+static void answer_line(struct ear *e, bool whole)
 {
 	struct talk *t = e->t;
 	struct talk_side *s = &t->side[1];
 	size_t n = s->line_len < 7 ? s->line_len : 7;
+	bool http = !memcmp(s->line, "HTTP/1.", n), known = whole || s->line_len >= 12;
 
 	t->status = 0;
 	if (s->line_len >= 12)
 		for (int i = 9; i < 12; i++)
 			t->status = (uint16_t)(t->status * 10 + (s->line[i] & 15));
-	if (s->begun)
+	if (s->begun || (http && !known && may_be_interim(t, s)))
 		return;
 	s->begun = true;
 	if (!interim(t))
 		answer_begins(e);
-	if (memcmp(s->line, "HTTP/1.", n))
+	else if (t->count)
+		t->verb[t->first] &= (uint8_t)~VERB_EXPECTS;
+	if (!http)
 		not_http(t);
 }
 
@@ -192,15 +212,19 @@ static void head_ends(struct ear *e, uint32_t at)
 	}
 }
 
-static void field(struct talk_side *s)
+static void field(struct talk *t, struct talk_side *s)
 {
 	static const char length[] = "content-length:", coding[] = "transfer-encoding:";
+	static const char expect[] = "expect:";
 
 	if (!strncasecmp(s->line, length, sizeof(length) - 1)) {
 		s->length = true;
 		s->left = strtoull(s->line + sizeof(length) - 1, NULL, 10);
 	} else if (!strncasecmp(s->line, coding, sizeof(coding) - 1)) {
 		s->chunked = strcasestr(s->line + sizeof(coding) - 1, "chunked") != NULL;
+	} else if (s == &t->side[0] && t->count &&
+		   !strncasecmp(s->line, expect, sizeof(expect) - 1)) {
+		t->verb[(t->first + t->count - 1u) % TALK_ASKED_MAX] |= VERB_EXPECTS;
 	}
 }
 
@@ -212,7 +236,7 @@ static void first_line(struct ear *e)
 	s->left = 0;
 	s->state = TALK_FIELDS;
 	if (e->side == 1)
-		answer_line(e);
+		answer_line(e, true);
 	else if (!strstr(s->line, " HTTP/1.")) /* the end of a long line is kept: see take_line */
 		not_http(e->t);
 }
@@ -227,7 +251,7 @@ static void next_line(struct ear *e, uint32_t at)
 		if (empty)
 			head_ends(e, at);
 		else
-			field(s);
+			field(e->t, s);
 		break;
 	case TALK_SIZE:
 		s->left = strtoull(s->line, NULL, 16);
@@ -323,7 +347,7 @@ static size_t take_line(struct ear *e, const uint8_t *b)
 	if (*b != '\r')
 		keep_byte(s, (char)*b);
 	if (first && e->side == 1 && s->line_len == 12)
-		answer_line(e);
+		answer_line(e, false);
 	if (first && e->side == 0 && s->line_len == 8)
 		note_method(e);
 	return 1;
@@ -366,6 +390,7 @@ static void read_bytes(struct ear *e, const uint8_t *b, size_t n)
 {
 	struct talk_side *s = &e->t->side[e->side];
 
+	e->from = s->at;
 	while (n) {
 		size_t done = take(e, b, n);
 
@@ -374,7 +399,7 @@ static void read_bytes(struct ear *e, const uint8_t *b, size_t n)
 		n -= done;
 	}
 	if (e->side == 1 && s->state == TALK_LINE && s->line_len)
-		answer_line(e); /* part of a status line: no more will be known in time */
+		answer_line(e, false); /* perhaps no more will be known in time */
 }
 
 /* What is new in data that begin at `seq`. False: something before it is missing. */
@@ -479,6 +504,7 @@ void talk_hear(struct flow *f, struct stash *st, unsigned side, const struct pac
 	if (side == 0 && n->fresh && n->turn != 1 && at_rest(e.t))
 		turn_begins(&e, seq, p, n->before);
 	e.t->followed = true;
+	e.from = s->at;
 	if (s->state == TALK_UNKNOWN)
 		return;
 	if (side == 1 && n->fresh && n->turn != 2 && s->state == TALK_FREE) {

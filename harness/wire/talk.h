@@ -40,7 +40,7 @@ struct talk {
 	uint16_t status;
 	uint8_t answered;              /* verb of what is being answered */
 	uint8_t tag[TALK_ASKED_MAX];   /* ring: what `asked` returned */
-	uint8_t verb[TALK_ASKED_MAX];  /* first letter of its method: H(EAD), C(ONNECT) */
+	uint8_t verb[TALK_ASKED_MAX];  /* first letter of its method: H(EAD), C(ONNECT); 0x80 */
 	uint8_t first, count, head_len;
 	bool followed;                 /* every packet was heard since one of before */
 	bool deciding;                 /* the latest request's first bytes are not complete */
