@@ -200,8 +200,10 @@ static void on_hit(void *arg, const struct wire_hit *h)
 		return;
 	}
 	which_words(h, which, sizeof(which));
-	if (h->did == DID_NOT_LOST) {
-		run_skipped(r, node_name(r, h->from), object, "%s: it has no such byte", did);
+	if (!wire_did_alter(h->did)) {
+		run_skipped(r, node_name(r, h->from), object, "%s: %s", did,
+			    h->did == DID_NOT_LOST ? "it has no such byte" :
+			    "its connection has met another fault before");
 		return;
 	}
 	run_fired(r, node_name(r, h->from), NULL, object, "%s: %s to %s, %s, pass %u",

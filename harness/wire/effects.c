@@ -19,6 +19,7 @@
  */
 #include "wire/effects.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -106,23 +107,40 @@ static void take_note(const struct slot *s, const struct look *l, enum wire_did 
 {
 	struct wire_seen *x = l->seen;
 
-	if (x->notes == SEEN_NOTES_MAX || did == DID_NOT_LOST)
+	if (x->notes == SEEN_NOTES_MAX)
 		return;
 	x->note[x->notes] = (struct seen_note){ .hit = number, .did = (uint8_t)did, .ns = ns };
 	memcpy(x->note[x->notes++].name, s->r.name, sizeof(x->note[0].name));
 }
 
-static void hit(struct slot *s, unsigned bit, const struct look *l, enum wire_did did, int64_t ns)
+static struct wire_hit hit_of(const struct slot *s, unsigned bit, const struct look *l,
+			      enum wire_did did, int64_t ns)
 {
 	const struct flow *f = l->flow;
 
-	s->last = (struct wire_hit){
+	return (struct wire_hit){
 		.t_ns = l->now, .count = 1, .ns = ns, .rule = s->generation * WIRE_RULES_MAX + bit,
 		.fault = s->r.fault,
 		.nth = f->nth, .seq = l->id.seq, .len = (uint32_t)l->p.len, .again = l->id.again,
 		.from = (uint16_t)l->from, .to = (uint16_t)l->to, .client = f->node[0],
 		.server = f->node[1], .port = f->port, .protocol = l->p.proto,
 		.did = (uint8_t)did, .flags = l->p.flags, .v6 = f->v6 };
+}
+
+/* Chosen, and not altered after all. No piece counts these: they are no hits. */
+static void leave(struct slot *s, unsigned bit, const struct look *l, enum wire_did did)
+{
+	struct wire_hit h = hit_of(s, bit, l, did, 0);
+
+	assert(!wire_did_alter(did));
+	if (s->left++ < HITS_LISTED)
+		l->out->hit(l->out->arg, &h);
+}
+
+static void hit(struct slot *s, unsigned bit, const struct look *l, enum wire_did did, int64_t ns)
+{
+	assert(wire_did_alter(did));
+	s->last = hit_of(s, bit, l, did, ns);
 	if (s->listed < HITS_LISTED) {
 		s->listed++;
 		l->out->hit(l->out->arg, &s->last);
@@ -426,6 +444,11 @@ static bool has_fate(const struct look *l)
 	return f->fate != FATE_NONE && !over;
 }
 
+void effect_taken(struct slot *s, unsigned bit, const struct look *l)
+{
+	leave(s, bit, l, DID_TAKEN);
+}
+
 bool effect_asked(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 {
 	struct flow *f = l->flow;
@@ -438,8 +461,10 @@ bool effect_asked(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 		return false;
 	if (s->r.upto <= 0)
 		return true;
-	if (has_fate(l))
+	if (has_fate(l)) {
+		leave(s, bit, l, DID_TAKEN);
 		return false;
+	}
 	set_fate(l, bit, FATE_CUT);
 	f->fate_side = 0;
 	f->fate_seq = at + (uint32_t)s->r.upto;
@@ -457,8 +482,10 @@ void effect_answer(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 		hit(s, bit, l, DID_LOSE_REPLY, 0); /* behind one that is lost */
 		return;
 	}
-	if (has_fate(l) && !(held && !lose))
+	if (has_fate(l) && !(held && !lose)) {
+		leave(s, bit, l, DID_TAKEN);
 		return;
+	}
 	if (!held)
 		f->fate_high = at;
 	set_fate(l, bit, lose ? FATE_LOSE : FATE_HOLD);
@@ -492,7 +519,7 @@ void effect_through(struct slot *s, unsigned bit, struct look *l, uint32_t at)
 		return;
 	if (loss_begins(s, f, &from) && (int32_t)((f->fate_end ? f->fate_end : at) - from) > 0)
 		return;
-	hit(s, bit, l, DID_NOT_LOST, 0);
+	leave(s, bit, l, DID_NOT_LOST);
 	f->fate = FATE_NONE;
 }
 

@@ -24,6 +24,7 @@ struct slot {
 	int64_t armed_ns, n;    /* n: counted for the gate */
 	int64_t full_ns[2];     /* rate: when the bucket of each way has sent what it took */
 	uint64_t listed, piece; /* hits: told one by one; not told yet */
+	uint64_t left;          /* what was chosen and not altered: told one by one */
 	int64_t piece_ns;       /* since when */
 	struct wire_hit last;   /* of the piece */
 };
@@ -55,6 +56,8 @@ void effect_apply(struct slot *s, unsigned bit, struct look *l);
 bool effect_listens(const struct slot *s);
 /** effect_asked - a request begins at `at`; true: the rule wants its answer. */
 bool effect_asked(struct slot *s, unsigned bit, struct look *l, uint32_t at);
+/** effect_taken - what the rule wants is another one's: told, and left alone. */
+void effect_taken(struct slot *s, unsigned bit, const struct look *l);
 /** effect_answer - that answer begins at `at`. */
 void effect_answer(struct slot *s, unsigned bit, struct look *l, uint32_t at);
 /** effect_through - an answer begins at `at`: has the one that was to be lost got through? */

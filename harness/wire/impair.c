@@ -342,8 +342,12 @@ static uint8_t on_asked(void *arg, struct flow *f, uint32_t at)
 		unsigned bit = x->im->order[i];
 		struct slot *s = &x->im->slot[bit];
 
-		if (effect_listens(s) && effect_matches(s, x->l) &&
-		    effect_asked(s, bit, x->l, at) && !tag)
+		if (!effect_listens(s) || !effect_matches(s, x->l) ||
+		    !effect_asked(s, bit, x->l, at))
+			continue;
+		if (tag)
+			effect_taken(s, bit, x->l);
+		else
 			tag = (uint8_t)(bit + 1);
 	}
 	return tag;

@@ -64,7 +64,9 @@ enum wire_did {
 	DID_DROP, DID_DELAY, DID_DUPLICATE, DID_CORRUPT, DID_QUEUE_FULL, DID_REFUSE, DID_RESET,
 	DID_CUT, DID_LOSE_REPLY, DID_HOLD_REPLY, DID_SLOW,
 	DID_UNHEARD, /* altered, and nobody knows how: the ring was full */
-	DID_NOT_LOST, /* a chosen answer got through whole: it has no such byte */
+	/* Not altered, though chosen: */
+	DID_NOT_LOST, /* an answer got through whole: it has no such byte */
+	DID_TAKEN,    /* an answer or request on a connection that met another fault before */
 	DID_KINDS
 };
 
@@ -86,6 +88,12 @@ struct wire_hit {
 	uint8_t protocol, did, flags, v6;
 	uint8_t counted;     /* enum wire_counted */
 };
+
+/** wire_did_alter - is it a hit, or only news of a packet that was left as it was? */
+static inline bool wire_did_alter(unsigned did)
+{
+	return did != DID_NOT_LOST && did != DID_TAKEN;
+}
 
 /** wire_did_words - "dropped", "delayed by 50.000 ms": what was done, for people. */
 void wire_did_words(unsigned did, int64_t ns, char *ret, size_t len);

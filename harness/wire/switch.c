@@ -100,8 +100,10 @@ bool ring_push(struct wire_ring *r, const struct wire_hit *h)
 	uint32_t head = r->head;
 
 	if (head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= WIRE_RING) {
-		count(&r->lost, h->count);
-		count(&r->lost_of[h->rule % WIRE_RULES_MAX], h->count);
+		uint64_t hits = wire_did_alter(h->did) ? h->count : 0;
+
+		count(&r->lost, hits);
+		count(&r->lost_of[h->rule % WIRE_RULES_MAX], hits);
 		return false;
 	}
 	r->at[head % WIRE_RING] = *h;
@@ -137,11 +139,11 @@ static void on_hit(void *arg, const struct wire_hit *h)
 	s->told = true;
 	s->number = 0;
 	if (heard) {
-		s->number = number_hits(s, h->fault, h->did == DID_NOT_LOST ? 0 : h->count);
+		s->number = number_hits(s, h->fault, wire_did_alter(h->did) ? h->count : 0);
 		return;
 	}
 	s->unheard[h->rule % WIRE_RULES_MAX].fault = h->fault;
-	s->unheard[h->rule % WIRE_RULES_MAX].count += h->count;
+	s->unheard[h->rule % WIRE_RULES_MAX].count += wire_did_alter(h->did) ? h->count : 0;
 }
 
 /* The worker numbers a fault's hits as they come out of the ring: in the same order. */

@@ -14,6 +14,7 @@ void wire_did_words(unsigned did, int64_t ns, char *ret, size_t len)
 		[DID_LOSE_REPLY] = "answer lost", [DID_HOLD_REPLY] = "answer held",
 		[DID_SLOW] = "kept waiting or dropped by a full queue",
 		[DID_UNHEARD] = "altered", [DID_NOT_LOST] = "answer got through whole",
+		[DID_TAKEN] = "left alone",
 	};
 	const char *word = did < DID_KINDS ? words[did] : "?";
 

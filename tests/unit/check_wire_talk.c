@@ -421,6 +421,35 @@ START_TEST(late)
 }
 END_TEST
 
+/* A loss chosen on a connection whose answer is being held is told to have come too late. */
+START_TEST(chosen_twice)
+{
+	struct ends x;
+	struct wire_rule hold = lost("^GET", WIRE_AT_BYTE, 0, false);
+	struct wire_rule lose = lost(_i ? "" : "^POST", WIRE_AT_BYTE, 0, false);
+
+	hold.effect = WIRE_REPLY_LATE;
+	hold.delay_ns = NS_PER_S;
+	lose.fault = 1;
+	if (_i)
+		lose.gate.first = lose.gate.last = 1; /* the same answer that is held */
+	ends_open(&x);
+	handshake(&x);
+	arm(&x, &hold);
+	arm(&x, &lose);
+	say(&x, CLIENT, GET POST);
+	say(&x, SERVER, OK_A OK_B);
+	ck_assert_str_eq(got(&x, CLIENT), "");
+	kit_to(&x.k, NS_PER_S);
+	ck_assert_str_eq(got(&x, CLIENT), OK_A OK_B);
+	ck_assert_uint_eq(x.k.hits_count, 2);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(x.k.hits[i].did, x.k.hits[i].fault ? DID_TAKEN : DID_HOLD_REPLY);
+	ck_assert_int_ne(x.k.hits[0].fault, x.k.hits[1].fault);
+	ends_close(&x);
+}
+END_TEST
+
 START_TEST(cut_at_byte)
 {
 	static const char text[] = "0123456789";
@@ -530,6 +559,7 @@ int main(void)
 	tcase_add_test(tc, by_turns);
 	tcase_add_test(tc, request_up_to);
 	tcase_add_test(tc, late);
+	tcase_add_loop_test(tc, chosen_twice, 0, 2);
 	tcase_add_loop_test(tc, cut_at_byte, 0, 2);
 	tcase_add_test(tc, accept_stall);
 	tcase_add_test(tc, halfopen_nth);
