@@ -32,7 +32,6 @@ extern const struct opt_value question_types[];
 struct question_state {
 	struct run *run;
 	unsigned id;
-	uint64_t lost; /* hits that went unheard before */
 	bool armed;
 };
 

@@ -44,6 +44,7 @@ struct listener {
 	unsigned id;
 	void (*fn)(void *arg, const struct disk_hit *h);
 	void *arg;
+	uint64_t lost; /* hits of this place that went unheard before */
 };
 
 struct disk {
@@ -262,9 +263,19 @@ void disk_owner(struct disk *d, pid_t keeper, const char *process)
 	__atomic_store_n(&o->keeper, keeper, __ATOMIC_RELEASE);
 }
 
-uint64_t disk_hits_lost(const struct disk *d)
+static uint64_t lost_of(const struct disk *d, unsigned id)
 {
-	return hits_lost(&d->shared->hits);
+	return __atomic_load_n(&d->shared->lost_of[id % DISK_RULES_MAX], __ATOMIC_RELAXED);
+}
+
+/* What there was no room for has happened all the same: that much is told. */
+static void tell_lost(const struct disk *d, const struct listener *l)
+{
+	struct disk_hit h = { .count = lost_of(d, l->id) - l->lost, .rule = l->id,
+			      .unheard = true };
+
+	if (h.count)
+		l->fn(l->arg, &h);
 }
 
 /* ---- rules ---- */
@@ -291,7 +302,8 @@ int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *rul
 		return r;
 	}
 	l = &d->listener[(unsigned)r % DISK_RULES_MAX];
-	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg,
+				 .lost = lost_of(d, (unsigned)r) };
 	d->rules++;
 	*ret_id = (unsigned)r;
 	return 0;
@@ -307,6 +319,7 @@ int disk_rule_del(struct disk *d, unsigned id, struct err *e)
 		return err_set(e, ENOENT, "the disk knows no rule %u", id);
 	r = call(d, &o, "the end of a rule", e);
 	fetch_hits(d);
+	tell_lost(d, l);
 	l->used = false;
 	if (!--d->rules)
 		loop_fd_set(d->loop, &d->bell, 0);

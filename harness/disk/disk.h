@@ -43,10 +43,8 @@ int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *r,
 		  void (*fn)(void *arg, const struct disk_hit *h), void *arg, unsigned *ret_id,
 		  struct err *e);
 /** disk_rule_del - over when this returns, and nothing is held back any more; the last hits are
- * reported before. */
+ * reported before, then one that is `unheard`: how many more there were. */
 int disk_rule_del(struct disk *d, unsigned id, struct err *e);
-/** disk_hits_lost - hits that nobody fetched in time, of all rules since disk_new. */
-uint64_t disk_hits_lost(const struct disk *d);
 /** disk_try - in a namespace of our own: mount one, write and read through it. */
 int disk_try(struct err *e);
 

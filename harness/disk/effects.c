@@ -25,11 +25,13 @@ enum salt { SALT_CHANCE = 1, SALT_JITTER, SALT_JITTER_2, SALT_PART, SALT_BIT };
 
 /* ---- telling ---- */
 
+/* Under the rules' lock. */
 static void push(struct fs *fs, const struct disk_hit *h)
 {
-	uint64_t one = 1;
+	uint64_t one = 1, *lost = &fs->shared->lost_of[h->rule % DISK_RULES_MAX];
 
-	hits_push(&fs->shared->hits, h, h->count);
+	if (!hits_push(&fs->shared->hits, h, h->count))
+		__atomic_store_n(lost, *lost + h->count, __ATOMIC_RELAXED);
 	if (write(fs->bell, &one, sizeof(one)) < 0)
 		return; /* full of rings already: it will be heard */
 }

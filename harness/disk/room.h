@@ -32,6 +32,7 @@ struct disk_shared {
 	} owner[DISK_OWNERS];                /* written by the worker only */
 	int32_t failed;                      /* errno: what the disk lies on failed; server only */
 	char failed_at[DISK_NAME_MAX];       /* written before it */
+	uint64_t lost_of[DISK_RULES_MAX];    /* hits that found no room, by the rule's place */
 	struct hits hits;                    /* must be last */
 };
 

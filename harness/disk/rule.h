@@ -70,6 +70,7 @@ struct disk_hit {
 	int32_t error;    /* what it returned instead, or 0 */
 	uint32_t done;    /* short and torn: bytes that were written */
 	uint64_t nth;     /* how many-eth matching operation on this path */
+	bool unheard;     /* altered, and nobody knows how: there was no room to tell */
 	char path[DISK_PATH_MAX];    /* below its data directory */
 	char process[DISK_NAME_MAX]; /* "store/store/0"; "": none, or not a service's */
 };

@@ -59,7 +59,9 @@ struct wire_dns_rule {
 	int64_t delay_ns, jitter_ns;
 };
 
-enum wire_dns_did { DNS_DID_CODE, DNS_DID_SILENCE, DNS_DID_LATE, DNS_DID_WRONG, DNS_DIDS };
+enum wire_dns_did { DNS_DID_CODE, DNS_DID_SILENCE, DNS_DID_LATE, DNS_DID_WRONG,
+		    DNS_DID_UNHEARD, /* altered, and nobody knows how: the ring was full */
+		    DNS_DIDS };
 
 /** struct wire_dns_hit - one altered answer, or `count` when they came too fast to list. */
 struct wire_dns_hit {
@@ -79,9 +81,8 @@ int wire_names_set(struct wire *w, const struct wire_names *names, struct err *e
 int wire_dns_add(struct wire *w, struct loop *loop, const struct wire_dns_rule *rule,
 		 void (*fn)(void *arg, const struct wire_dns_hit *h), void *arg, unsigned *ret_id,
 		 struct err *e);
-/** wire_dns_del - over when this returns: what it held back is answered, its hits are told. */
+/** wire_dns_del - over when this returns: what it held back is answered, its hits are told, then
+ * DNS_DID_UNHEARD: how many more there were. */
 int wire_dns_del(struct wire *w, unsigned id, struct err *e);
-/** wire_dns_hits_lost - hits that nobody fetched in time, of all rules since wire_new. */
-uint64_t wire_dns_hits_lost(const struct wire *w);
 
 #endif

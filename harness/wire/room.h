@@ -30,7 +30,7 @@ struct wire_ring {
 #define NAMES_RING 512
 struct names_ring {
 	uint32_t head, tail;
-	uint64_t lost;
+	uint64_t lost_of[WIRE_DNS_RULES_MAX]; /* hits that did not fit, by the rule's place */
 	struct wire_dns_hit at[NAMES_RING];
 };
 struct wire_shared {

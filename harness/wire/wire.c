@@ -51,6 +51,7 @@ struct listener {
 struct names_listener {
 	bool used;
 	unsigned id;
+	uint64_t lost; /* hits of this place that went unheard before */
 	void (*fn)(void *arg, const struct wire_dns_hit *h);
 	void *arg;
 };
@@ -155,7 +156,9 @@ bool names_ring_push(struct names_ring *r, const struct wire_dns_hit *h)
 	uint32_t head = r->head;
 
 	if (head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= NAMES_RING) {
-		__atomic_store_n(&r->lost, r->lost + h->count, __ATOMIC_RELAXED);
+		uint64_t *lost = &r->lost_of[h->rule % WIRE_DNS_RULES_MAX];
+
+		__atomic_store_n(lost, *lost + h->count, __ATOMIC_RELAXED);
 		return false;
 	}
 	r->at[head % NAMES_RING] = *h;
@@ -412,6 +415,22 @@ int wire_names_set(struct wire *w, const struct wire_names *names, struct err *e
 	return call(w, &(struct wire_order){ .op = WIRE_NAMES }, -1, "names", e);
 }
 
+static uint64_t names_lost_of(const struct wire *w, unsigned id)
+{
+	return __atomic_load_n(&w->shared->names_ring.lost_of[id % WIRE_DNS_RULES_MAX],
+			       __ATOMIC_RELAXED);
+}
+
+/* As tell_lost(). */
+static void names_tell_lost(const struct wire *w, const struct names_listener *l)
+{
+	struct wire_dns_hit h = { .count = names_lost_of(w, l->id) - l->lost, .rule = l->id,
+				  .did = DNS_DID_UNHEARD };
+
+	if (h.count)
+		l->fn(l->arg, &h);
+}
+
 int wire_dns_add(struct wire *w, struct loop *loop, const struct wire_dns_rule *rule,
 		 void (*fn)(void *arg, const struct wire_dns_hit *h), void *arg, unsigned *ret_id,
 		 struct err *e)
@@ -427,7 +446,8 @@ int wire_dns_add(struct wire *w, struct loop *loop, const struct wire_dns_rule *
 		return r;
 	}
 	w->names[(unsigned)r % WIRE_DNS_RULES_MAX] =
-		(struct names_listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+		(struct names_listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg,
+					  .lost = names_lost_of(w, (unsigned)r) };
 	w->rules++;
 	*ret_id = (unsigned)r;
 	return 0;
@@ -443,15 +463,11 @@ int wire_dns_del(struct wire *w, unsigned id, struct err *e)
 		return err_set(e, ENOENT, "the wire knows no rule %u", id);
 	r = call(w, &o, -1, "rule", e);
 	fetch_names_hits(w);
+	names_tell_lost(w, l);
 	l->used = false;
 	w->rules--;
 	listen_end(w);
 	return r;
-}
-
-uint64_t wire_dns_hits_lost(const struct wire *w)
-{
-	return __atomic_load_n(&w->shared->names_ring.lost, __ATOMIC_RELAXED);
 }
 
 uint64_t wire_hits_lost(const struct wire *w)

@@ -1040,6 +1040,61 @@ START_TEST(test_slow)
 }
 END_TEST
 
+/* Four files; the fourth's few writes come when there is no room left to tell of any. */
+static const int floods[] = { 1000, 1000, 1000, 5 };
+
+static void flood(struct buf *o)
+{
+	int bad = 0;
+
+	for (int f = 0; f < 4; f++) {
+		char name[2] = { (char)('a' + f), 0 };
+		int fd = open(name, O_RDWR | O_CREAT, 0600);
+
+		for (int i = 0; i < floods[f]; i++)
+			bad += write(fd, "x", 1) != 1;
+		close(fd);
+	}
+	buf_printf(o, "%d", bad);
+}
+
+static void counted(void *arg, const struct disk_hit *h)
+{
+	uint64_t *n = arg;
+
+	n[0] += h->count;
+	n[1] += h->unheard;
+}
+
+/*
+ * Nobody fetches hits while more operations are altered than there is room for: what did not fit is
+ * told of its own rule, and a rule whose hits all went unheard has fired nevertheless.
+ */
+START_TEST(test_unheard)
+{
+	struct disk_rule r = rule_of(DISK_ERROR, DISK_BIT(DISK_WRITE));
+	uint64_t n[4][2] = { { 0 } };
+	struct world w = { 0 };
+	struct err e = { 0 };
+	unsigned id[4];
+
+	world_open(&w);
+	for (int f = 0; f < 4; f++) {
+		snprintf(r.path, sizeof(r.path), "%c", 'a' + f);
+		ck_assert_int_eq(disk_rule_add(w.disk, w.loop, &r, counted, n[f], &id[f], &e), 0);
+	}
+	expect(flood, "3005");
+	for (int f = 4; f-- > 0;)
+		heal(&w, id[f]);
+	for (int f = 0; f < 4; f++) {
+		ck_assert_uint_eq(n[f][0], (unsigned)floods[f]);
+		ck_assert_uint_eq(n[f][1], f >= 2);
+	}
+	expect(flood, "0");
+	world_close(&w);
+}
+END_TEST
+
 /* A child that waits for the disk; its pidfd is readable when it is through. */
 static pid_t waiter(int *ret_started)
 {
@@ -1395,6 +1450,7 @@ static Suite *suite(void)
 	tcase_add_test(rules, test_torn_write);
 	tcase_add_test(rules, test_bitrot);
 	tcase_add_test(rules, test_slow);
+	tcase_add_test(rules, test_unheard);
 	tcase_add_loop_test(rules, test_let_go, 0, 2);
 	tcase_add_test(rules, test_stall_alone);
 	tcase_set_timeout(rules, 30);

@@ -844,6 +844,98 @@ START_TEST(held_over_the_wire)
 }
 END_TEST
 
+static void counted(void *arg, const struct wire_dns_hit *h)
+{
+	uint64_t *n = arg;
+
+	n[0] += h->count;
+	n[1] += h->did == DNS_DID_UNHEARD;
+}
+
+/*
+ * Nobody fetches hits while more questions are altered than the ring holds: what did not fit is
+ * told of its own rule, and a rule whose hits all went unheard has fired nevertheless.
+ */
+START_TEST(more_than_the_ring)
+{
+	enum { FIRST = NAMES_RING + 100, THEN = 7 };
+	static uint64_t n[2][2];
+	struct wire_dns_rule r = rule_of(WIRE_DNS_FAIL);
+	struct err e = { 0 };
+	uint8_t m[512], a[2048];
+	unsigned id[2];
+	struct lan l;
+	int fd;
+
+	lan_open(&l);
+	r.how = WIRE_DNS_SERVFAIL;
+	snprintf(r.pattern, sizeof(r.pattern), "store");
+	ck_assert_int_eq(wire_dns_add(l.wire, l.loop, &r, counted, n[0], &id[0], &e), 0);
+	snprintf(r.pattern, sizeof(r.pattern), "bank");
+	ck_assert_int_eq(wire_dns_add(l.wire, l.loop, &r, counted, n[1], &id[1], &e), 0);
+	fd = to_host(&l, AF_INET, SOCK_DGRAM, WIRE_DNS_HOST, 53);
+	for (int i = 0; i < FIRST + THEN; i++) {
+		size_t len = question(m, i < FIRST ? "store" : "bank", 1, false);
+
+		ck_assert_int_gt((int)send(fd, m, len, 0), 0);
+		ck_assert_int_gt((int)recv(fd, a, sizeof(a), 0), 0);
+	}
+	ck_assert_int_eq(wire_dns_del(l.wire, id[1], &e), 0);
+	ck_assert_int_eq(wire_dns_del(l.wire, id[0], &e), 0);
+	ck_assert_uint_eq(n[0][0], FIRST);
+	ck_assert_uint_eq(n[1][0], THEN);
+	ck_assert(n[0][1] == 1 && n[1][1] == 1);
+	wire_free(l.wire);
+	loop_free(l.loop);
+}
+END_TEST
+
+static void packets_counted(void *arg, const struct wire_hit *h)
+{
+	uint64_t *n = arg;
+
+	n[0] += wire_did_alter(h->did) ? h->count : 0;
+	n[1] += h->did == DID_UNHEARD;
+}
+
+/* The same with packets: each rule lists so many that all together are more than the ring holds. */
+START_TEST(more_than_the_other_ring)
+{
+	enum { RULES = 6, PACKETS = 1000 };
+	static uint64_t n[RULES][2];
+	struct wire_rule r = { .effect = WIRE_DELAY, .name = "net.delay.0", .a = { 2 }, .b = { 1 },
+			       .way = WIRE_TO, .protocol = WIRE_UDP, .gate = gate_all(),
+			       .chance = 1, .delay_ns = 1 };
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(9) };
+	uint64_t unheard = 0;
+	struct err e = { 0 };
+	unsigned id[RULES];
+	struct lan l;
+	char c = 'x';
+	int server, fd;
+
+	lan_open(&l);
+	server = in_node(&l, 0, AF_INET, SOCK_DGRAM);
+	ck_assert_int_eq(bind(server, (struct sockaddr *)&any, sizeof(any)), 0);
+	for (int i = 0; i < RULES; i++, r.fault++)
+		ck_assert_int_eq(wire_rule_add(l.wire, l.loop, &r, packets_counted, n[i], &id[i],
+					       &e), 0);
+	fd = to_host(&l, AF_INET, SOCK_DGRAM, 1, 9);
+	for (int i = 0; i < PACKETS; i++) {
+		ck_assert_int_eq((int)send(fd, &c, 1, 0), 1);
+		ck_assert_int_eq((int)recv(server, &c, 1, 0), 1);
+	}
+	for (int i = 0; i < RULES; i++) {
+		ck_assert_int_eq(wire_rule_del(l.wire, id[i], &e), 0);
+		ck_assert_uint_eq(n[i][0], PACKETS);
+		unheard += n[i][1];
+	}
+	ck_assert_uint_ge(unheard, 1);
+	wire_free(l.wire);
+	loop_free(l.loop);
+}
+END_TEST
+
 static void packet_heard(void *arg, const struct wire_hit *h)
 {
 	ck_assert(h->v6);
@@ -936,6 +1028,8 @@ int main(void)
 		tcase_add_loop_test(tc, by_udp, 0, 2);
 		tcase_add_loop_test(tc, by_tcp, 0, 2);
 		tcase_add_test(tc, held_over_the_wire);
+	tcase_add_test(tc, more_than_the_ring);
+	tcase_add_test(tc, more_than_the_other_ring);
 		tcase_add_loop_test(tc, ipv6_faults, 0, 2);
 	} else {
 		printf("# SKIP dns: not root, or no /dev/net/tun\n");

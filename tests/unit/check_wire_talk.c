@@ -255,7 +255,7 @@ START_TEST(interim_in_two)
 	arm(&x, &r);
 	say(&x, CLIENT, ask);
 	put(&x, SERVER, 0, CONTINUE, cut, TCP_ACK);
-	put(&x, SERVER, (uint32_t)cut, CONTINUE + cut, strlen(CONTINUE) - cut, TCP_ACK);
+	put(&x, SERVER, (uint32_t)cut, &CONTINUE[cut], strlen(CONTINUE) - cut, TCP_ACK);
 	x.sent[1] = strlen(CONTINUE);
 	ck_assert_uint_eq(x.k.hits_count, 0);
 	say_bytewise(&x, SERVER, OK_B);

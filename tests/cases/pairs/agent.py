@@ -6,6 +6,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -13,6 +14,7 @@ PEER = None         # its address: only the rows about names ask for it again
 SILENCE = 2.5       # seconds without a word after which nobody is waited for
 PATIENCE = 30       # seconds for what must come
 ANSWER = 200        # bytes of an answer of the peer
+MANY = 3000         # as in the table: too many to be told one by one
 DIR = "/var/lib/pair"
 kept = {}           # what an operation keeps from one phase to the next
 
@@ -72,6 +74,14 @@ def a_while(phase, seconds, once):
         if time.monotonic() - began < seconds:
             return "in time"
     return "late"
+
+
+def echoes(phase):
+    """One after the other, so that no queue on the way is ever full."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(PATIENCE)
+        s.connect((PEER, 9001))
+        return sum(s.send(b"x") == len(s.recv(9)) for _ in range(MANY))
 
 
 # ---- connections ----
@@ -139,6 +149,21 @@ def look(host="peer.example.com"):
     return "peer" if address == PEER else "nobody" if address.endswith(".254") else address
 
 
+def questions(phase):
+    """Asked by hand, so that nobody asks twice: how many are answered with an error."""
+    with open("/etc/resolv.conf") as f:
+        server = f.read().split("nameserver", 1)[1].split()[0]
+    name = b"".join(bytes([len(x)]) + x for x in (b"peer", b"example", b"com", b""))
+    bad = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(PATIENCE)
+        s.connect((server, 53))
+        for i in range(MANY):
+            s.send(struct.pack(">HHHHHH", i, 0x100, 1, 0, 0, 0) + name + b"\0\1\0\1")
+            bad += s.recv(512)[3] & 15 != 0
+    return bad
+
+
 # ---- files ----
 
 def file(phase, flags, do=lambda fd: "ok", path="f"):
@@ -168,6 +193,19 @@ def writes_back(phase):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # what the disk has, not the cache
         return [n, os.pread(fd, 4096, 0).count(1)]
     return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
+
+
+def failures(phase):
+    """How many of many writes fail."""
+    bad = 0
+    fd = os.open(f"{DIR}/f", os.O_WRONLY)
+    for _ in range(MANY):
+        try:
+            os.pwrite(fd, b"x", 0)
+        except OSError:
+            bad += 1
+    os.close(fd)
+    return bad
 
 
 # ---- a service ----
@@ -217,6 +255,7 @@ DO = {
     "net.corrupt wrong": lambda p: order(p, [64] * 3),
     "net.cut": asks,
     "net.delay": lambda p: times(p, 0.3, lambda: datagrams([64], 1)),
+    "net.delay many": echoes,
     "net.drop": lambda p: order(p, [64] * 4),
     "net.duplicate": lambda p: order(p, [64] * 3),
     "net.halfopen": keeps,
@@ -231,10 +270,12 @@ DO = {
     "net.reply-lost silence": lambda p: asks_and_heard(p, SILENCE if p == "on" else PATIENCE),
     "net.reset": asks,
     "dns.fail": lambda p: look(),
+    "dns.fail many": questions,
     "dns.slow": lambda p: times(p, 0.3, look),
     "dns.wrong": lambda p: look(),
     "disk.bitrot": reads,
     "disk.error": appends,
+    "disk.error many": failures,
     "disk.full": appends,
     "disk.inode-full": lambda p: file(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path=p),
     "disk.permission": lambda p: file(p, os.O_RDONLY),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each sale is a phase: off, on, healed. All nodes try their operation at once, then it is booked."""
+"""Each sale is a phase: off, on, healed. All nodes try their operation, then it is booked."""
 import concurrent.futures
 import json
 import socket
