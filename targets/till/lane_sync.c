@@ -55,7 +55,9 @@ static bool probe(struct lane *l)
 	return a.status == 200;
 }
 
-static void report_length(struct lane *l)
+/* Returns false when the store did not take it: then it is to be told again, or it goes on
+ * believing that something waits here. */
+static bool report_length(struct lane *l)
 {
 	struct queue_length q;
 	struct answer a;
@@ -67,6 +69,7 @@ static void report_length(struct lane *l)
 	lane_ask_once(l, "/lanes", NULL, body, (long)l->o->timeout_ms, &a);
 	json_decref(body);
 	answer_done(&a);
+	return a.status >= 200 && a.status < 300;
 }
 
 static void upload(struct lane *l, const struct queued *q, struct answer *ret)
@@ -161,14 +164,13 @@ static int64_t round_of_work(struct lane *l, bool *ret_reported)
 	if (!l->prices_count && lane_prices_fetch(l))
 		return PROBE_MS;
 	if (!*ret_reported)
-		report_length(l);
-	*ret_reported = true;
+		*ret_reported = report_length(l);
 	if (!drain(l, &brought)) {
 		lane_set_online(l, false);
 		return PROBE_MS;
 	}
 	if (brought)
-		report_length(l);
+		*ret_reported = report_length(l);
 	tell_waiters(l);
 	return IDLE_MS;
 }
