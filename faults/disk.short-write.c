@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/drive.h"
+#include "faults/words.h"
 
 /*
  * disk.short-write: a write writes a part of what it was given and says so, as write(2) may.
@@ -31,7 +32,8 @@ static void disk_short_write_describe(const void *opts, struct buf *out)
 {
 	const struct disk_short_write_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of writes are short ", o->rate * 100);
+	words_share(out, o->rate, "writes");
+	buf_adds(out, " are short ");
 	drive_describe(&o->drive, out);
 }
 

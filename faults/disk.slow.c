@@ -2,6 +2,7 @@
 #include "faults/drive.h"
 
 #include "base/clock.h"
+#include "faults/words.h"
 
 /*
  * disk.slow: operations take longer, each by itself, or (`stall`) one makes all that match wait
@@ -51,8 +52,9 @@ static void disk_slow_describe(const void *opts, struct buf *out)
 {
 	const struct disk_slow_opts *o = opts;
 
-	buf_printf(out, "%s for %lld us ", o->stall ? "stalls" : "operations are held back",
-		   (long long)(o->delay.ns / NS_PER_US));
+	buf_adds(out, o->stall ? "stalls for " : "operations are held back for ");
+	words_later(out, o->delay.ns, o->jitter.ns);
+	buf_addc(out, ' ');
 	drive_describe(&o->drive, out);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/drive.h"
+#include "faults/words.h"
 
 /*
  * disk.torn-write: a write puts only its first sectors on the disk and says that all is well. The
@@ -32,7 +33,8 @@ static void disk_torn_write_describe(const void *opts, struct buf *out)
 {
 	const struct disk_torn_write_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of writes are torn ", o->rate * 100);
+	words_share(out, o->rate, "writes");
+	buf_adds(out, " are torn ");
 	drive_describe(&o->drive, out);
 }
 

@@ -2,6 +2,7 @@
 #include "faults/question.h"
 
 #include "wire/rule.h"
+#include "faults/words.h"
 
 /*
  * dns.slow: answers come later, each by its own measure; they may overtake each other, as answers
@@ -52,7 +53,9 @@ static void dns_slow_describe(const void *opts, struct buf *out)
 	const struct dns_slow_opts *o = opts;
 
 	question_describe(&o->question, out);
-	buf_printf(out, " are answered %d ms later", (int)(o->delay.ns / 1000000));
+	buf_adds(out, " are answered ");
+	words_later(out, o->delay.ns, o->jitter.ns);
+	buf_adds(out, " later");
 }
 
 const struct fault_ops fault_dns_slow = {

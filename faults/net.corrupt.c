@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.corrupt: a few bits of a packet turn over. With the checksum left as it was, the
@@ -56,7 +57,8 @@ static void net_corrupt_describe(const void *opts, struct buf *out)
 {
 	const struct net_corrupt_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets are corrupted ", o->rate * 100);
+	words_share(out, o->rate, "packets");
+	buf_adds(out, " are corrupted ");
 	link_describe(&o->link, out);
 	if (o->checksum == 1)
 		buf_adds(out, ", unnoticed by the kernel");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.delay: packets arrive later. They keep their order unless `overtake` is asked for,
@@ -68,9 +69,13 @@ static void net_delay_describe(const void *opts, struct buf *out)
 {
 	const struct net_delay_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets arrive %d ms later ", o->rate * 100,
-		   (int)(o->delay.ns / 1000000));
+	words_share(out, o->rate, "packets");
+	buf_adds(out, " arrive ");
+	words_later(out, o->delay.ns, o->jitter.ns);
+	buf_adds(out, " later ");
 	link_describe(&o->link, out);
+	if (o->overtake)
+		buf_adds(out, ", in any order");
 }
 
 const struct fault_ops fault_net_delay = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.drop: packets vanish, each by its own draw, or in bursts: then a chain of good
@@ -60,7 +61,8 @@ static void net_drop_describe(const void *opts, struct buf *out)
 {
 	const struct net_drop_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets vanish ", o->rate * 100);
+	words_share(out, o->rate, "packets");
+	buf_adds(out, " vanish ");
 	link_describe(&o->link, out);
 	if (o->burst > 1)
 		buf_printf(out, ", in bursts of about %d", (int)o->burst);

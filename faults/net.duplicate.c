@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.duplicate: packets arrive twice, at once or the copy some time later.
@@ -43,7 +44,8 @@ static void net_duplicate_describe(const void *opts, struct buf *out)
 {
 	const struct net_duplicate_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets arrive twice ", o->rate * 100);
+	words_share(out, o->rate, "packets");
+	buf_adds(out, " arrive twice ");
 	link_describe(&o->link, out);
 }
 

@@ -56,7 +56,7 @@ static void net_rate_describe(const void *opts, struct buf *out)
 {
 	const struct net_rate_opts *o = opts;
 
-	buf_printf(out, "%lld bytes a second ", (long long)o->speed);
+	buf_printf(out, "at most %lld bytes a second pass ", (long long)o->speed);
 	link_describe(&o->link, out);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.reorder: the chosen packets are held back for a moment and those behind pass them.
@@ -45,7 +46,8 @@ static void net_reorder_describe(const void *opts, struct buf *out)
 {
 	const struct net_reorder_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets are passed by those behind them ", o->rate * 100);
+	words_share(out, o->rate, "packets");
+	buf_adds(out, " are passed by those behind them ");
 	link_describe(&o->link, out);
 }
 

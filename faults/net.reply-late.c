@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "faults/words.h"
+
 /*
  * net.reply-late: the request gets through; its answer is held back as a whole, for longer than a
  * client waits, and then delivered. What the server says behind it waits with it, its FIN or RST
@@ -54,8 +56,9 @@ static void net_reply_late_describe(const void *opts, struct buf *out)
 {
 	const struct net_reply_late_opts *o = opts;
 
-	buf_printf(out, "answers to %s come %d ms late ", o->request ? o->request : "requests",
-		   (int)(o->hold.ns / 1000000));
+	buf_printf(out, "answers to %s come ", o->request ? o->request : "requests");
+	words_later(out, o->hold.ns, 0);
+	buf_adds(out, " late ");
 	link_describe(&o->link, out);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faults/link.h"
+#include "faults/words.h"
 
 /*
  * net.reset: a connection is reset at a packet that carries data: the data is lost and both ends
@@ -38,7 +39,8 @@ static void net_reset_describe(const void *opts, struct buf *out)
 {
 	const struct net_reset_opts *o = opts;
 
-	buf_printf(out, "%.4g %% of packets with data reset their connection ", o->rate * 100);
+	words_share(out, o->rate, "packets with data");
+	buf_adds(out, " reset their connection ");
 	link_describe(&o->link, out);
 }
 
