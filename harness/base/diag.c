@@ -74,6 +74,21 @@ void diag_source(struct diag *d, const char *file, const char *text, size_t len)
 	d->sources = s;
 }
 
+/* own_name - our copy of a file's name: whoever named it may be gone when this is rendered. */
+static const char *own_name(struct diag *d, const char *file)
+{
+	const struct source *s = d->sources;
+
+	if (!file)
+		return NULL;
+	while (s && strcmp(s->file, file) != 0)
+		s = s->next;
+	if (s)
+		return s->file;
+	diag_source(d, file, "", 0);
+	return d->sources->file;
+}
+
 static void add_item(struct diag *d, struct mark at, bool note, const char *fmt, va_list ap)
 	__attribute__((format(printf, 4, 0)));
 static void add_item(struct diag *d, struct mark at, bool note, const char *fmt, va_list ap)
@@ -85,10 +100,7 @@ static void add_item(struct diag *d, struct mark at, bool note, const char *fmt,
 		d->items = xrealloc(d->items, d->items_size * sizeof(*d->items));
 	}
 	buf_vprintf(&message, fmt, ap);
-	/* The document may be gone when this is rendered: point to our copy of its name. */
-	for (const struct source *s = d->sources; s && at.file; s = s->next)
-		if (strcmp(s->file, at.file) == 0)
-			at.file = s->file;
+	at.file = own_name(d, at.file);
 	d->items[d->items_count++] =
 		(struct item){.at = at, .message = buf_steal(&message), .note = note};
 }

@@ -23,7 +23,7 @@ struct diag;
 
 /** struct mark - a place in a file; line, col from 1; col counts characters; line 0: none */
 struct mark {
-	const char *file; /* borrowed: lives as long as the diag and the document */
+	const char *file; /* borrowed: lives as long as the document; a diag keeps a copy */
 	uint32_t line, col;
 	uint32_t len; /* characters to underline; 0 or 1 gives a lone caret */
 };

@@ -47,6 +47,8 @@ try "no value" 64 'needs a value' run --seed
 try "value on a flag" 64 'takes no value' run --quiet=yes "$work/x.yml"
 try "no choice" 64 'did you mean "failed"' run --keep faild "$work/x.yml"
 try "no file" 64 'what to run is missing' run
+try "a target is no experiment" 65 '^targets/till/target.yml: error: this is a target' \
+	run targets/till/target.yml
 try "two words" 64 'one word too many' report a b
 try "list of nothing" 64 'did you mean "faults"' list fault
 try "list faults" 0 '^process.kill +a service dies' list faults
