@@ -52,6 +52,14 @@ static bool is_trigger_key(const struct kinds *k, const char *name)
 	return k->triggers && (strcmp(name, "when") == 0 || strcmp(name, "min_hits") == 0);
 }
 
+static bool is_when_key(const char *name)
+{
+	for (const struct opt *row = when_table.rows; row->type != OPT_END_; row++)
+		if (strcmp(row->name, name) == 0)
+			return true;
+	return false;
+}
+
 static void unknown_kind(const struct kinds *k, const char *name, struct mark at, const char *path,
 			 struct diag *diag)
 {
@@ -64,6 +72,11 @@ static void unknown_kind(const struct kinds *k, const char *name, struct mark at
 	if (k->triggers) {
 		names[n++] = "when";
 		names[n++] = "min_hits";
+	}
+	if (k->triggers && is_when_key(name)) {
+		diag_error(diag, at, "%s: \"%s\" belongs in `when:`, as in when: {%s: ...}", path,
+			   name, name);
+		return;
 	}
 	opt_suggest(name, names, n, hint, sizeof(hint));
 	diag_error(diag, at, "%s: there is no %s \"%s\"%s", path, k->what, name, hint);

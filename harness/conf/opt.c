@@ -25,6 +25,7 @@
 
 #define WHY_MAX 512
 #define ROWS_MAX 128
+#define KNOWN_MAX 16 /* no more keys than that are listed in a message */
 
 /* struct place - where we are, for messages. */
 struct place {
@@ -382,6 +383,18 @@ static const struct opt *scalar_row(struct opt_table table)
 	return NULL;
 }
 
+/* A word that resembles none of the keys: they are all shown, where they are few. */
+static void note_known(const struct place *p, const char *const *names, size_t n)
+{
+	struct buf list = {0};
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+	if (n <= KNOWN_MAX)
+		diag_note(p->diag, (struct mark){0}, "known here: %s", list.data);
+	buf_done(&list);
+}
+
 static int unknown_key(struct opt_table table, const struct yaml_key *key, const struct place *p)
 {
 	const char *names[ROWS_MAX];
@@ -394,7 +407,10 @@ static int unknown_key(struct opt_table table, const struct yaml_key *key, const
 	if (n == 0)
 		return complain(p, key->mark, "unknown key \"%s\": there are no options here",
 				key->name);
-	return complain(p, key->mark, "unknown key \"%s\"%s", key->name, hint);
+	complain(p, key->mark, "unknown key \"%s\"%s", key->name, hint);
+	if (!hint[0])
+		note_known(p, names, n);
+	return -EINVAL;
 }
 
 /* apply_keys - the keys of the map, as written; seen[i] for each row that was named. */
