@@ -180,7 +180,7 @@ static void faults(struct operations *o, const struct experiment *x)
 
 		if (ops->describe)
 			ops->describe(x->faults[i].opts, &b);
-		when_describe(&x->faults[i].when, &when);
+		when_describe(&x->faults[i].when, x->shoppers.pace_milli, &when);
 		if (when.len)
 			buf_printf(&b, "; %s", when.data);
 		buf_done(&when);

@@ -51,7 +51,7 @@ static const struct opt rows[] = {
 	 .optional = true,
 	 .offset = offsetof(struct raw, for_),
 	 .example = "10s",
-	 .help = "heals this long (shop time) or so many sales after arming"},
+	 .help = "heals this long (shop time) or so many sales told ok after arming"},
 	{.name = "nth",
 	 .type = OPT_RANGE,
 	 .optional = true,
@@ -419,7 +419,22 @@ static void comma(struct buf *out, size_t start)
 		buf_adds(out, ", ");
 }
 
-void when_describe(const struct when *w, struct buf *out)
+static void describe_for(const struct when *w, int64_t pace_milli, struct buf *out)
+{
+	char text[DUR_TEXT];
+
+	if (w->for_sales >= 0) {
+		buf_printf(out, "for %" PRId64 " sale%s", w->for_sales,
+			   w->for_sales == 1 ? "" : "s");
+		return;
+	}
+	buf_adds(out, "for ");
+	describe_ns(w->for_.ns, out);
+	if (pace_milli != 1000)
+		buf_printf(out, " (%s real)", dur_text(text, dur_wall(w->for_, pace_milli)));
+}
+
+void when_describe(const struct when *w, int64_t pace_milli, struct buf *out)
 {
 	size_t start = out->len;
 
@@ -444,12 +459,7 @@ void when_describe(const struct when *w, struct buf *out)
 	}
 	if (w->for_.ns >= 0 || w->for_sales >= 0) {
 		comma(out, start);
-		buf_adds(out, "for ");
-		if (w->for_sales >= 0)
-			buf_printf(out, "%" PRId64 " sale%s", w->for_sales,
-				   w->for_sales == 1 ? "" : "s");
-		else
-			describe_ns(w->for_.ns, out);
+		describe_for(w, pace_milli, out);
 	}
 	if (out->len == start)
 		buf_adds(out, "from the first arrival to the end");

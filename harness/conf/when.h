@@ -39,8 +39,9 @@ void when_init(struct when *w);
 int when_parse_at(const struct yaml_node *n, const char *path, struct when *ret, struct diag *diag);
 int when_parse(const struct yaml_node *n, struct when *ret, struct diag *diag);
 void when_done(struct when *w);
-/** when_describe - "after 40 sales, for 15 sales" in plain words. */
-void when_describe(const struct when *w, struct buf *out);
+/** when_describe - "after 40 sales, for 15 s shop (250 ms real)" in plain words.
+ * @pace_milli: the experiment's, which tells how long that is for the machine. */
+void when_describe(const struct when *w, int64_t pace_milli, struct buf *out);
 
 /** when_gate - its `nth:` and `probability:`, ready to ask. */
 struct gate when_gate(const struct when *w, uint64_t seed, int fault);

@@ -210,24 +210,39 @@ static void tally_faults(const struct judge_in *in, struct trial_verdict *v)
 	}
 }
 
-static void reason_fault(const struct conf_item *item, size_t i, const struct fault_tally *t,
+/* At a high pace a window of shop time may be too short for the machine to do anything in it. */
+static void window_text(char *ret, size_t size, const struct experiment *x, const struct when *w)
+{
+	char shop[DUR_TEXT], real[DUR_TEXT];
+
+	ret[0] = '\0';
+	if (w->for_.ns < 0 || x->shoppers.pace_milli == 1000)
+		return;
+	snprintf(ret, size, " for %s shop, which is %s real", dur_text(shop, w->for_.ns),
+		 dur_text(real, dur_wall(w->for_, x->shoppers.pace_milli)));
+}
+
+static void reason_fault(const struct experiment *x, size_t i, const struct fault_tally *t,
 			 struct reason *r)
 {
+	const struct conf_item *item = &x->faults[i];
 	struct buf when = {0};
+	char window[3 * DUR_TEXT];
 
 	if (t->fired >= item->min_hits)
 		return;
 	if (item->when.given)
-		when_describe(&item->when, &when);
+		when_describe(&item->when, x->shoppers.pace_milli, &when);
+	window_text(window, sizeof(window), x, &item->when);
 	if (t->fired)
 		reason_add(r, INCONCLUSIVE,
 			   "fault %zu %s fired %" PRId64 " time%s, min_hits asks for %" PRId64, i,
 			   item->kind->name, t->fired, plural(t->fired), item->min_hits);
 	else if (t->armed)
 		reason_add(r, INCONCLUSIVE,
-			   "fault %zu %s never fired: armed %" PRId64 " time%s, but "
+			   "fault %zu %s never fired: armed %" PRId64 " time%s%s, but "
 			   "nothing of the target was altered",
-			   i, item->kind->name, t->armed, plural(t->armed));
+			   i, item->kind->name, t->armed, plural(t->armed), window);
 	else
 		reason_add(r, INCONCLUSIVE,
 			   "fault %zu %s never fired: its trigger%s%.200s%s did not come", i,
@@ -266,7 +281,7 @@ static void reasons_trial(const struct judge_in *in, const struct trial_verdict 
 	int64_t told = (int64_t)in->ledgers->told_count;
 
 	for (size_t i = 0; i < v->faults_count && !in->facts->faults_off; i++)
-		reason_fault(&x->faults[i], i, &v->faults[i], r);
+		reason_fault(x, i, &v->faults[i], r);
 	if (told < x->min_sales)
 		reason_add(r, INCONCLUSIVE,
 			   "too little to judge: %" PRId64 " sale%s, min_sales asks for %" PRId64,
@@ -390,24 +405,39 @@ static const char *blame_of(const struct judge_in *in, const struct trial_verdic
 	}
 }
 
+/* "40 sales (30 unknown)": those who were left in doubt can hardly be judged. */
+static void sales_text(char *ret, size_t size, const struct ledgers *l)
+{
+	size_t n = l->told_count, unknown = 0;
+	int len;
+
+	for (size_t i = 0; i < n; i++)
+		unknown += !told_acked(&l->told[i]) && l->told[i].outcome == TOLD_UNKNOWN;
+	len = snprintf(ret, size, "%zu sale%s", n, plural((int64_t)n));
+	if (unknown)
+		snprintf(ret + len, size - (size_t)len, " (%zu unknown)", unknown);
+}
+
 static void say_holds(const struct judge_in *in, struct trial_verdict *v)
 {
 	int64_t fired = 0;
+	char sales[64];
+
+	sales_text(sales, sizeof(sales), in->ledgers);
 
 	for (size_t i = 0; i < v->faults_count; i++)
 		fired += v->faults[i].fired;
 	if (v->expected)
 		snprintf(v->why, sizeof(v->why), "%s", v->expect_note);
 	else if (in->facts->faults_off || !v->faults_count)
-		snprintf(v->why, sizeof(v->why), "every promise held: %zu check%s over %zu sale%s",
-			 v->checks_count, plural((int64_t)v->checks_count), in->ledgers->told_count,
-			 plural((int64_t)in->ledgers->told_count));
+		snprintf(v->why, sizeof(v->why), "every promise held: %zu check%s over %s",
+			 v->checks_count, plural((int64_t)v->checks_count), sales);
 	else
 		snprintf(v->why, sizeof(v->why),
-			 "every promise held: %zu check%s over %zu sale%s, "
+			 "every promise held: %zu check%s over %s, "
 			 "faults fired %" PRId64 " time%s",
-			 v->checks_count, plural((int64_t)v->checks_count), in->ledgers->told_count,
-			 plural((int64_t)in->ledgers->told_count), fired, plural(fired));
+			 v->checks_count, plural((int64_t)v->checks_count), sales, fired,
+			 plural(fired));
 }
 
 static void conclude(const struct judge_in *in, struct trial_verdict *v)

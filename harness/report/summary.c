@@ -64,7 +64,7 @@ static void build_faults(struct summary *s, const struct experiment *x,
 		if (ops->describe)
 			ops->describe(x->faults[i].opts, &words);
 		s->faults[i].describe = buf_steal(&words);
-		when_describe(&x->faults[i].when, &words);
+		when_describe(&x->faults[i].when, x->shoppers.pace_milli, &words);
 		s->faults[i].when = buf_steal(&words);
 		if (!v->faults || i >= v->faults_count)
 			continue;

@@ -144,7 +144,7 @@ static bool fuzz_experiment(const char *text, size_t len, struct diag *diag)
 	bool ok = x != NULL;
 
 	for (size_t i = 0; x && i < x->faults_count; i++)
-		when_describe(&x->faults[i].when, &words);
+		when_describe(&x->faults[i].when, x->shoppers.pace_milli, &words);
 	buf_done(&words);
 	experiment_free(x);
 	return ok;

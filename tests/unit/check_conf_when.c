@@ -83,10 +83,27 @@ START_TEST(test_when)
 	} else {
 		ck_assert_msg(err == 0, "%s: %s", whens[_i].text, out.data);
 		buf_reset(&out);
-		when_describe(&w, &out);
+		when_describe(&w, 1000, &out);
 		ck_assert_str_eq(out.data, whens[_i].says);
 		ck_assert(w.given);
 	}
+	when_done(&w);
+	yaml_tree_free(n);
+	buf_done(&out);
+	diag_free(diag);
+}
+END_TEST
+
+START_TEST(test_real_time)
+{
+	struct diag *diag = diag_new();
+	struct yaml_node *n = yaml_load("f", "{at: 3s, for: 15s}", 18, diag);
+	struct buf out = {0};
+	struct when w;
+
+	ck_assert_int_eq(when_parse(n, &w, diag), 0);
+	when_describe(&w, 60000, &out);
+	ck_assert_str_eq(out.data, "at 3 s shop, for 15 s shop (250 ms real)");
 	when_done(&w);
 	yaml_tree_free(n);
 	buf_done(&out);
@@ -100,7 +117,7 @@ START_TEST(test_none)
 	struct when w;
 
 	when_init(&w);
-	when_describe(&w, &out);
+	when_describe(&w, 1000, &out);
 	ck_assert_str_eq(out.data, "from the first arrival to the end");
 	ck_assert(!w.given && w.at.ns < 0 && w.after_sales < 0 && w.probability < 0);
 	buf_done(&out);
@@ -114,6 +131,7 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(t, 20);
 	tcase_add_loop_test(t, test_when, 0, ARRAY_SIZE(whens));
+	tcase_add_test(t, test_real_time);
 	tcase_add_test(t, test_none);
 	suite_add_tcase(s, t);
 	return s;
