@@ -74,6 +74,13 @@ class Till(BaseHTTPRequestHandler):
             with open(DATA + "/junk", "ab") as junk:
                 while True:
                     junk.write(b"x" * (16 << 20))
+        if MODE == "fills-and-frees":
+            try:
+                with open(DATA + "/junk", "ab") as junk:
+                    while True:
+                        junk.write(b"x" * (16 << 20))
+            except OSError:
+                os.unlink(DATA + "/junk")
         if MODE == "books-refused":
             later(sale)
             self.reply(409, {"refused": "closed today"})
