@@ -174,6 +174,9 @@ static void did_words(const struct disk_hit *h, char *buf, size_t len)
 			 h->ns / NS_PER_MS, h->ns % NS_PER_MS / NS_PER_US);
 	else if (h->effect == DISK_ROT)
 		snprintf(buf, len, "%s: %u bits turned over", what, h->done);
+	else if (h->effect == DISK_ASTRAY)
+		snprintf(buf, len, "%s: written at %" PRId64 " instead, and nobody was told",
+			 what, h->to);
 	else
 		snprintf(buf, len, "%s: only %u bytes were written%s", what, h->done,
 			 h->effect == DISK_TORN ? ", and nobody was told" : "");

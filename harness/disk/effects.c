@@ -54,7 +54,7 @@ void befall_tell(struct slot *s, struct look *l, int error, size_t done, int64_t
 	*h = (struct disk_hit){ .t_ns = l->now, .count = 1, .off = op->off, .ns = ns,
 				.rule = s->id, .len = (uint32_t)op->len, .op = op->kind,
 				.effect = s->r.effect, .error = error, .done = (uint32_t)done,
-				.nth = l->nth };
+				.nth = l->nth, .to = op->to };
 	if (s->listed < HITS_LISTED) {
 		snprintf(h->path, sizeof(h->path), "%.*s", (int)sizeof(h->path) - 1, l->path);
 		snprintf(h->process, sizeof(h->process), "%s", look_owner(l));
@@ -150,12 +150,37 @@ static void do_part(struct slot *s, struct look *l)
 	size_t unit = torn ? SECTOR : 1;
 	int64_t most = op->len ? (int64_t)((op->len - 1) / unit) : 0;
 
-	if (op->error || op->part || most < 1 || !chosen(s, l))
+	if (op->error || op->part || op->astray || most < 1 || !chosen(s, l))
 		return;
 	op->part = (size_t)draw_range(dice(s, l, SALT_PART), 1, most) * unit;
 	op->torn = torn;
 	op->inode->lied |= torn;
 	befall_tell(s, l, 0, op->part, 0);
+}
+
+/*
+ * Some blocks further or nearer, inside the file as it will be, so that nothing shows in its size.
+ * A file with no other place for it is written as it should be.
+ */
+static void do_astray(struct slot *s, struct look *l)
+{
+	struct op *op = l->op;
+	int64_t end = op->off + (int64_t)op->len, block = op->off / BLOCK, last, to;
+	struct stat st;
+
+	if (op->error || op->part || op->astray || fstat(op->inode->fd, &st) < 0)
+		return;
+	if (st.st_size > end)
+		end = st.st_size;
+	last = (end - (int64_t)op->len - op->off % BLOCK) / BLOCK;
+	if (last < 1 || !chosen(s, l))
+		return;
+	to = draw_range(dice(s, l, SALT_PART), 0, last - 1);
+	to += to >= block;
+	op->astray = true;
+	op->to = to * BLOCK + op->off % BLOCK;
+	op->inode->lied = true;
+	befall_tell(s, l, 0, 0, 0);
 }
 
 /* What a full disk of a file system with blocks refuses, and a tmpfs does not. */
@@ -221,6 +246,9 @@ void befall_begin(struct slot *s, unsigned place, struct look *l)
 	case DISK_SHORT:
 	case DISK_TORN:
 		do_part(s, l);
+		break;
+	case DISK_ASTRAY:
+		do_astray(s, l);
 		break;
 	case DISK_ROT:
 		l->op->rot |= gate_lets(&s->r.gate, s->n, l->object, l->nth);

@@ -139,15 +139,29 @@ static ssize_t write_all(struct fs *fs, int fd, const char *buf, size_t size, of
 	return (ssize_t)done;
 }
 
+/* Where it goes. Astray, the place it was meant for is still the file's: old, or all zeros. */
+static int place(struct fs *fs, const struct op *op, int fd, off_t *off)
+{
+	int r;
+
+	if (!op->astray)
+		return 0;
+	MAKE_ROOM(fs, r, fallocate(fd, 0, *off, (off_t)op->len));
+	*off = op->to;
+	return r < 0 ? errno : 0;
+}
+
 void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	OP(req, DISK_WRITE, inode_of(fs, ino), .off = off, .len = size);
 	int error = op_begin(fs, &op);
-	ssize_t n = error ? -error
-			  : write_all(fs, fd_of(fi), buf, op.part ? op.part : size, off);
+	ssize_t n;
 
+	if (!error)
+		error = place(fs, &op, fd_of(fi), &off);
+	n = error ? -error : write_all(fs, fd_of(fi), buf, op.part ? op.part : size, off);
 	if (n > 0 && (size_t)n < (op.part ? op.part : size)) {
 		op.part = (size_t)n;
 		op_end(fs, &op, ENOSPC); /* a part has fitted: the next one will hear of it */
@@ -203,10 +217,14 @@ void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	struct fs *fs = fs_of(req);
 	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = len);
 	int error = op_begin(fs, &op);
-	ssize_t n = error ? 0 : copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
-						op.part ? op.part : len, (unsigned)flags);
+	ssize_t n = 0;
 
 	(void)ino_in;
+	if (!error)
+		error = place(fs, &op, fd_of(fi_out), &off_out);
+	if (!error)
+		n = copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
+				    op.part ? op.part : len, (unsigned)flags);
 	error = op_end(fs, &op, n < 0 ? errno : error);
 	if (error)
 		fuse_reply_err(req, error);

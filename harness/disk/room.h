@@ -138,6 +138,8 @@ struct op {
 	int error;             /* return this and do nothing */
 	size_t part;           /* short, torn: so many bytes only; 0: all */
 	bool torn;
+	bool astray;           /* write it at `to`, and say nothing */
+	int64_t to;
 	bool rot;              /* op_rot() will have something to do */
 	uint64_t sized;        /* fs->sized when it began */
 };

@@ -31,6 +31,7 @@ enum disk_effect {
 	DISK_SLOW,   /* chance, delay_ns, jitter_ns, shape; stall: all that match wait with it */
 	DISK_SHORT,  /* chance; a write that writes a part and says so */
 	DISK_TORN,   /* chance; a write that writes a part and says that it wrote all */
+	DISK_ASTRAY, /* chance; a write that goes to another place of its file */
 	DISK_ROT,    /* chance of each block of 4 KiB, bits: what is read has bits turned over */
 	DISK_FULL,   /* error; left: bytes; late: only fsync tells; hidden: statfs does not */
 	DISK_INODES, /* error; left: files */
@@ -69,6 +70,7 @@ struct disk_hit {
 	uint32_t op, effect;
 	int32_t error;    /* what it returned instead, or 0 */
 	uint32_t done;    /* short and torn: bytes that were written */
+	int64_t to;       /* astray: where they were written */
 	uint64_t nth;     /* how many-eth matching operation on this path */
 	bool unheard;     /* altered, and nobody knows how: there was no room to tell */
 	char path[DISK_PATH_MAX];    /* below its data directory */

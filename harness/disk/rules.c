@@ -429,7 +429,8 @@ int rule_del(struct fs *fs, unsigned id)
 	struct rules *rules = fs->rules;
 	unsigned place = id % DISK_RULES_MAX;
 	struct slot *s = &rules->at[place];
-	bool lied = s->r.effect == DISK_TORN || s->r.effect == DISK_ROT;
+	bool lied = s->r.effect == DISK_TORN || s->r.effect == DISK_ASTRAY ||
+		    s->r.effect == DISK_ROT;
 	int err = -ENOENT;
 
 	pthread_mutex_lock(&rules->lock);

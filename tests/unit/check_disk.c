@@ -982,6 +982,86 @@ START_TEST(test_torn_write)
 }
 END_TEST
 
+static void four_blocks(struct buf *o)
+{
+	char text[16384];
+	int fd = open("four", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	for (int i = 0; i < 4; i++)
+		memset(text + i * 4096, 'a' + i, 4096);
+	buf_printf(o, "%zd ", write(fd, text, sizeof(text)));
+}
+
+static void block_two(struct buf *o)
+{
+	char text[4096];
+	int fd = open("four", O_RDWR);
+
+	memset(text, 'X', sizeof(text));
+	T(pwrite(fd, text, sizeof(text), 4096));
+	T(pread(fd, text, sizeof(text), 4096));
+	buf_printf(o, "%c", text[0]);
+}
+
+static void block_five(struct buf *o)
+{
+	char text[4096];
+	int fd = open("four", O_RDWR);
+
+	memset(text, 'Y', sizeof(text));
+	T(pwrite(fd, text, sizeof(text), 16384));
+}
+
+/* One letter for each block that is the same all through. */
+static void letters(struct buf *o)
+{
+	char text[4096];
+	int fd = open("four", O_RDONLY);
+
+	while (read(fd, text, sizeof(text)) == (ssize_t)sizeof(text))
+		buf_printf(o, "%c", memcmp(text, text + 1, sizeof(text) - 1) ? '?' :
+			   text[0] ? text[0] : '0');
+}
+
+/* Seen at once is what was meant; once the cache is gone, what was overwritten instead. */
+START_TEST(test_misdirect)
+{
+	struct disk_rule r = rule_of(DISK_ASTRAY, DISK_BIT(DISK_WRITE));
+	struct world w = { 0 };
+	char want[] = "abcd", five[] = "abcd0";
+	unsigned id;
+
+	world_open(&w);
+	id = arm(&w, &r);
+	expect(two_writes, TWO_GOOD); /* one block only: spared */
+	ck_assert_int_eq(w.count, 0);
+	heal(&w, id);
+	expect(four_blocks, "16384 ");
+	id = arm(&w, &r);
+	expect(block_two, "pwrite(fd, text, sizeof(text), 4096) = 4096 \n"
+	       "pread(fd, text, sizeof(text), 4096) = 4096 \nX");
+	heal(&w, id);
+	ck_assert_int_eq(w.count, 1);
+	ck_assert(w.last.to % 4096 == 0 && w.last.to != 4096 && w.last.to < 16384);
+	want[w.last.to / 4096] = 'X';
+	expect(letters, want);
+
+	memcpy(five, want, 4);
+	id = arm(&w, &r);
+	expect(block_five, "pwrite(fd, text, sizeof(text), 16384) = 4096 \n");
+	heal(&w, id);
+	ck_assert_int_eq(w.count, 1);
+	ck_assert_int_lt(w.last.to, 16384);
+	five[w.last.to / 4096] = 'Y';
+	expect(letters, five);
+	expect(block_two, "pwrite(fd, text, sizeof(text), 4096) = 4096 \n"
+	       "pread(fd, text, sizeof(text), 4096) = 4096 \nX");
+	five[1] = 'X';
+	expect(letters, five);
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(test_bitrot)
 {
 	struct disk_rule r = rule_of(DISK_ROT, DISK_BIT(DISK_READ));
@@ -1448,6 +1528,7 @@ static Suite *suite(void)
 	tcase_add_test(rules, test_inodes);
 	tcase_add_test(rules, test_short_write);
 	tcase_add_test(rules, test_torn_write);
+	tcase_add_test(rules, test_misdirect);
 	tcase_add_test(rules, test_bitrot);
 	tcase_add_test(rules, test_slow);
 	tcase_add_test(rules, test_unheard);
