@@ -208,6 +208,17 @@ def failures(phase):
     return bad
 
 
+def writes_one_of_two(phase):
+    """The first of two blocks, and how much of it is in each."""
+    def do(fd):
+        os.write(fd, bytes(8192))  # there is no other place for that one
+        os.pwrite(fd, b"\1" * 4096, 0)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        return [os.pread(fd, 4096, at).count(1) for at in (0, 4096)]
+    return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
+
+
 # ---- a service ----
 
 def life(silence):
@@ -278,6 +289,7 @@ DO = {
     "disk.error many": failures,
     "disk.full": appends,
     "disk.inode-full": lambda p: file(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path=p),
+    "disk.misdirect": writes_one_of_two,
     "disk.permission": lambda p: file(p, os.O_RDONLY),
     "disk.quota": appends,
     "disk.readonly": lambda p: file(p, os.O_WRONLY),

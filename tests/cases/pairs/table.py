@@ -23,6 +23,8 @@ ROWS = {
     "disk.error many": ("op: [write]", "", 0, MANY, MANY),
     "disk.full": ("", "", 8192, "ENOSPC", [r"f ENOSPC on write"]),
     "disk.inode-full": ("", "", "ok", "ENOSPC", [r"on ENOSPC on create"]),
+    "disk.misdirect": ("", "", [4096, 0], [0, 4096],
+                       [r"on write of 4096 bytes at 0: written at 4096 instead, and nobody"]),
     "disk.permission": ("op: [open]", "", "ok", "EACCES", [r"f EACCES on open"]),
     "disk.quota": ("", "", 8192, "EDQUOT", [r"f EDQUOT on write"]),
     "disk.readonly": ("", "", "ok", "EROFS", [r"f EROFS on open"]),
