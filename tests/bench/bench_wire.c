@@ -600,10 +600,28 @@ static void impaired(struct wire *w, const struct path *p, bool captured)
 
 /* ---- throughput and round trips ---- */
 
-static void compare(const char *words, double *v, double limit)
+static void compare(const char *words, double *v, size_t n, double limit)
 {
-	figure(words, quantile(v, ROUNDS, 0.5), "x", ">=", limit, quantile(v, ROUNDS, 0.25),
-	       quantile(v, ROUNDS, 0.75));
+	figure(words, quantile(v, n, 0.5), "x", ">=", limit, quantile(v, n, 0.25),
+	       quantile(v, n, 0.75));
+}
+
+/* Gbit/s; 0: there is no such path, or it carries nothing any more (pasta has been seen to). */
+static double rate_of(struct path *p, int k)
+{
+	struct answer a;
+
+	if (p[k].from < 0)
+		return 0;
+	if (ask(&p[k], (struct order){ .blast_ms = BLAST_MS }, &a))
+		return (double)a.bytes * 8 / (double)a.ns;
+	if (k == VETH || k == WIRE) {
+		printf("%s carries nothing any more\n", names[k]);
+		exit(1);
+	}
+	printf("  %s carries nothing any more; its rounds until now count\n", names[k]);
+	p[k].from = -1;
+	return 0;
 }
 
 static void throughput(struct path *p)
@@ -613,31 +631,28 @@ static void throughput(struct path *p)
 		{ "TCP between two nodes / slirp4netns", SLIRP, 2 },
 		{ "TCP between two nodes / pasta", PASTA, 1 },
 	};
-	static double ratio[PATHS][ROUNDS], mean[PATHS];
+	static double ratio[PATHS][ROUNDS], sum[PATHS];
+	size_t n[PATHS] = { 0 };
 
 	for (int i = -2; i < ROUNDS; i++) {
 		double rate[PATHS] = { 0 };
 
-		for (int k = 0; k < PATHS; k++) {
-			struct answer a;
-
-			if (p[k].from < 0)
-				continue;
-			if (!ask(&p[k], (struct order){ .blast_ms = BLAST_MS }, &a))
-				fail(names[k]);
-			rate[k] = (double)a.bytes * 8 / (double)a.ns;
-		}
-		for (int k = 0; k < PATHS && i >= 0; k++) {
-			mean[k] += rate[k] / ROUNDS;
-			ratio[k][i] = rate[k] > 0 ? rate[WIRE] / rate[k] : 0;
-		}
+		for (int k = 0; k < PATHS; k++)
+			rate[k] = rate_of(p, k);
+		for (int k = 0; k < PATHS && i >= 0; k++)
+			if (rate[k] > 0) {
+				sum[k] += rate[k];
+				ratio[k][n[k]++] = rate[WIRE] / rate[k];
+			}
 	}
 	for (int k = 0; k < PATHS; k++)
-		if (p[k].from >= 0)
-			printf("  %s: %.2f Gbit/s\n", names[k], mean[k]);
+		if (n[k])
+			printf("  %s: %.2f Gbit/s, %zu rounds\n", names[k],
+			       sum[k] / (double)n[k], n[k]);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (p[rows[i].path].from >= 0)
-			compare(rows[i].words, ratio[rows[i].path], rows[i].limit);
+		if (n[rows[i].path])
+			compare(rows[i].words, ratio[rows[i].path], n[rows[i].path],
+				rows[i].limit);
 }
 
 static void round_trips(struct path *p)
