@@ -145,19 +145,26 @@ static void look(struct settle *s, struct stage *st, struct look *ret)
 	ret->seen = NULL;
 }
 
-/* Is every service where its target file says it should be at the end? */
-static bool services_at_rest(const struct settle *s, struct stage *st)
+/*
+ * Is every service where its target file says it should be at the end? One that is started again
+ * and again is there at times only: *ret_starts tells two looks of it apart.
+ */
+static bool services_at_rest(struct settle *s, struct stage *st, uint64_t *ret_starts)
 {
 	struct service_state found[SERVICES_MAX];
 	size_t n = stage_services(st, "*", found, SERVICES_MAX);
 
+	*ret_starts = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct service *conf = target_service(s->target, found[i].name, NULL);
 
 		if (conf && conf->end == END_EXITED && found[i].running)
 			return false; /* it may be about to */
-		if (conf && conf->end == END_RUNNING && conf->restart != RESTART_NEVER &&
-		    (!found[i].running || !found[i].ready))
+		if (!conf || conf->end != END_RUNNING || conf->restart == RESTART_NEVER)
+			continue;
+		s->unsure |= found[i].starts > 1;
+		*ret_starts += (uint64_t)found[i].starts;
+		if (!found[i].running || !found[i].ready)
 			return false;
 	}
 	return true;
@@ -191,6 +198,7 @@ void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *st
 	int64_t start = clock_now(), cap = s->experiment->settle.ns;
 	int64_t deadline = start + cap, step = POLL_FIRST_NS, same_since = 0;
 	struct look now = { 0 }, last = { 0 };
+	uint64_t starts;
 	bool have_last = false;
 
 	*ret_ns = -1;
@@ -199,8 +207,9 @@ void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *st
 		return;
 	}
 	while (!*stop && clock_now() < deadline) {
-		if (services_at_rest(s, st)) {
+		if (services_at_rest(s, st, &starts)) {
 			look(s, st, &now);
+			now.digest += starts;
 			if (!have_last || now.digest != last.digest || !now.readable)
 				same_since = clock_now();
 			else if (enough(s, &now, clock_now(), same_since, deadline)) {
