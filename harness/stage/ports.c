@@ -41,21 +41,31 @@
 #define CLOSED 7 /* TCP_CLOSE */
 #define HEARD_SIZE (1 << 20)
 
+/* A node's ports, for as many activations as overlap there. */
+struct port_window {
+	struct port_window *next;
+	struct stage *stage;
+	char node[64];
+	unsigned refs;
+	int taken[WINDOW];     /* owned; -1: none */
+	unsigned low, high;    /* the range as it was */
+	unsigned first;        /* the lowest port that is taken */
+	bool narrow;           /* the range was changed */
+};
 struct stage_ports {
 	struct stage *stage;
 	char node[64];
+	struct port_window *window; /* held by refs; NULL: none */
 	struct loop *loop;
 	struct loop_fd heard;  /* its descriptor is owned */
 	void (*fn)(void *arg, const struct ports_failed *f);
 	void *arg;
-	int taken[WINDOW];     /* owned; -1: none */
-	unsigned low, high;    /* the range as it was; high 0: not changed */
 	uint64_t missed;
 };
 
 /* ---- the range ---- */
 
-static int range_open(struct stage_ports *p, int flags)
+static int range_open(struct port_window *p, int flags)
 {
 	int net = stage_netns(p->stage, p->node), fd;
 
@@ -68,7 +78,7 @@ static int range_open(struct stage_ports *p, int flags)
 	return fd;
 }
 
-static int range_get(struct stage_ports *p, unsigned *low, unsigned *high)
+static int range_get(struct port_window *p, unsigned *low, unsigned *high)
 {
 	cleanup_close int fd = range_open(p, O_RDONLY);
 	char text[64];
@@ -80,7 +90,7 @@ static int range_get(struct stage_ports *p, unsigned *low, unsigned *high)
 	return sscanf(text, "%u %u", low, high) == 2 ? 0 : -EINVAL;
 }
 
-static int range_set(struct stage_ports *p, unsigned low, unsigned high)
+static int range_set(struct port_window *p, unsigned low, unsigned high)
 {
 	cleanup_close int fd = range_open(p, O_WRONLY);
 	char text[64];
@@ -93,7 +103,7 @@ static int range_set(struct stage_ports *p, unsigned low, unsigned high)
 
 /* ---- the ports ---- */
 
-static void give_all(struct stage_ports *p)
+static void give_all(struct port_window *p)
 {
 	for (unsigned i = 0; i < WINDOW; i++) {
 		if (p->taken[i] >= 0)
@@ -103,7 +113,7 @@ static void give_all(struct stage_ports *p)
 }
 
 /* For both versions of IP, or for the one there is. */
-static int take_one(struct stage_ports *p, unsigned port)
+static int take_one(struct port_window *p, unsigned port)
 {
 	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
 	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -126,7 +136,7 @@ static int take_one(struct stage_ports *p, unsigned port)
 }
 
 /* The highest WINDOW ports in a row that nobody has. */
-static int take_window(struct stage_ports *p, unsigned *ret_low)
+static int take_window(struct port_window *p, unsigned *ret_low)
 {
 	unsigned n = 0;
 
@@ -215,30 +225,72 @@ static int listen_to(struct stage_ports *p)
 
 /* ---- the whole ---- */
 
+static int window_open(struct stage *st, const char *node, struct port_window **ret)
+{
+	struct port_window *w = st->windows;
+	int r;
+
+	while (w && strcmp(w->node, node) != 0)
+		w = w->next;
+	*ret = w;
+	if (w) {
+		w->refs++;
+		return 0;
+	}
+	*ret = w = xcalloc(1, sizeof(*w));
+	*w = (struct port_window){ .stage = st, .refs = 1, .next = st->windows };
+	st->windows = w;
+	snprintf(w->node, sizeof(w->node), "%s", node);
+	memset(w->taken, 0xff, sizeof(w->taken));
+	r = range_get(w, &w->low, &w->high);
+	return r < 0 ? r : take_window(w, &w->first);
+}
+
+static int window_narrow(struct port_window *w)
+{
+	int r = w->narrow ? 0 : range_set(w, w->first, w->first + WINDOW - 1);
+
+	w->narrow |= r == 0;
+	return r;
+}
+
+/* The last one gives the range back; the ports go with window_close. */
+static int window_widen(struct port_window *w)
+{
+	return w && w->refs == 1 && w->narrow ? range_set(w, w->low, w->high) : 0;
+}
+
+static void window_close(struct port_window *w)
+{
+	struct port_window **at;
+
+	if (!w || --w->refs)
+		return;
+	give_all(w);
+	for (at = &w->stage->windows; *at != w; at = &(*at)->next)
+		;
+	*at = w->next;
+	free(w);
+}
+
 int stage_ports_take(struct stage *st, const char *node, struct loop *loop,
 		     void (*fn)(void *arg, const struct ports_failed *f), void *arg,
 		     struct stage_ports **ret, struct err *e)
 {
 	struct stage_ports *p = xcalloc(1, sizeof(*p));
-	unsigned low = 0;
 	int r;
 
 	assert(fn && loop);
 	*p = (struct stage_ports){ .stage = st, .loop = loop, .fn = fn, .arg = arg,
 				   .heard.fd = -1 };
 	snprintf(p->node, sizeof(p->node), "%s", node);
-	memset(p->taken, 0xff, sizeof(p->taken));
 	*ret = p;
-	r = range_get(p, &p->low, &p->high);
-	if (r == 0)
-		r = take_window(p, &low);
+	r = window_open(st, node, &p->window);
 	if (r == 0)
 		r = listen_to(p);
-	if (r < 0) {
-		p->high = 0;
+	if (r < 0)
 		return err_errno(e, -r, "taking the ports of %s", node);
-	}
-	r = range_set(p, low, low + WINDOW - 1);
+	r = window_narrow(p->window);
 	return r < 0 ? err_errno(e, -r, "narrowing the port range of %s", node) : 0;
 }
 
@@ -249,13 +301,13 @@ int stage_ports_give(struct stage_ports *p, uint64_t *ret_missed, struct err *e)
 	*ret_missed = 0;
 	if (!p)
 		return 0;
-	r = p->high ? range_set(p, p->low, p->high) : 0;
+	r = window_widen(p->window);
 	if (p->heard.fd >= 0) {
 		hear(p);
 		loop_fd_set(p->loop, &p->heard, 0);
 		close(p->heard.fd);
 	}
-	give_all(p);
+	window_close(p->window);
 	*ret_missed = p->missed;
 	free(p);
 	return r < 0 ? err_errno(e, -r, "giving the ports back") : 0;

@@ -143,6 +143,7 @@ struct stage {
 	bool wake;                /* stops a nested loop run */
 	bool stopping;            /* no policy brings anything back now */
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */
+	struct port_window *windows; /* ports.c: owned by who has ports taken */
 };
 
 /** stage_open_from - stage_open, data from folder `prepared` (NULL: the seeds). */

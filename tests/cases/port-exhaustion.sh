@@ -34,6 +34,22 @@ sed -n '/"kind":"healed","fault":1/,$p' "$events" | grep -q '"kind":"fired","fau
 log=$(find "$work/on" -name lane-1.till.log | head -n 1)
 grep -q 'sync synced' "$log" || fail "healed: nothing that was sold offline was booked"
 
+# Twice at once, the later one over first and the other way round: healed when both are.
+for span in 1min 5min; do
+	awk -v span=$span '/net.port-exhaustion: \{/ {
+			print "  - net.port-exhaustion: {node: lane-1}"
+			print "    when: {after: 3 sales, for: " span "}"
+			print "    min_hits: 0"
+		} {print}' "$smoke" >"$work/twice.yml"
+	"$worstday" run "$work/twice.yml" --out "$work/twice-$span" >"$work/out" 2>&1 || {
+		code=$?
+		cat "$work/out"
+		fail "twice at once, $span: exit $code"
+	}
+	log=$(find "$work/twice-$span" -name lane-1.till.log | head -n 1)
+	grep -q 'sync synced' "$log" || fail "twice, $span: nothing that was sold offline was booked"
+done
+
 sed '/net.port-exhaustion: {/,/when:/d' "$smoke" >"$work/off.yml"
 "$worstday" run "$work/off.yml" --out "$work/off" >"$work/out" 2>&1 || {
 	cat "$work/out"

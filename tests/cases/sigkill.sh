@@ -33,7 +33,20 @@ faults:
 settle: 5s
 checks: [no-lost-sale]
 Y
-sed -i "s|TARGET|$top/tests/cases/pos/target.yml|" "$work/kill.yml"
+# Every other time: a node without ports, in activations that overlap.
+cat >"$work/ports.yml" <<'Y'
+title: A morning that is cut short without a port
+target: TARGET
+seed: 1
+shoppers: {count: 400, arrivals: constant 60/min, lanes: [shop], basket: 1..3, pace: 200x}
+faults:
+  - net.port-exhaustion: {node: shop}
+    when: {on: told ok, nth: 1..400, for: 10min}
+    min_hits: 0
+settle: 5s
+checks: [no-lost-sale]
+Y
+sed -i "s|TARGET|$top/tests/cases/pos/target.yml|" "$work/kill.yml" "$work/ports.yml"
 
 # What a run could leave behind, one line per thing.
 state() {
@@ -56,7 +69,9 @@ state() {
 state >"$work/before"
 failed=0
 for n in $(seq "$kills"); do
-	"$worstday" run --quiet --out "$work/results" "$work/kill.yml" >"$work/out" 2>&1 &
+	file=kill
+	[ $((n % 2)) = 0 ] && file=ports
+	"$worstday" run --quiet --out "$work/results" "$work/$file.yml" >"$work/out" 2>&1 &
 	pid=$!
 	python3 -c 'import select,random; select.select([], [], [], random.random() * 1.5)'
 	kill -9 "$pid" 2>/dev/null
@@ -67,7 +82,7 @@ for n in $(seq "$kills"); do
 		python3 -c 'import select; select.select([], [], [], 0.05)'
 	done
 	if ! cmp -s "$work/before" "$work/after"; then
-		echo "kill $n: left behind after 2 s:"
+		echo "kill $n ($file.yml): left behind after 2 s:"
 		diff "$work/before" "$work/after" | grep '^[<>]'
 		failed=1
 		break
