@@ -120,13 +120,28 @@ def asks(phase, silence=PATIENCE):
         return line(s, phase, silence)
 
 
+def heard():
+    """What the other end has got from here."""
+    with connect(9003) as s:
+        s.sendall(b"?\n")
+        return json.loads(s.makefile().readline())
+
+
 def asks_and_heard(phase, silence=PATIENCE):
     """And whether the other end has got the question."""
     got = asks(phase, silence)
-    with connect(9003) as s:
-        s.sendall(b"?\n")
-        heard = json.loads(s.makefile().readline())
-    return [got, heard.count(phase)]
+    return [got, heard().count(phase)]
+
+
+def leaves(phase):
+    """Closes before an answer that is late; then what the other end, which has sent it, is told."""
+    with connect(9005) as s:
+        got = line(s, phase, 0.2 if phase == "on" else PATIENCE)
+    end = time.monotonic() + PATIENCE
+    while phase == "on" and heard()[-1] == phase and time.monotonic() < end:
+        select.select([], [], [], 0.02)
+    last = heard()[-1]
+    return [got, "open" if last == phase else last]
 
 
 def keeps(phase):
@@ -277,6 +292,7 @@ DO = {
     "net.refuse": asks,
     "net.reorder": lambda p: order(p, [64] * 3, 3),
     "net.reply-late": lambda p: a_while(p, 0.6, lambda: asks(p)),
+    "net.reply-late gone": leaves,
     "net.reply-lost": asks_and_heard,
     "net.reply-lost silence": lambda p: asks_and_heard(p, SILENCE if p == "on" else PATIENCE),
     "net.reset": asks,

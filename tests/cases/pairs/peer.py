@@ -3,12 +3,15 @@
 """The other end of every pair: answers what it is asked, and keeps the books of the three sales.
 
 TCP 9000  a line is answered with ANSWER; what was asked is remembered by the asker's address
+TCP 9005  the same, but it does not close when the asker has: what becomes of it then is remembered
 TCP 9003  which lines this asker has got through to port 9000
 TCP 9004  a sale for the books
 UDP 9001  echo; UDP 9002 echo, but only behind all that has come to 9001
 """
 import collections
+import errno
 import json
+import select
 import selectors
 import socket
 import sqlite3
@@ -17,6 +20,8 @@ ANSWER = b"a" * 199 + b"\n"
 
 asked = collections.defaultdict(list)
 events = selectors.DefaultSelector()
+watch = select.epoll()
+left = {}
 books = sqlite3.connect("/var/lib/peer/books.db", isolation_level=None)
 books.execute("CREATE TABLE sales (key TEXT PRIMARY KEY, total INTEGER)")
 
@@ -28,7 +33,7 @@ def book(line):
 
 
 def answer(port, who, line):
-    if port == 9000:
+    if port in (9000, 9005):
         asked[who].append(line.decode().strip())
         return ANSWER
     if port == 9003:
@@ -50,6 +55,20 @@ def talk(s, port, who, heard):
         data = b""
     if not data:
         events.unregister(s)
+        if port == 9005:
+            left[s.fileno()] = s, who
+            watch.register(s.fileno(), 0)  # errors are told always
+        else:
+            s.close()
+
+
+def broken():
+    """An end of ours whose other end is gone: by what it is told of that."""
+    for fd, _ in watch.poll(0):
+        s, who = left.pop(fd)
+        watch.unregister(fd)
+        error = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        asked[who].append(errno.errorcode.get(error, "?"))
         s.close()
 
 
@@ -60,18 +79,24 @@ def accept(server, port):
     events.register(s, selectors.EVENT_READ, lambda: talk(s, port, who[0], heard))
 
 
-def echo(s):
+def waiting(s):
     while True:
         try:
-            data, who = s.recvfrom(65536)
+            yield s.recvfrom(65536)
         except BlockingIOError:
             return
+
+
+def echo(s):
+    for data, who in waiting(s):
         s.sendto(data, who)
 
 
 def behind(s, first):
+    ends = list(waiting(s))  # taken before what came before them: none gets past its own
     echo(first)
-    echo(s)
+    for data, who in ends:
+        s.sendto(data, who)
 
 
 def udp(port):
@@ -86,9 +111,10 @@ def listen(port):
     events.register(s, selectors.EVENT_READ, lambda: accept(s, port))
 
 
-for number in 9000, 9003, 9004:
+for number in 9000, 9003, 9004, 9005:
     listen(number)
 plain, last = udp(9001), udp(9002)
+events.register(watch, selectors.EVENT_READ, broken)
 events.register(plain, selectors.EVENT_READ, lambda: echo(plain))
 events.register(last, selectors.EVENT_READ, lambda: behind(last, plain))
 print("ready", flush=True)
