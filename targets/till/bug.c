@@ -55,6 +55,8 @@ static const struct {
 	[BUG_SWALLOW_ERROR] = {"swallow-error", "e g", "restart, disk",
 			       "the store's error is told as paid"},
 	[BUG_TOTAL_FLOAT] = {"total-float", "-", "load", "money is added up in a float"},
+	[BUG_WAIT_FOR_SPACE] = {"wait-for-space", "g", "disk",
+				"a booking that found no space waits until there is some"},
 	[BUG_WAIT_FOREVER_PRINTER] = {"wait-forever-printer", "f", "device",
 				      "no timeout on the printer"},
 	[BUG_WAIT_FOREVER_TERMINAL] = {"wait-forever-terminal", "f", "terminal",

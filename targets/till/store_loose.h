@@ -12,6 +12,8 @@ int loose_stock_after(struct store *st, const struct sale *s, struct booked *ret
 int loose_stock_around(struct store *st, const struct sale *s, struct booked *ret, char *why);
 /** loose_bought_together - BUG_SLOW_LEAK: what else was bought with each article, ever. */
 void loose_bought_together(struct store *st, const struct sale *s);
+/** loose_wait - BUG_WAIT_FOR_SPACE: a second, after which the booking is tried again. */
+void loose_wait(void);
 /** loose_draft - BUG_DRAFT_WINS: this basket lies here, unpaid, so that is what it is. */
 bool loose_draft(struct store *st, const struct sale *s, struct booked *ret);
 

@@ -240,16 +240,11 @@ static int failed(int rc, char *why)
 	return 500;
 }
 
-int store_book(struct store *st, const struct sale *s, const struct booking *how,
-	       struct booked *ret, char *why)
+static int book_locked(struct store *st, const struct sale *s, const struct booking *how,
+		       bool look_first, bool known, struct booked *ret, char *why)
 {
-	bool known, look_first = bug(BUG_OVERLAP_RETRY);
-	int status, rc;
+	int status, rc = db_begin(&st->db);
 
-	memset(ret, 0, sizeof(*ret));
-	known = look_first && looked_before(st, s, ret);
-	db_lock(&st->db);
-	rc = db_begin(&st->db);
 	if (rc)
 		status = rc;
 	else if (!look_first)
@@ -258,8 +253,26 @@ int store_book(struct store *st, const struct sale *s, const struct booking *how
 		status = known ? answer_again(&st->db, s, ret, why) :
 				 sell_new(&st->db, s, how, ret, why);
 	rc = db_end(&st->db, status < 0 ? status : status == 409 ? -ECANCELED : 0);
+	return rc && rc != -ECANCELED ? rc : status;
+}
+
+int store_book(struct store *st, const struct sale *s, const struct booking *how,
+	       struct booked *ret, char *why)
+{
+	bool known, look_first = bug(BUG_OVERLAP_RETRY);
+	int status;
+
+	memset(ret, 0, sizeof(*ret));
+	known = look_first && looked_before(st, s, ret);
+	db_lock(&st->db);
+	status = book_locked(st, s, how, look_first, known, ret, why);
+	while (status == -ENOSPC && bug(BUG_WAIT_FOR_SPACE)) {
+		loose_wait();
+		memset(ret, 0, sizeof(*ret));
+		status = book_locked(st, s, how, look_first, known, ret, why);
+	}
 	db_unlock(&st->db);
-	return rc && rc != -ECANCELED ? failed(rc, why) : status;
+	return status < 0 ? failed(status, why) : status;
 }
 
 int store_sell(struct store *st, const struct sale *s, struct booked *ret, char *why)
