@@ -80,24 +80,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		FILE *in = fopen(argv[i], "rb");
-		struct buf b = {0};
-		int c;
-
-		if (!in) {
-			perror(argv[i]);
-			return EXIT_FAILURE;
-		}
-		while ((c = getc(in)) != EOF)
-			buf_addc(&b, (char)c);
-		fclose(in);
-		LLVMFuzzerTestOneInput((const uint8_t *)b.data, b.len);
-		buf_done(&b);
-	}
-	return EXIT_SUCCESS;
-}
-#endif
+#include "tests/fuzz/replay.h"

@@ -14,6 +14,7 @@
 #include "conf/experiment.h"
 #include "faults/backend.h"
 #include "wire/netem.h"
+#include "tests/unit/suite.h"
 
 static const char *const both[] = { "net.corrupt", "net.delay", "net.drop", "net.duplicate",
 				    "net.rate", "net.reorder" };
@@ -225,8 +226,6 @@ int main(void)
 {
 	Suite *s = suite_create("backend");
 	TCase *table = tcase_create("table"), *netem = tcase_create("netem");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(table, those_with_a_choice, 0, 6);
 	tcase_add_loop_test(table, every_option_has_a_row, 0, 6);
@@ -239,9 +238,5 @@ int main(void)
 	tcase_add_loop_test(netem, delay_tables, 0, 3);
 	suite_add_tcase(s, table);
 	suite_add_tcase(s, netem);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(s);
 }

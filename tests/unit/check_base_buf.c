@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "tests/unit/suite.h"
 
 START_TEST(test_add)
 {
@@ -117,8 +118,6 @@ int main(void)
 {
 	Suite *s = suite_create("base/buf");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 10);
 	tcase_add_test(t, test_add);
@@ -128,9 +127,5 @@ int main(void)
 	tcase_add_test(t, test_err);
 	tcase_add_test(t, test_err_too_long);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(s);
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "tests/unit/suite.h"
 
 static struct mark at(uint32_t line, uint32_t col, uint32_t len)
 {
@@ -177,11 +178,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

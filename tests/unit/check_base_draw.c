@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/draw.h"
+#include "tests/unit/suite.h"
 
 static const struct {
 	size_t len;
@@ -206,11 +207,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

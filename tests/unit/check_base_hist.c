@@ -12,6 +12,7 @@
 
 #include "base/draw.h"
 #include "base/hist.h"
+#include "tests/unit/suite.h"
 
 #define VALUES 20000
 
@@ -239,11 +240,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

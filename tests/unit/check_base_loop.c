@@ -18,6 +18,7 @@
 #include "base/draw.h"
 #include "base/hist.h"
 #include "base/loop.h"
+#include "tests/unit/suite.h"
 
 #define TIMERS 1000
 #define SAFETY (5 * NS_PER_S) /* a deadline no test should meet */
@@ -351,11 +352,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

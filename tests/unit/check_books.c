@@ -33,6 +33,7 @@
 #include "ledger/ledger.h"
 #include "stage/stage.h"
 #include "trial/books.h"
+#include "tests/unit/suite.h"
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
@@ -855,14 +856,8 @@ static void add_others(Suite *s)
 int main(void)
 {
 	Suite *s = suite_create("books");
-	SRunner *r;
-	int failed;
 
 	add_sqlite(s);
 	add_others(s);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(s);
 }

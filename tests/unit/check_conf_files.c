@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "conf/experiment.h"
 #include "conf/target.h"
+#include "tests/unit/suite.h"
 
 /* ---- a catalog ---- */
 
@@ -492,11 +493,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

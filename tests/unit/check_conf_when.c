@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "conf/when.h"
+#include "tests/unit/suite.h"
 
 /* text, in plain words; or the words of the refusal */
 static const struct {
@@ -139,11 +140,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

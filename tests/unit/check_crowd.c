@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "check_crowd.h"
+#include "tests/unit/suite.h"
 
 /* ---- a driver that does as it is told ---- */
 
@@ -990,11 +991,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_main(suite());
 }

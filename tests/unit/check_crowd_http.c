@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "check_crowd.h"
+#include "tests/unit/suite.h"
 
 #define S(text) ((char *)(uintptr_t)text)
 
@@ -546,11 +547,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_main(suite());
 }

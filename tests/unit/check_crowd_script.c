@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "check_crowd.h"
 #include "crowd/driver_script.h"
+#include "tests/unit/suite.h"
 
 #define S(text) ((char *)(uintptr_t)text)
 
@@ -368,14 +369,8 @@ int main(void)
 {
 	bool documentation = access("harness/crowd/SCRIPT.md", R_OK) == 0 &&
 			     access("/usr/bin/python3", X_OK) == 0;
-	SRunner *r;
-	int failed;
 
 	if (!documentation)
 		printf("# SKIP documentation_works: run from the top folder, with python3\n");
-	r = srunner_create(suite(documentation));
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_main(suite(documentation));
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "crowd/take.h"
 #include "crowd/template.h"
+#include "tests/unit/suite.h"
 
 #define S(text) ((char *)(uintptr_t)text)
 
@@ -199,11 +200,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_main(suite());
 }

@@ -38,6 +38,7 @@
 #include "base/loop.h"
 #include "disk/disk.h"
 #include "disk/rule.h"
+#include "tests/unit/suite.h"
 
 #define USER 12345
 
@@ -1570,7 +1571,6 @@ int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	char why[64];
-	SRunner *r;
 	int failed;
 
 	if (!can(why, sizeof(why))) {
@@ -1583,10 +1583,7 @@ int main(void)
 	snprintf(back, sizeof(back), "%s/back", top);
 	snprintf(mnt, sizeof(mnt), "%s/mnt", top);
 	snprintf(plain, sizeof(plain), "%s/plain", top);
-	r = srunner_create(suite());
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = suite_main(suite());
 	rmdir(top);
 	return failed ? 1 : 0;
 }

@@ -33,6 +33,7 @@
 #include "wire/responder.h"
 #include "wire/room.h"
 #include "wire/rule.h"
+#include "tests/unit/suite.h"
 
 /* ---- messages ---- */
 
@@ -1018,8 +1019,6 @@ int main(void)
 {
 	Suite *s = suite_create("dns");
 	TCase *tc = tcase_create("dns");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	add_messages(tc);
@@ -1035,9 +1034,5 @@ int main(void)
 		printf("# SKIP dns: not root, or no /dev/net/tun\n");
 	}
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

@@ -32,6 +32,7 @@
 #include "base/str.h"
 #include "wire/room.h"
 #include "wire/rule.h"
+#include "tests/unit/suite.h"
 
 static char folder[512]; /* of the whole program; removed at its end */
 
@@ -335,8 +336,7 @@ int main(void)
 	cleanup_free char *line = NULL;
 	Suite *s = suite_create("dns_clients");
 	TCase *tc = tcase_create("dns_clients");
-	SRunner *sr;
-	int failed = 1;
+	int failed;
 
 	snprintf(folder, sizeof(folder), "%s/wd-dns-XXXXXX", tmp ? tmp : "/tmp");
 	if (!can_wire()) {
@@ -348,10 +348,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	add_clients(tc);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	failed = suite_main(s);
 	line = xasprintf("rm -rf '%s'", folder);
 	return system(line) != 0 || failed != 0;
 }

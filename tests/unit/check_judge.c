@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "judge/check.h"
+#include "tests/unit/suite.h"
 
 #define S NS_PER_S
 #define MS NS_PER_MS
@@ -1676,15 +1677,9 @@ static void add_trial(Suite *s)
 int main(void)
 {
 	Suite *s = suite_create("judge");
-	SRunner *r;
-	int failed;
 
 	add_state(s);
 	add_timing(s);
 	add_trial(s);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(s);
 }

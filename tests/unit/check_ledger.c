@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "ledger/ledger.h"
 #include "ledger/mask.h"
+#include "tests/unit/suite.h"
 
 static const char *const files[] = {"told.ndjson",  "books.ndjson",  "bank.ndjson",
 				    "paper.ndjson", "drawer.ndjson", "events.ndjson"};
@@ -701,18 +702,12 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
 	snprintf(dir, sizeof(dir), "/tmp/worstday-check-ledger-XXXXXX");
 	if (!mkdtemp(dir)) {
 		perror(dir);
 		return EXIT_FAILURE;
 	}
-	srunner_run_all(r, CK_NORMAL);
 	empty_dir();
 	rmdir(dir);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

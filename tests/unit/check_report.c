@@ -28,6 +28,7 @@
 #include "report/series.h"
 #include "report/summary.h"
 #include "report/terminal.h"
+#include "tests/unit/suite.h"
 
 static char *dir; /* a fresh one for each test */
 
@@ -642,11 +643,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_main(make_suite());
 }

@@ -25,6 +25,7 @@
 #include "base/loop.h"
 #include "conf/target.h"
 #include "stage/stage.h"
+#include "tests/unit/suite.h"
 
 static char folder[512]; /* of the whole program; removed at its end */
 
@@ -1096,7 +1097,6 @@ int main(void)
 	const char *tmp = getenv("TMPDIR");
 	Suite *s = suite_create("stage");
 	TCase *tc = tcase_create("stage");
-	SRunner *sr;
 	bool disk;
 	int failed;
 
@@ -1121,10 +1121,7 @@ int main(void)
 	if (access(PG "initdb", X_OK) == 0 && disk)
 		tcase_add_test(tc, postgres_on_disk);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	failed = suite_main(s);
 	remove_folder();
 	return failed != 0;
 }

@@ -15,6 +15,7 @@
 #include "faults/fault.h"
 #include "ledger/ledger.h"
 #include "trial/trigger.h"
+#include "tests/unit/suite.h"
 
 struct noop_like {
 	char *label;
@@ -299,8 +300,6 @@ int main(void)
 {
 	Suite *s = suite_create("trigger");
 	TCase *tc = tcase_create("when");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, no_when_arms_at_opening);
@@ -312,9 +311,5 @@ int main(void)
 	tcase_add_test(tc, nothing_arms_after_the_heal);
 	tcase_add_test(tc, the_table_is_complete_and_sorted);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_main(s);
 }

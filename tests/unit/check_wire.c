@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "wire/room.h"
+#include "tests/unit/suite.h"
 
 #define NODES 2
 
@@ -274,8 +275,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire");
 	TCase *tc = tcase_create("wire");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, destinations);
@@ -290,9 +289,5 @@ int main(void)
 		printf("# SKIP wire: not root, or no /dev/net/tun\n");
 	}
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

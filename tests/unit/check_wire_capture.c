@@ -23,6 +23,7 @@
 #include "wire/packet.h"
 #include "wire/rule.h"
 #include "wire/tally.h"
+#include "tests/unit/suite.h"
 
 #define FILE_MAX (4 << 20)
 #define CARD "4111111111111111"
@@ -441,8 +442,6 @@ int main(void)
 					      test_hostile };
 	Suite *s = suite_create("wire/capture");
 	TCase *tc = tcase_create("capture"), *counts = tcase_create("tally");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
@@ -453,8 +452,5 @@ int main(void)
 	tcase_add_test(counts, test_tally_syn_again);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, counts);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

@@ -16,6 +16,7 @@
 #include "base/draw.h"
 #include "lan_kit.h"
 #include "wire_kit.h"
+#include "tests/unit/suite.h"
 
 /* ---- garbage ---- */
 
@@ -425,8 +426,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire_hostile");
 	TCase *tc = tcase_create("hostile");
-	SRunner *sr;
-	int failed;
 
 	if (!lan_can()) {
 		printf("# SKIP wire_hostile: not root, or no /dev/net/tun\n");
@@ -439,9 +438,5 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_gets_out, 0, 2);
 	tcase_add_test(tc, forged_sender);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

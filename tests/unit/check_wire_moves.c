@@ -8,6 +8,7 @@
 
 #include "base/pass.h"
 #include "lan_kit.h"
+#include "tests/unit/suite.h"
 
 #define DELAY_NS (50 * NS_PER_MS)
 
@@ -189,8 +190,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire_moves");
 	TCase *tc = tcase_create("moves");
-	SRunner *sr;
-	int failed;
 
 	if (!lan_can()) {
 		printf("# SKIP wire_moves: not root, or no /dev/net/tun\n");
@@ -200,9 +199,5 @@ int main(void)
 	tcase_add_loop_test(tc, while_the_worker_is_stopped, 0, 2);
 	tcase_add_loop_test(tc, while_the_switch_is_stopped, 0, 2);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/draw.h"
 #include "wire_kit.h"
+#include "tests/unit/suite.h"
 
 #define CONNS 12
 #define EVENTS_MAX 1000
@@ -502,8 +503,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire_same");
 	TCase *tc = tcase_create("same");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, replayed);
@@ -514,9 +513,5 @@ int main(void)
 	tcase_add_test(tc, nothing_is_lost_for_ever);
 	tcase_add_test(tc, what_is_forgotten);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

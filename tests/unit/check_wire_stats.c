@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/draw.h"
 #include "wire_kit.h"
+#include "tests/unit/suite.h"
 
 #define ALPHA 1e-3
 #define BETA 1e-6
@@ -703,8 +704,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire_stats");
 	TCase *tc = tcase_create("stats");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_p_values_themselves);
@@ -722,9 +721,5 @@ int main(void)
 	tcase_add_loop_test(tc, rates, 0, ROWS(rate_rows));
 	tcase_add_test(tc, rules_are_independent);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }

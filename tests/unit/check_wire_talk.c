@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "wire_kit.h"
+#include "tests/unit/suite.h"
 
 #define CLIENT 0
 #define SERVER 1
@@ -544,8 +545,6 @@ int main(void)
 {
 	Suite *s = suite_create("wire_talk");
 	TCase *tc = tcase_create("wire_talk");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, second_of_a_batch, 0, 2);
@@ -565,9 +564,5 @@ int main(void)
 	tcase_add_test(tc, halfopen_nth);
 	tcase_add_loop_test(tc, direction_of_the_connection, 0, 2);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_main(s);
 }
