@@ -163,7 +163,8 @@ static const char experiment_text[] =
 "  - no-lost-sale\n"
 "  - no-duplicate-sale\n"
 "  - no-phantom-sale\n"
-"  - right-amount\n";
+"  - right-amount\n"
+"  - answered-sales: {min: 90%} # paid or refused; the rest heard nothing clear\n";
 
 /* struct skeleton - one file of a kind; path ends with %s for the name. */
 static const struct skeleton {

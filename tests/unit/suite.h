@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-/** suite_main - run and free it; what main returns. libcheck's summary line is what tests/run counts. */
+/** suite_main - run and free it; what main returns. tests/run counts by libcheck's summary. */
 static inline int suite_main(Suite *s)
 {
 	SRunner *sr = srunner_create(s);
