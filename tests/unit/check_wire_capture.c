@@ -259,7 +259,7 @@ START_TEST(test_masks_divided)
 	tell(file);
 	snprintf(text, sizeof(text), "pan=%.*s", (int)n, CARD);
 	put(text, strlen(text), 0, SEEN_PASSED, 0);
-	snprintf(text, sizeof(text), "%s&x=1", CARD + n);
+	snprintf(text, sizeof(text), "%s&x=1", &CARD[n]);
 	put(text, strlen(text), 0, SEEN_PASSED, 0);
 	finish();
 	if (n > 6) {
@@ -267,7 +267,7 @@ START_TEST(test_masks_divided)
 		ck_assert_msg(!has(text), "%zu digits in the first packet", n);
 	}
 	if (16 - n > 4) {
-		snprintf(text, sizeof(text), "%s&x=1", CARD + 11);
+		snprintf(text, sizeof(text), "%s&x=1", &CARD[11]);
 		ck_assert_msg(!has(text), "%zu digits in the first packet", n);
 	}
 }
