@@ -702,12 +702,15 @@ static Suite *make_suite(void)
 
 int main(void)
 {
+	int failed;
+
 	snprintf(dir, sizeof(dir), "/tmp/worstday-check-ledger-XXXXXX");
 	if (!mkdtemp(dir)) {
 		perror(dir);
 		return EXIT_FAILURE;
 	}
+	failed = suite_main(make_suite());
 	empty_dir();
 	rmdir(dir);
-	return suite_main(make_suite());
+	return failed;
 }
