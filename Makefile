@@ -178,6 +178,7 @@ bench: all benches
 
 soak: all
 	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
+	MURDERS=50 WORSTDAY=$(abspath $(O)/worstday) tests/cases/murder.sh
 	MANY=10000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/connections.sh
 	$(O)/worstday run experiments/gate/till --seeds 25 -j2
 

@@ -41,6 +41,7 @@ def later(sale):
 
 class Till(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment: two would wait 40 ms for a delayed ACK
     db = None
     left = 4  # sales until MODE=leaves is gone
 
