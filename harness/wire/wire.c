@@ -470,11 +470,6 @@ int wire_dns_del(struct wire *w, unsigned id, struct err *e)
 	return r;
 }
 
-uint64_t wire_hits_lost(const struct wire *w)
-{
-	return __atomic_load_n(&w->shared->ring.lost, __ATOMIC_RELAXED);
-}
-
 uint64_t wire_forgotten(const struct wire *w)
 {
 	return __atomic_load_n(&w->shared->forgotten, __ATOMIC_RELAXED);

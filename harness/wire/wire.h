@@ -51,8 +51,6 @@ int wire_rule_del(struct wire *w, unsigned id, struct err *e);
  * its qdiscs, made and removed. @bucket: the token bucket too. -ENOENT: not in this kernel.
  */
 int wire_netem_probe(int netns_fd, bool bucket, struct err *e);
-/** wire_hits_lost - hits that nobody fetched in time, of all rules since wire_new. */
-uint64_t wire_hits_lost(const struct wire *w);
 /**
  * wire_forgotten - connections in use that the wire had to forget since wire_reset, because there
  * were too many; what a fault had decided about them is over. Up to date after wire_rule_add, _del.
