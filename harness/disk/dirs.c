@@ -143,7 +143,7 @@ void disk_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_fil
 {
 	struct fs *fs = fs_of(req);
 	int fd = dirfd(listing_of(fi)->dir);
-	OP(req, DISK_SYNC_DIR, inode_of(fs, ino));
+	OP(req, DISK_SYNC_DIR, inode_of(fs, ino), .flags = datasync);
 	int error = op_begin(fs, &op);
 
 	if (!error && (datasync ? fdatasync(fd) : fsync(fd)) < 0)

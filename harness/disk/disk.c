@@ -8,6 +8,8 @@
  *           gives an error to whoever waits for the disk, and nothing hangs
  *   orders  rules over a socket, in effect when the answer comes
  *   hits    through shared memory; an eventfd, the bell, wakes the loop
+ *   log     of operations, when asked for: memory that grows as it is used
+ *   reboot  after a power cut: a new server, a new mount, the same rules
  *
  * The server dies with the worker, by PR_SET_PDEATHSIG and by end of file.
  */
@@ -45,6 +47,7 @@ struct listener {
 	void (*fn)(void *arg, const struct disk_hit *h);
 	void *arg;
 	uint64_t lost; /* hits of this place that went unheard before */
+	struct disk_rule rule;
 };
 
 struct disk {
@@ -53,6 +56,8 @@ struct disk {
 	int pidfd, ctl;             /* owned */
 	struct disk_shared *shared; /* mapped */
 	size_t shared_bytes;
+	char *log;                  /* mapped; NULL: none is kept */
+	size_t log_size;
 	struct loop *loop;          /* borrowed while there are rules */
 	struct loop_fd bell;        /* its descriptor is owned */
 	struct listener listener[DISK_RULES_MAX]; /* by the rule's place */
@@ -80,6 +85,7 @@ static _Noreturn void server_main(const struct disk *d, const struct disk_opts *
 	close_range(FD_FIRST_FREE, ~0U, 0);
 	fs->o = o;
 	fs->shared = d->shared;
+	fs->log = d->log;
 	fs->ctl = FD_CTL;
 	fs->bell = FD_BELL;
 	fs->worker = worker;
@@ -192,23 +198,57 @@ static int shared_open(struct disk *d, struct err *e)
 	return 0;
 }
 
+/* Address space; memory only as it is written to. Processes forked later have no part in it. */
+static int log_open(struct disk *d, size_t bytes, struct err *e)
+{
+	void *at;
+
+	if (!bytes)
+		return 0;
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return err_errno(e, errno, "memory for a log of operations");
+	d->log = at;
+	d->log_size = bytes;
+	return 0;
+}
+
+static void log_close(struct disk *d)
+{
+	if (d->log)
+		munmap(d->log, d->log_size);
+	d->log = NULL;
+}
+
+static int serve(struct disk *d, const struct disk_opts *o, struct err *e)
+{
+	cleanup_close int fuse = -1;
+	int r;
+
+	__atomic_store_n(&d->shared->log_bytes, 0, __ATOMIC_RELEASE);
+	r = log_open(d, o->log_bytes, e);
+	if (r == 0)
+		r = mount_fuse(o, &fuse, e);
+	if (r == 0)
+		r = server_fork(d, o, fuse, e);
+	if (d->log)
+		madvise(d->log, d->log_size, MADV_DONTFORK);
+	if (fuse >= 0)
+		close(steal_fd(&fuse)); /* only the server has it now */
+	return r == 0 ? greet(d, o, e) : r;
+}
+
 int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e)
 {
 	struct disk *d = xcalloc(1, sizeof(*d));
-	cleanup_close int fuse = -1;
 	int r;
 
 	d->name = xstrdup(o->name);
 	d->ctl = d->pidfd = d->bell.fd = -1;
 	r = shared_open(d, e);
 	if (r == 0)
-		r = mount_fuse(o, &fuse, e);
-	if (r == 0)
-		r = server_fork(d, o, fuse, e);
-	if (fuse >= 0)
-		close(steal_fd(&fuse)); /* only the server has it now */
-	if (r == 0)
-		r = greet(d, o, e);
+		r = serve(d, o, e);
 	if (r < 0) {
 		disk_free(d);
 		return err_wrap(e, "the disk of node %s", o->name);
@@ -217,10 +257,8 @@ int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e)
 	return 0;
 }
 
-void disk_free(struct disk *d)
+static void server_end(struct disk *d)
 {
-	if (!d)
-		return;
 	if (d->pid > 0) {
 		kill(d->pid, SIGKILL);
 		while (waitpid(d->pid, NULL, 0) < 0 && errno == EINTR)
@@ -230,6 +268,16 @@ void disk_free(struct disk *d)
 		close(d->ctl);
 	if (d->pidfd >= 0)
 		close(d->pidfd);
+	d->pid = 0;
+	d->ctl = d->pidfd = -1;
+	log_close(d);
+}
+
+void disk_free(struct disk *d)
+{
+	if (!d)
+		return;
+	server_end(d);
 	if (d->bell.armed)
 		loop_fd_set(d->loop, &d->bell, 0);
 	if (d->bell.fd >= 0)
@@ -303,7 +351,7 @@ int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *rul
 	}
 	l = &d->listener[(unsigned)r % DISK_RULES_MAX];
 	*l = (struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg,
-				 .lost = lost_of(d, (unsigned)r) };
+				 .lost = lost_of(d, (unsigned)r), .rule = *rule };
 	d->rules++;
 	*ret_id = (unsigned)r;
 	return 0;
@@ -324,6 +372,40 @@ int disk_rule_del(struct disk *d, unsigned id, struct err *e)
 	if (!--d->rules)
 		loop_fd_set(d->loop, &d->bell, 0);
 	return r;
+}
+
+/* ---- power ---- */
+
+int disk_hold(struct disk *d, struct err *e)
+{
+	return call(d, &(struct disk_order){ .op = DISK_HOLD }, "to stand still", e);
+}
+
+int disk_die(struct disk *d, struct err *e)
+{
+	return call(d, &(struct disk_order){ .op = DISK_DIE }, "to be off", e);
+}
+
+const void *disk_log(const struct disk *d, size_t *ret_bytes)
+{
+	*ret_bytes = d->log ? (size_t)__atomic_load_n(&d->shared->log_bytes, __ATOMIC_ACQUIRE) : 0;
+	return d->log;
+}
+
+int disk_reboot(struct disk *d, const struct disk_opts *o, struct err *e)
+{
+	int r;
+
+	server_end(d);
+	memset(d->shared->owner, 0, sizeof(d->shared->owner));
+	d->owners = 0;
+	r = serve(d, o, e);
+	for (unsigned i = 0; r >= 0 && i < DISK_RULES_MAX; i++)
+		if (d->listener[i].used)
+			r = call(d, &(struct disk_order){ .op = DISK_RULE_ADD, .again = true,
+					.index = d->listener[i].id,
+					.rule = d->listener[i].rule }, "a rule it had", e);
+	return r < 0 ? err_wrap(e, "the disk of node %s", d->name) : 0;
 }
 
 /* ---- trying ---- */

@@ -23,6 +23,7 @@ struct disk_opts {
 	const char *mount;        /* an empty folder */
 	const char *const *dirs;  /* backing/0, backing/1, ... as the node sees them */
 	size_t dirs_count;
+	size_t log_bytes;         /* keep a log of operations, so large at most; 0: none */
 };
 /**
  * disk_new - mount it and serve it. Needs an openable /dev/fuse and a user and mount namespace
@@ -45,6 +46,21 @@ int disk_rule_add(struct disk *d, struct loop *loop, const struct disk_rule *r,
 /** disk_rule_del - over when this returns, and nothing is held back any more; the last hits are
  * reported before, then one that is `unheard`: how many more there were. */
 int disk_rule_del(struct disk *d, unsigned id, struct err *e);
+/**
+ * disk_hold - the power goes: no operation begins any more, and whoever asks waits; those that had
+ * begun are done and in the log when this returns. Kill the askers, then call disk_die, which gives
+ * an error to all who wait. -ENOENT: it keeps no log.
+ */
+int disk_hold(struct disk *d, struct err *e);
+int disk_die(struct disk *d, struct err *e);
+/** disk_log - the log of operations so far (disk/oplog.h); borrowed until disk_reboot or disk_free.
+ * NULL: it keeps none. */
+const void *disk_log(const struct disk *d, size_t *ret_bytes);
+/**
+ * disk_reboot - the power is back: serve what lies in the backing folder now, at the same place,
+ * which the caller has unmounted. Rules that are in effect stay so; they count operations anew.
+ */
+int disk_reboot(struct disk *d, const struct disk_opts *o, struct err *e);
 /** disk_try - in a namespace of our own: mount one, write and read through it. */
 int disk_try(struct err *e);
 

@@ -74,7 +74,8 @@ void disk_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct proc_path p = proc_path(inode_of(fs, ino)->fd);
 	int fd = -1;
 	OP(req, DISK_OPEN, inode_of(fs, ino),
-	   .writing = (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC);
+	   .writing = (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC,
+	   .flags = fi->flags);
 	int error = op_begin(fs, &op);
 
 	if (!error) {
@@ -95,9 +96,11 @@ void disk_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void disk_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
+	struct fs *fs = fs_of(req);
+
 	close(fd_of(fi));
-	room_freed(fs_of(req));
+	record_close(fs, inode_of(fs, ino));
+	room_freed(fs);
 	fuse_reply_err(req, 0);
 }
 
@@ -155,13 +158,15 @@ void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, of
 		struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	OP(req, DISK_WRITE, inode_of(fs, ino), .off = off, .len = size);
+	OP(req, DISK_WRITE, inode_of(fs, ino), .off = off, .len = size, .data = buf,
+	   .flags = fi->flags);
 	int error = op_begin(fs, &op);
 	ssize_t n;
 
 	if (!error)
 		error = place(fs, &op, fd_of(fi), &off);
 	n = error ? -error : write_all(fs, fd_of(fi), buf, op.part ? op.part : size, off);
+	op.done = n > 0 ? (size_t)n : 0;
 	if (n > 0 && (size_t)n < (op.part ? op.part : size)) {
 		op.part = (size_t)n;
 		op_end(fs, &op, ENOSPC); /* a part has fitted: the next one will hear of it */
@@ -177,7 +182,7 @@ void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, of
 void disk_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	OP(req, DISK_FSYNC, inode_of(fs, ino));
+	OP(req, DISK_FSYNC, inode_of(fs, ino), .flags = datasync);
 	int error = op_begin(fs, &op);
 
 	if (!error && (datasync ? fdatasync(fd_of(fi)) : fsync(fd_of(fi))) < 0)
@@ -189,7 +194,7 @@ void disk_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 		    struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	OP(req, DISK_ALLOCATE, inode_of(fs, ino), .off = off, .len = (size_t)len);
+	OP(req, DISK_ALLOCATE, inode_of(fs, ino), .off = off, .len = (size_t)len, .flags = mode);
 	int error = op_begin(fs, &op), r = 0;
 
 	if (!error)
@@ -215,7 +220,8 @@ void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			  struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct fs *fs = fs_of(req);
-	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = len);
+	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = len,
+	   .data_fd = fd_of(fi_out));
 	int error = op_begin(fs, &op);
 	ssize_t n = 0;
 
@@ -225,6 +231,7 @@ void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	if (!error)
 		n = copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
 				    op.part ? op.part : len, (unsigned)flags);
+	op.done = n > 0 ? (size_t)n : 0;
 	error = op_end(fs, &op, n < 0 ? errno : error);
 	if (error)
 		fuse_reply_err(req, error);

@@ -136,7 +136,7 @@ void disk_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 {
 	struct fs *fs = fs_of(req);
 	OP(req, DISK_RENAME, inode_of(fs, parent), .name = name,
-	   .to_inode = inode_of(fs, newparent), .to_name = newname);
+	   .to_inode = inode_of(fs, newparent), .to_name = newname, .flags = (int)flags);
 	int error = op_begin(fs, &op);
 
 	if (!error && renameat2(op.inode->fd, name, op.to_inode->fd, newname, flags) < 0)

@@ -10,6 +10,7 @@
  *   inode.c                      which files the kernel knows
  *   names.c files.c attrs.c dirs.c   the operations
  *   rules.c effects.c            what goes wrong with them
+ *   record.c oplog.c             the log of them, and a cut of the power
  */
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
@@ -32,14 +33,16 @@ struct disk_shared {
 	} owner[DISK_OWNERS];                /* written by the worker only */
 	int32_t failed;                      /* errno: what the disk lies on failed; server only */
 	char failed_at[DISK_NAME_MAX];       /* written before it */
+	uint64_t log_bytes;                  /* of the log of operations; server only */
 	uint64_t lost_of[DISK_RULES_MAX];    /* hits that found no room, by the rule's place */
 	struct hits hits;                    /* must be last */
 };
 
-enum disk_order_op { DISK_HELLO = 1, DISK_RULE_ADD, DISK_RULE_DEL };
+enum disk_order_op { DISK_HELLO = 1, DISK_RULE_ADD, DISK_RULE_DEL, DISK_HOLD, DISK_DIE };
 /** struct disk_order - worker to server; the reply is an int, -errno or >= 0. */
 struct disk_order {
 	uint32_t op, index;
+	bool again;            /* DISK_RULE_ADD: it had number `index` before the power was off */
 	struct disk_rule rule;
 };
 
@@ -82,6 +85,8 @@ struct fs {
 	pthread_cond_t drop_change;
 	uint64_t drop_wanted, drop_done; /* under drop_lock */
 	struct rules *rules;   /* owned */
+	struct recorder *recorder; /* owned; NULL: no log of operations is wanted */
+	char *log;             /* where it goes; mapped, shared with the worker */
 	uint32_t armed;        /* DISK_BIT()s that any rule acts on; read without a lock */
 };
 
@@ -123,7 +128,7 @@ int host_failed(struct fs *fs, int error, const char *what);
 
 /* ---- operations and what befalls them ---- */
 
-/** struct op - one operation on its way. A log of operations would be written from op_end. */
+/** struct op - one operation on its way. */
 struct op {
 	enum disk_op kind;
 	struct inode *inode;   /* of the file, or of the folder that `name` is in */
@@ -142,6 +147,13 @@ struct op {
 	int64_t to;
 	bool rot;              /* op_rot() will have something to do */
 	uint64_t sized;        /* fs->sized when it began */
+	/* for the log of operations (record.c) */
+	int flags;             /* open, write: O_*; allocate, rename: theirs; fsync: data only */
+	const char *data;      /* written; NULL: copied, see data_fd */
+	size_t done;           /* bytes that were written */
+	int data_fd;           /* where they are now */
+	int64_t begin_ns;      /* only while there is a log */
+	bool recorded;         /* between record_begin and record_end */
 };
 /** op_begin - may take its time. 0: go on, as op says; else the errno to return. */
 int op_begin(struct fs *fs, struct op *op);
@@ -155,10 +167,26 @@ void op_statfs(struct fs *fs, struct statvfs *st);
 	struct op op = { .kind = (kind_), .inode = (inode_),                                       \
 			 .pid = fuse_req_ctx(req_)->pid, __VA_ARGS__ }
 
+/** rules_begin, rules_end - what op_begin and op_end have the rules do. */
+int rules_begin(struct fs *fs, struct op *op);
+int rules_end(struct fs *fs, struct op *op, int error);
+/** record_new - keep a log from now on, beginning with what is there. 0 or -errno. */
+int record_new(struct fs *fs);
+/** record_begin - 0: go on; EIO: the power is off. Waits while it is about to be. */
+int record_begin(struct fs *fs, struct op *op);
+/** record_end - it is done, or failed with error: into the log. */
+void record_end(struct fs *fs, struct op *op, int error);
+void record_close(struct fs *fs, const struct inode *i);
+/** record_hold - no operation begins any more; those that had are done and logged on return.
+ * record_die - all who wait, and all who come, get EIO. 0, or -ENOENT: no log is kept. */
+int record_hold(struct fs *fs);
+int record_die(struct fs *fs);
+
 /** rules_new - none armed; notes how large the disk is. */
 struct rules *rules_new(const struct fs *fs);
-/** rule_add, rule_del - in effect, or over, on return. Number or 0; -errno. */
-int rule_add(struct fs *fs, const struct disk_rule *r);
+/** rule_add, rule_del - in effect, or over, on return. Number or 0; -errno. @as: the number that
+ * it had before the power was off; NULL: a new one. */
+int rule_add(struct fs *fs, const struct disk_rule *r, const unsigned *as);
 int rule_del(struct fs *fs, unsigned id);
 /** cache_drop - the kernel reads again what it reads from now on; waits for that a little. */
 void cache_drop(struct fs *fs);

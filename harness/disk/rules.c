@@ -186,7 +186,7 @@ static void hold(struct rules *rules, const struct look *l)
 		pthread_cond_timedwait(&rules->over, &rules->lock, &until);
 }
 
-int op_begin(struct fs *fs, struct op *op)
+int rules_begin(struct fs *fs, struct op *op)
 {
 	struct rules *rules = fs->rules;
 	struct look l;
@@ -252,7 +252,7 @@ static int no_room(struct fs *fs, struct op *op)
 	return error;
 }
 
-int op_end(struct fs *fs, struct op *op, int error)
+int rules_end(struct fs *fs, struct op *op, int error)
 {
 	if (!error || op->error)
 		return error;
@@ -261,6 +261,22 @@ int op_end(struct fs *fs, struct op *op, int error)
 	if (error == EIO || error == EROFS)
 		host_failed(fs, error, disk_op_names[op->kind]);
 	return error;
+}
+
+int op_begin(struct fs *fs, struct op *op)
+{
+	int error;
+
+	if (fs->recorder)
+		op->begin_ns = clock_now();
+	error = rules_begin(fs, op);
+	return error ? error : record_begin(fs, op);
+}
+
+int op_end(struct fs *fs, struct op *op, int error)
+{
+	record_end(fs, op, error);
+	return rules_end(fs, op, error);
 }
 
 void op_rot(struct fs *fs, struct op *op, char *data, size_t len)
@@ -381,7 +397,7 @@ static bool limits(const struct disk_rule *r)
 	return (r->effect == DISK_FULL && !r->late) || r->effect == DISK_INODES;
 }
 
-static int add_locked(struct fs *fs, const struct disk_rule *r)
+static int add_locked(struct fs *fs, const struct disk_rule *r, const unsigned *as)
 {
 	struct rules *rules = fs->rules;
 	unsigned place = 0;
@@ -389,6 +405,8 @@ static int add_locked(struct fs *fs, const struct disk_rule *r)
 	int64_t used = 0, files = 0;
 	int err = disk_used(fs, &used, &files);
 
+	if (as)
+		place = *as % DISK_RULES_MAX;
 	while (place < DISK_RULES_MAX && rules->at[place].used)
 		place++;
 	if (err < 0 || place == DISK_RULES_MAX)
@@ -397,7 +415,10 @@ static int add_locked(struct fs *fs, const struct disk_rule *r)
 	memset(s, 0, sizeof(*s));
 	s->used = true;
 	s->r = *r;
-	s->id = rules->ids++ * DISK_RULES_MAX + place;
+	if (as && *as / DISK_RULES_MAX >= rules->ids)
+		rules->ids = *as / DISK_RULES_MAX;
+	s->id = as ? *as : rules->ids * DISK_RULES_MAX + place;
+	rules->ids++;
 	s->used_before = r->effect == DISK_INODES ? files : used;
 	if (r->share > 0)
 		s->r.left = (int64_t)((double)s->used_before * (1 - r->share) / r->share);
@@ -412,12 +433,12 @@ static int add_locked(struct fs *fs, const struct disk_rule *r)
 	return (int)s->id;
 }
 
-int rule_add(struct fs *fs, const struct disk_rule *r)
+int rule_add(struct fs *fs, const struct disk_rule *r, const unsigned *as)
 {
 	int id;
 
 	pthread_mutex_lock(&fs->rules->lock);
-	id = add_locked(fs, r);
+	id = add_locked(fs, r, as);
 	pthread_mutex_unlock(&fs->rules->lock);
 	if (id >= 0 && r->ops & READ_OPS)
 		cache_drop(fs);

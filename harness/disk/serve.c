@@ -151,9 +151,15 @@ static int obey(struct fs *fs, struct disk_order *o)
 	case DISK_HELLO:
 		return 0;
 	case DISK_RULE_ADD:
-		return o->rule.effect < DISK_EFFECTS ? rule_add(fs, &o->rule) : -EINVAL;
+		return o->rule.effect < DISK_EFFECTS
+			       ? rule_add(fs, &o->rule, o->again ? &o->index : NULL)
+			       : -EINVAL;
 	case DISK_RULE_DEL:
 		return rule_del(fs, o->index);
+	case DISK_HOLD:
+		return record_hold(fs);
+	case DISK_DIE:
+		return record_die(fs);
 	default:
 		return -EINVAL;
 	}
@@ -206,6 +212,7 @@ static void many_files(void)
 static int fs_open(struct fs *fs)
 {
 	pthread_condattr_t attr;
+	int r;
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -220,7 +227,8 @@ static int fs_open(struct fs *fs)
 	fs->rules = rules_new(fs);
 	umask(0);
 	many_files();
-	return drop_fsetid();
+	r = fs->log ? record_new(fs) : 0;
+	return r < 0 ? r : drop_fsetid();
 }
 
 void serve_run(struct fs *fs, int fuse_fd)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WD_DISK_DURABLE_H
+#define WD_DISK_DURABLE_H
+
+/*
+ * What a power cut may leave of a disk: from a log of operations (disk/oplog.h), a place in it and
+ * a draw to one legal crash state, under a named model of durability. Pure: no file is touched
+ * until crash_write().
+ *
+ *   strict           what POSIX promises and nothing more
+ *   ext4-ordered     ext4 as Debian mounts it: data=ordered, auto_da_alloc, delayed allocation
+ *   ext4-writeback   ext4 with data=writeback
+ *
+ * In all of them, what nobody has synced may be lost, kept, torn between two sectors of 512 bytes
+ * or overtaken by what was written later; what was synced is there, and a byte that nobody wrote
+ * is as it was (a disk does not spoil a sector's neighbours: SQLite's "powersafe overwrite").
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct history;
+struct log_rec;
+
+enum durability { DURABLE_STRICT, DURABLE_ORDERED, DURABLE_WRITEBACK, DURABLE_MODELS };
+extern const char *const durability_names[DURABLE_MODELS];
+
+/** struct crash_at - which state. Equal values give equal states. */
+struct crash_at {
+	int model;     /* enum durability */
+	size_t ops;    /* the first so many operations had happened */
+	uint64_t seed;
+	uint64_t nth;  /* of this place: CRASH_NOTHING ..., then one draw each */
+};
+/* The first states of every place are its corners. */
+enum { CRASH_NOTHING, CRASH_ALL, CRASH_NAMES, CRASH_DATA, CRASH_DRAWN };
+
+/** struct loss - what a file lost, or a name. */
+struct loss {
+	char *path;           /* owned; "0/store.db-wal" */
+	const struct log_rec **lost; /* owned; the operations that are gone, in order */
+	size_t count, torn;   /* how many; and of some a part is there */
+	size_t since_sync;    /* all of this file that nothing had made durable */
+	int64_t bytes;        /* of data, in those lost */
+	int64_t synced_ns;    /* its last fsync before; 0: none */
+};
+/** struct crash - one state: names, and what the files that have one hold. */
+struct crash;
+/** crash_new - make that state. -EFBIG: a file is too large to be kept in memory twice. */
+int crash_new(struct crash **ret, struct history *h, const struct crash_at *at, struct err *e);
+void crash_free(struct crash *c);
+/** crash_digest - equal states have equal ones. */
+uint64_t crash_digest(const struct crash *c);
+/** crash_certain - nothing was lost that had happened: the only state there is. */
+bool crash_certain(const struct crash *c);
+/** crash_losses - borrowed; *ret_count of them. */
+const struct loss *crash_losses(const struct crash *c, size_t *ret_count);
+/** crash_write - the folder `sub` of the state ("" the root, "0", ...) into dir_fd, which is empty
+ * and gets that folder's mode and owner where we may. */
+int crash_write(const struct crash *c, const char *sub, int dir_fd, struct err *e);
+
+#endif
