@@ -167,13 +167,18 @@ static void did_words(const struct disk_hit *h, char *buf, size_t len)
 	char what[96];
 
 	extent(h, what, sizeof(what));
-	if (h->error)
+	if (h->lost)
+		snprintf(buf, len, "%s on %s: %" PRId64 " bytes in memory will not be written",
+			 strerrorname_np(h->error), what, h->lost);
+	else if (h->error)
 		snprintf(buf, len, "%s on %s", strerrorname_np(h->error), what);
 	else if (h->effect == DISK_SLOW)
 		snprintf(buf, len, "%s, held for %" PRId64 ".%03" PRId64 " ms", what,
 			 h->ns / NS_PER_MS, h->ns % NS_PER_MS / NS_PER_US);
 	else if (h->effect == DISK_ROT)
 		snprintf(buf, len, "%s: %u bits turned over", what, h->done);
+	else if (h->effect == DISK_STALE)
+		snprintf(buf, len, "%s: %u bytes are from before the last write", what, h->done);
 	else if (h->effect == DISK_ASTRAY)
 		snprintf(buf, len, "%s: written at %" PRId64 " instead, and nobody was told",
 			 what, h->to);

@@ -13,8 +13,8 @@
 
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
-	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_torn_write,
-	fault_disk_vanish;
+	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
+	fault_disk_torn_write, fault_disk_vanish;
 
 /*
  * The explicit, sorted list of every fault. Not constructors: a constructor in
@@ -39,6 +39,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_disk_readonly,
 	&fault_disk_short_write,
 	&fault_disk_slow,
+	&fault_disk_stale_read,
 	&fault_disk_torn_write,
 	&fault_disk_vanish,
 	&fault_dns_fail,

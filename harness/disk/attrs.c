@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "disk/past.h"
 
 #define REMEMBER_S 3600.0
 #define CHANGES (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID | \
@@ -97,6 +98,8 @@ static int truncate_to(struct fs *fs, struct inode *i, off_t size, struct fuse_f
 
 	if (!error && (fi ? ftruncate((int)fi->fh, size) : truncate(p.at, size)) < 0)
 		error = errno;
+	if (!error)
+		past_cut(fs, i, size, 0);
 	return op_end(fs, &op, error);
 }
 

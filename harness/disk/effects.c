@@ -15,11 +15,12 @@
 
 #include "base/clock.h"
 #include "base/draw.h"
+#include "disk/past.h"
 
 #define HITS_LISTED 1000             /* one by one; more are counted in pieces */
 #define HITS_PIECE_NS (NS_PER_S / 4)
 #define SECTOR 512
-#define BLOCK 4096
+#define BLOCK PAST_BLOCK
 
 enum salt { SALT_CHANCE = 1, SALT_JITTER, SALT_JITTER_2, SALT_PART, SALT_BIT };
 
@@ -54,7 +55,7 @@ void befall_tell(struct slot *s, struct look *l, int error, size_t done, int64_t
 	*h = (struct disk_hit){ .t_ns = l->now, .count = 1, .off = op->off, .ns = ns,
 				.rule = s->id, .len = (uint32_t)op->len, .op = op->kind,
 				.effect = s->r.effect, .error = error, .done = (uint32_t)done,
-				.nth = l->nth, .to = op->to };
+				.nth = l->nth, .to = op->to, .lost = l->lost };
 	if (s->listed < HITS_LISTED) {
 		snprintf(h->path, sizeof(h->path), "%.*s", (int)sizeof(h->path) - 1, l->path);
 		snprintf(h->process, sizeof(h->process), "%s", look_owner(l));
@@ -114,9 +115,19 @@ static int64_t jitter(const struct slot *s, const struct look *l)
 
 static void do_error(struct slot *s, struct look *l)
 {
+	int64_t lost = 0;
+
 	if (l->op->error || !chosen(s, l))
 		return;
+	if (s->r.lossy && l->op->kind == DISK_FSYNC) {
+		lost = past_lose(l->fs, l->op->inode, s->r.reverts);
+		if (!lost)
+			return; /* nothing to write: as after a failure that was told of */
+		l->op->inode->lied = true;
+		l->op->drop = s->r.reverts;
+	}
 	l->op->error = s->r.error;
+	l->lost = lost;
 	befall_tell(s, l, s->r.error, 0, 0);
 }
 
@@ -231,9 +242,41 @@ void befall_rot(struct slot *s, struct look *l, char *data, size_t len)
 	befall_tell(s, l, 0, rotten, 0);
 }
 
+/* Each block as it was before its last write, by a draw of that block and write. */
+void befall_stale(struct slot *s, struct look *l, char *data, size_t len)
+{
+	int64_t off = l->op->off, end = off + (int64_t)len;
+	uint64_t writes = 0;
+	size_t stale = 0;
+	char was[BLOCK];
+
+	l->object = draw_object(l->path);
+	for (int64_t b = off / BLOCK; b * BLOCK < end; b++) {
+		int64_t from = b * BLOCK > off ? b * BLOCK : off;
+		int64_t to = (b + 1) * BLOCK < end ? (b + 1) * BLOCK : end;
+		struct draw d;
+
+		if (!past_before(l->fs, l->op->inode, b, was, &writes))
+			continue;
+		l->nth = (uint64_t)b;
+		d = dice(s, l, SALT_CHANCE);
+		d.object += writes * 64;
+		if (!draw_chance(d, s->r.chance) ||
+		    !memcmp(data + (from - off), was + from % BLOCK, (size_t)(to - from)))
+			continue;
+		memcpy(data + (from - off), was + from % BLOCK, (size_t)(to - from));
+		stale += (size_t)(to - from);
+	}
+	if (!stale)
+		return;
+	l->op->inode->lied = true;
+	befall_tell(s, l, 0, stale, 0);
+}
+
 void befall_begin(struct slot *s, unsigned place, struct look *l)
 {
 	s->n++;
+	l->lost = 0;
 	l->object = draw_object(l->path);
 	l->nth = count(s, l->object);
 	switch (s->r.effect) {
@@ -251,6 +294,7 @@ void befall_begin(struct slot *s, unsigned place, struct look *l)
 		do_astray(s, l);
 		break;
 	case DISK_ROT:
+	case DISK_STALE:
 		l->op->rot |= gate_lets(&s->r.gate, s->n, l->object, l->nth);
 		break;
 	default:

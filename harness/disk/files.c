@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "disk/past.h"
 
 #define READ_SMALL 65536
 /*
@@ -82,6 +84,8 @@ void disk_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fd = open(p.at, (fi->flags & ~NOT_BELOW) | O_CLOEXEC);
 		error = fd < 0 ? host_errno(fs, "opening a file") : 0;
 	}
+	if (!error && fi->flags & O_TRUNC)
+		past_cut(fs, op.inode, 0, 0);
 	error = op_end(fs, &op, error);
 	if (error) {
 		if (fd >= 0)
@@ -154,6 +158,14 @@ static int place(struct fs *fs, const struct op *op, int fd, off_t *off)
 	return r < 0 ? errno : 0;
 }
 
+static void written(struct fs *fs, struct op *op)
+{
+	if (!past_written(fs))
+		return;
+	op->inode->lied = true;
+	cache_drop_soon(fs); /* not now: the kernel may hold the page until we answer */
+}
+
 void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		struct fuse_file_info *fi)
 {
@@ -161,12 +173,17 @@ void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, of
 	OP(req, DISK_WRITE, inode_of(fs, ino), .off = off, .len = size, .data = buf,
 	   .flags = fi->flags);
 	int error = op_begin(fs, &op);
+	bool kept = false;
 	ssize_t n;
 
 	if (!error)
 		error = place(fs, &op, fd_of(fi), &off);
+	if (!error)
+		kept = past_write(fs, op.inode, off, size);
 	n = error ? -error : write_all(fs, fd_of(fi), buf, op.part ? op.part : size, off);
 	op.done = n > 0 ? (size_t)n : 0;
+	if (kept)
+		written(fs, &op);
 	if (n > 0 && (size_t)n < (op.part ? op.part : size)) {
 		op.part = (size_t)n;
 		op_end(fs, &op, ENOSPC); /* a part has fitted: the next one will hear of it */
@@ -187,6 +204,10 @@ void disk_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_i
 
 	if (!error && (datasync ? fdatasync(fd_of(fi)) : fsync(fd_of(fi))) < 0)
 		error = errno;
+	if (!error)
+		past_synced(fs, op.inode);
+	if (op.drop)
+		cache_drop(fs);
 	fuse_reply_err(req, op_end(fs, &op, error));
 }
 
@@ -201,6 +222,8 @@ void disk_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 		MAKE_ROOM(fs, r, fallocate(fd_of(fi), mode, off, len));
 	if (r < 0)
 		error = errno;
+	if (!error && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		past_cut(fs, op.inode, off, len);
 	fuse_reply_err(req, op_end(fs, &op, error));
 }
 
@@ -215,26 +238,43 @@ void disk_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fu
 		fuse_reply_lseek(req, at);
 }
 
+/* So much is there to be copied; the kernel's programs ask for more than that. */
+static size_t there_is(int fd, off_t off, size_t len)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || off >= st.st_size)
+		return 0;
+	return (off_t)len < st.st_size - off ? len : (size_t)(st.st_size - off);
+}
+
 void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			  struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
 			  struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct fs *fs = fs_of(req);
-	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = len,
+	size_t size = there_is(fd_of(fi_in), off_in, len < INT_MAX ? len : INT_MAX);
+	OP(req, DISK_WRITE, inode_of(fs, ino_out), .off = off_out, .len = size,
 	   .data_fd = fd_of(fi_out));
-	int error = op_begin(fs, &op);
+	int error = size ? op_begin(fs, &op) : 0;
+	bool kept = false;
 	ssize_t n = 0;
 
 	(void)ino_in;
 	if (!error)
 		error = place(fs, &op, fd_of(fi_out), &off_out);
-	if (!error)
-		n = copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
-				    op.part ? op.part : len, (unsigned)flags);
+	if (!error && size)
+		kept = past_write(fs, op.inode, off_out, size);
+	if (!error && size)
+		MAKE_ROOM(fs, n, copy_file_range(fd_of(fi_in), &off_in, fd_of(fi_out), &off_out,
+						 op.part ? op.part : size, (unsigned)flags));
+	error = n < 0 ? errno : error;
 	op.done = n > 0 ? (size_t)n : 0;
-	error = op_end(fs, &op, n < 0 ? errno : error);
+	if (kept)
+		written(fs, &op);
+	error = op_end(fs, &op, error);
 	if (error)
 		fuse_reply_err(req, error);
 	else
-		fuse_reply_write(req, (size_t)n);
+		fuse_reply_write(req, op.torn && (size_t)n == op.part ? size : (size_t)n);
 }

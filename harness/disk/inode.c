@@ -161,7 +161,7 @@ void inode_forget(struct fs *fs, struct inode *i, uint64_t lookups)
 	free(i);
 }
 
-fuse_ino_t *inode_numbers(struct fs *fs, size_t *ret_count)
+fuse_ino_t *inode_numbers(struct fs *fs, bool lied, size_t *ret_count)
 {
 	fuse_ino_t *list = NULL;
 	size_t n = 0, size = 0;
@@ -169,6 +169,8 @@ fuse_ino_t *inode_numbers(struct fs *fs, size_t *ret_count)
 	pthread_mutex_lock(&fs->inodes_lock);
 	for (size_t b = 0; b < INODE_BUCKETS; b++) {
 		for (const struct inode *i = fs->bucket[b]; i; i = i->next) {
+			if (lied && !i->lied)
+				continue;
 			if (n == size) {
 				size = size ? size * 2 : 256;
 				list = xrealloc(list, size * sizeof(*list));

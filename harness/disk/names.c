@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk/past.h"
+
 static void renamed(struct fs *fs)
 {
 	__atomic_add_fetch(&fs->renamed, 1, __ATOMIC_ACQ_REL);
+	past_forget_gone(fs);
 	room_freed(fs);
 }
 

@@ -11,6 +11,7 @@
  *   names.c files.c attrs.c dirs.c   the operations
  *   rules.c effects.c            what goes wrong with them
  *   record.c oplog.c             the log of them, and a cut of the power
+ *   past.c                       what blocks held before
  */
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
@@ -84,9 +85,11 @@ struct fs {
 	pthread_mutex_t drop_lock;
 	pthread_cond_t drop_change;
 	uint64_t drop_wanted, drop_done; /* under drop_lock */
+	bool drop_all;         /* under drop_lock; else those that are lied about */
 	struct rules *rules;   /* owned */
 	struct recorder *recorder; /* owned; NULL: no log of operations is wanted */
 	char *log;             /* where it goes; mapped, shared with the worker */
+	struct past *past;     /* owned */
 	uint32_t armed;        /* DISK_BIT()s that any rule acts on; read without a lock */
 };
 
@@ -103,8 +106,8 @@ static inline fuse_ino_t inode_number(const struct fs *fs, const struct inode *i
 int inode_find(struct fs *fs, const struct inode *parent, const char *name,
 	       struct fuse_entry_param *ret);
 void inode_forget(struct fs *fs, struct inode *i, uint64_t lookups);
-/** inode_each - the numbers of all that are known; caller frees. */
-fuse_ino_t *inode_numbers(struct fs *fs, size_t *ret_count);
+/** inode_numbers - of all that are known, or of those that are lied about; caller frees. */
+fuse_ino_t *inode_numbers(struct fs *fs, bool lied, size_t *ret_count);
 /** inode_path - below its data directory. Call under the rules' lock; valid as long. */
 const char *inode_path(struct fs *fs, struct inode *i);
 /** proc_path - "/proc/self/fd/N": for what the kernel does not do to an O_PATH descriptor. */
@@ -146,6 +149,7 @@ struct op {
 	bool astray;           /* write it at `to`, and say nothing */
 	int64_t to;
 	bool rot;              /* op_rot() will have something to do */
+	bool drop;             /* the cache shows what is no longer there */
 	uint64_t sized;        /* fs->sized when it began */
 	/* for the log of operations (record.c) */
 	int flags;             /* open, write: O_*; allocate, rename: theirs; fsync: data only */
@@ -159,7 +163,7 @@ struct op {
 int op_begin(struct fs *fs, struct op *op);
 /** op_end - @error: what became of it (0: well). Returns the errno that the program is to see. */
 int op_end(struct fs *fs, struct op *op, int error);
-/** op_rot - what was read, before the program sees it. */
+/** op_rot - what was read, before the program sees it: rotten, or stale. */
 void op_rot(struct fs *fs, struct op *op, char *data, size_t len);
 /** op_statfs - what statfs is to say. */
 void op_statfs(struct fs *fs, struct statvfs *st);
@@ -190,6 +194,8 @@ int rule_add(struct fs *fs, const struct disk_rule *r, const unsigned *as);
 int rule_del(struct fs *fs, unsigned id);
 /** cache_drop - the kernel reads again what it reads from now on; waits for that a little. */
 void cache_drop(struct fs *fs);
+/** cache_drop_soon - the same, of files that it was lied to about, without waiting. */
+void cache_drop_soon(struct fs *fs);
 
 extern const struct fuse_lowlevel_ops disk_fuse_ops;
 

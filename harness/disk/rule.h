@@ -27,12 +27,13 @@ enum disk_op {
 extern const char *const disk_op_names[DISK_OPS];
 
 enum disk_effect {
-	DISK_ERROR,  /* chance; error instead of the operation */
+	DISK_ERROR,  /* chance; error instead of the operation; lossy, reverts: of fsync */
 	DISK_SLOW,   /* chance, delay_ns, jitter_ns, shape; stall: all that match wait with it */
 	DISK_SHORT,  /* chance; a write that writes a part and says so */
 	DISK_TORN,   /* chance; a write that writes a part and says that it wrote all */
 	DISK_ASTRAY, /* chance; a write that goes to another place of its file */
 	DISK_ROT,    /* chance of each block of 4 KiB, bits: what is read has bits turned over */
+	DISK_STALE,  /* chance of each block and write: what is read is from before that write */
 	DISK_FULL,   /* error; left: bytes; late: only fsync tells; hidden: statfs does not */
 	DISK_INODES, /* error; left: files */
 	DISK_EFFECTS
@@ -54,6 +55,8 @@ struct disk_rule {
 	int64_t delay_ns, jitter_ns;
 	int32_t shape, bits;
 	bool stall, late, hidden;
+	bool lossy;       /* of fsync: fails where there is something to write, which is lost */
+	bool reverts;     /* lossy: and what is on the disk shows at once */
 	bool writing;     /* of open: only those that want to write */
 	int64_t left;     /* bytes, or files */
 	double share;     /* > 0: instead of left, so full is it made (0.98: 98 %) */
@@ -69,7 +72,8 @@ struct disk_hit {
 	uint32_t len;     /* 0: it has no extent */
 	uint32_t op, effect;
 	int32_t error;    /* what it returned instead, or 0 */
-	uint32_t done;    /* short and torn: bytes that were written */
+	uint32_t done;    /* short and torn: bytes that were written; rot: bits; stale: bytes */
+	int64_t lost;     /* lossy: bytes that will not be written back */
 	int64_t to;       /* astray: where they were written */
 	uint64_t nth;     /* how many-eth matching operation on this path */
 	bool unheard;     /* altered, and nobody knows how: there was no room to tell */

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/draw.h"
 #include "base/str.h"
+#include "disk/past.h"
 
 #define READ_OPS DISK_BIT(DISK_READ)
 #define RESIZE_TRIES 50
@@ -289,7 +290,9 @@ void op_rot(struct fs *fs, struct op *op, char *data, size_t len)
 	for (unsigned i = 0; i < rules->count; i++) {
 		struct slot *s = &rules->at[rules->order[i]];
 
-		if (s->r.effect == DISK_ROT && rule_matches(s, &l))
+		if (s->r.effect == DISK_STALE && rule_matches(s, &l))
+			befall_stale(s, &l, data, len);
+		else if (s->r.effect == DISK_ROT && rule_matches(s, &l))
 			befall_rot(s, &l, data, len);
 	}
 	pthread_mutex_unlock(&rules->lock);
@@ -374,10 +377,16 @@ static void by_fault(struct rules *rules)
 
 static void arm_ops(struct fs *fs)
 {
+	unsigned kinds = 0;
 	uint32_t ops = 0;
 
-	for (unsigned i = 0; i < fs->rules->count; i++)
-		ops |= fs->rules->at[fs->rules->order[i]].r.ops;
+	for (unsigned i = 0; i < fs->rules->count; i++) {
+		const struct disk_rule *r = &fs->rules->at[fs->rules->order[i]].r;
+
+		ops |= r->ops;
+		kinds |= r->lossy ? PAST_SYNCED : r->effect == DISK_STALE ? PAST_WRITTEN : 0;
+	}
+	past_keep(fs, kinds);
 	__atomic_store_n(&fs->armed, ops, __ATOMIC_RELEASE);
 }
 
@@ -451,13 +460,15 @@ int rule_del(struct fs *fs, unsigned id)
 	unsigned place = id % DISK_RULES_MAX;
 	struct slot *s = &rules->at[place];
 	bool lied = s->r.effect == DISK_TORN || s->r.effect == DISK_ASTRAY ||
-		    s->r.effect == DISK_ROT;
+		    s->r.effect == DISK_ROT || s->r.effect == DISK_STALE || s->r.lossy;
 	int err = -ENOENT;
 
 	pthread_mutex_lock(&rules->lock);
 	if (s->used && s->id == id) {
 		befall_tell_piece(s, fs, clock_now());
 		remove_place(rules, place);
+		if (s->r.lossy)
+			past_evict(fs);
 		arm_ops(fs);
 		err = limits(&s->r) ? limit(fs) : 0;
 		pthread_cond_broadcast(&rules->over);

@@ -46,6 +46,7 @@ struct look {
 	uint64_t object, nth;  /* of the rule in hand */
 	int64_t now, until;    /* until: held back so long */
 	unsigned held_by;      /* place of the rule that holds it longest */
+	int64_t lost;          /* bytes that this fsync will never write */
 };
 
 /** look_owner - the service's process behind the operation, or "". */
@@ -58,8 +59,9 @@ void befall_begin(struct slot *s, unsigned place, struct look *l);
 void befall_tell(struct slot *s, struct look *l, int error, size_t done, int64_t ns);
 /** befall_tell_piece - tell the hits that were only counted. */
 void befall_tell_piece(struct slot *s, struct fs *fs, int64_t now);
-/** befall_rot - turn bits over in what was read. */
+/** befall_rot, befall_stale - turn bits over in what was read; put there what was before. */
 void befall_rot(struct slot *s, struct look *l, char *data, size_t len);
+void befall_stale(struct slot *s, struct look *l, char *data, size_t len);
 /** disk_used - bytes and files that are in use now. */
 int disk_used(const struct fs *fs, int64_t *ret_bytes, int64_t *ret_files);
 

@@ -38,6 +38,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "disk/past.h"
 #include "disk/room.h"
 
 #define THREADS_MAX 512
@@ -108,9 +109,18 @@ void cache_drop(struct fs *fs)
 
 	pthread_mutex_lock(&fs->drop_lock);
 	mine = ++fs->drop_wanted;
+	fs->drop_all = true;
 	pthread_cond_broadcast(&fs->drop_change);
 	while (fs->drop_done < mine && clock_now() < by)
 		pthread_cond_timedwait(&fs->drop_change, &fs->drop_lock, &until);
+	pthread_mutex_unlock(&fs->drop_lock);
+}
+
+void cache_drop_soon(struct fs *fs)
+{
+	pthread_mutex_lock(&fs->drop_lock);
+	fs->drop_wanted++;
+	pthread_cond_broadcast(&fs->drop_change);
 	pthread_mutex_unlock(&fs->drop_lock);
 }
 
@@ -121,14 +131,17 @@ static void *dropper(void *arg)
 	pthread_mutex_lock(&fs->drop_lock);
 	for (;;) {
 		uint64_t wanted;
+		bool all_of_them;
 		size_t n;
 
 		while (fs->drop_done == fs->drop_wanted)
 			pthread_cond_wait(&fs->drop_change, &fs->drop_lock);
 		wanted = fs->drop_wanted;
+		all_of_them = fs->drop_all;
+		fs->drop_all = false;
 		pthread_mutex_unlock(&fs->drop_lock);
 		{
-			cleanup_free fuse_ino_t *all = inode_numbers(fs, &n);
+			cleanup_free fuse_ino_t *all = inode_numbers(fs, !all_of_them, &n);
 
 			for (size_t i = 0; i < n; i++) /* gone meanwhile: nothing to forget */
 				fuse_lowlevel_notify_inval_inode(fs->se, all[i], 0, 0);
@@ -225,6 +238,7 @@ static int fs_open(struct fs *fs)
 		return -errno;
 	fs->root = (struct inode){ .fd = fs->root_fd, .lookups = 2 };
 	fs->rules = rules_new(fs);
+	fs->past = past_new();
 	umask(0);
 	many_files();
 	r = fs->log ? record_new(fs) : 0;

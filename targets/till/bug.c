@@ -5,7 +5,7 @@
 
 /*
  * shape: the fault shapes of FIELD-FAILURES.md. needs: what provokes it; kill, hang, restart,
- * network and load are there today, the others are faults to come.
+ * network, disk and load are there today, the others are faults to come.
  */
 static const struct {
 	const char *name, *shape, *needs, *summary;
@@ -42,6 +42,8 @@ static const struct {
 				     "the receipt is cut before the sale is booked"},
 	[BUG_RECEIPT_GAP] = {"receipt-gap", "a e", "hang, kill, network",
 			     "the number is taken in a transaction of its own"},
+	[BUG_RETRY_FSYNC] = {"retry-fsync", "d g", "disk",
+			     "an fsync that failed is tried again, and its success counts"},
 	[BUG_RETRY_WITHOUT_KEY] = {"retry-without-key", "a b", "hang, network",
 				   "the second try is a new request with a new key"},
 	[BUG_SLOW_LEAK] = {"slow-leak", "-", "load",

@@ -210,6 +210,29 @@ def writes_back(phase):
     return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
 
 
+def reads_again(phase):
+    """Which of two writes is read back, past the cache."""
+    def do(fd):
+        for byte in b"\1", b"\2":
+            os.pwrite(fd, byte * 4096, 0)
+        return os.pread(fd, 4096, 0)[0]
+    return file(phase, os.O_RDWR | os.O_CREAT | os.O_DIRECT, do, phase)
+
+
+def syncs_twice(phase):
+    """What both say, and how much of what was written is there."""
+    def sync(fd):
+        try:
+            return os.fsync(fd) or "ok"
+        except OSError as e:
+            return name(e)
+
+    def do(fd):
+        os.write(fd, b"\1" * 4096)
+        return [sync(fd), sync(fd), os.pread(fd, 4096, 0).count(1)]
+    return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
+
+
 def failures(phase):
     """How many of many writes fail."""
     bad = 0
@@ -302,6 +325,7 @@ DO = {
     "dns.wrong": lambda p: look(),
     "disk.bitrot": reads,
     "disk.error": appends,
+    "disk.error lost": syncs_twice,
     "disk.error many": failures,
     "disk.full": appends,
     "disk.inode-full": lambda p: file(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path=p),
@@ -311,6 +335,7 @@ DO = {
     "disk.readonly": lambda p: file(p, os.O_WRONLY),
     "disk.short-write": appends,
     "disk.slow": lambda p: times(p, 0.3, lambda: file(p, os.O_WRONLY, os.fsync)),
+    "disk.stale-read": reads_again,
     "disk.torn-write": writes_back,
     "disk.vanish": reads,
     "noop": asks,

@@ -20,6 +20,8 @@ MANY = 3000
 ROWS = {
     "disk.bitrot": ("bits: 3", "", 0, 3, [r"f read of .*: 3 bits turned over"]),
     "disk.error": ("op: [write]", "", 8192, "EIO", [r"f EIO on write of 8192 bytes"]),
+    "disk.error lost": ("op: [fsync], then: succeeds, shows: old", "", ["ok", "ok", 4096],
+                        ["EIO", "ok", 0], [r"on EIO on fsync: 4096 bytes in memory will not"]),
     "disk.error many": ("op: [write]", "", 0, MANY, MANY),
     "disk.full": ("", "", 8192, "ENOSPC", [r"f ENOSPC on write"]),
     "disk.inode-full": ("", "", "ok", "ENOSPC", [r"on ENOSPC on create"]),
@@ -31,6 +33,8 @@ ROWS = {
     "disk.short-write": ("", "", 8192, lambda n: isinstance(n, int) and 0 < n < 8192,
                          [r"f write of 8192 bytes at 12288: only ON bytes were written$"]),
     "disk.slow": ("op: [fsync], delay: 300ms", "", "in time", "late", [r"f fsync.*held for"] * 3),
+    "disk.stale-read": ("", "", 2, 1,
+                        [r"on read of 4096 bytes at 0: 4096 bytes are from before the last"]),
     "disk.torn-write": ("", "", [4096, 4096],
                         lambda n: n in [[4096, sectors * 512] for sectors in range(8)],
                         [r"on write of 4096 bytes at 0: only \d+ bytes were written, and nobody"]),
