@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: software under test that misbehaves gets a true verdict and a clear message.
 # Expected: the exit code and the words in the table below. Buggy result: a pass, a crash, a hang.
 set -u

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: how many good days are run. Expected: `once` runs one for all seeds, also when that one
 # day is inconclusive; `each` runs one a seed, and none when it is asked again; a changed load has a
 # good day of its own; one that breaks a promise is the verdict, and the bad day is not run.

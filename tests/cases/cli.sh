@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: the command line: help on every verb, "did you mean", lists drawn from option tables, the
 # operations of --dry-run. Buggy result: an option that is accepted and ignored, a typo that runs.
 set -u

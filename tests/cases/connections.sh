@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # timeout: 300
 # Purpose: very many TCP connections at once between two nodes of a running trial (MANY=, 1000 here,
 #          10000 in `make soak`), with faults on their link.

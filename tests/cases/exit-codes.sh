@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # timeout: 240
 # Purpose: every exit code of DESIGN.md, from real runs, and their precedence in a suite.
 # Buggy result: a pass for what was not judged, a crash taken for a pass.

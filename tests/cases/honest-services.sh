@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: a service that is not where its target file says it ends is a broken promise.
 # Expected: violated, naming the service; a service that the fault itself took away, or one
 # that came back, is not held against it. Buggy result: exit 0 over a dead till.

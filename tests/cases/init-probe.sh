@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# company: yes
+# timeout: 300
 # Purpose: `init` writes files that are valid and hold as they stand; `probe` names the cause when
 # one piece of a target file is wrong, as a newcomer gets it wrong.
 # Expected: the exit codes and the words in the table below. Buggy result: a probe that passes, or

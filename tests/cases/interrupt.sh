@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: Ctrl-C at every stage. Expected: the first one heals, judges, reports and exits 130, the
 # second stops at once; SIGTERM likewise with 143. Buggy result: a hang, another exit code, no report.
 set -u

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: what worstday says about bad files, word for word, place for place.
 # Expected: every tests/invalid/NAME.yml exits 65 and prints NAME.err. Buggy result: another
 # exit code (a crash is over 128), a worse message, a wrong line, column or caret.

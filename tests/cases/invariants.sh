@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # timeout: 120
 # Purpose: books: invariants: of a target file and the check that judges them. Expected: holds on the
 # right POS; violated, with the query's own words and the sale's key, where it yields rows; a bad

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # timeout: 300
 # Purpose: a murderous operator. SIGKILL to the main process, a worker, the wire, a node's init, a
 #          keeper, the guardian, alone and in pairs, while preparing, selling, judging, writing.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: faults on names and IPv6, in whole runs with a till that asks for its store's name.
 # Expected: each altered answer is one event; the harness's own readiness command meets no fault and
 # counts for none; a till that remembers makes the fault inconclusive; the same seed makes the same

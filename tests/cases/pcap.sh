@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: wire.pcapng beside the events: each altered packet is there, with a comment that names the
 # fault and the hit of its event, at the event's time; `all` has every packet, `off` has no file,
 # --keep takes it away, the manifest lists it, the counters agree with it; tshark reads it without a

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# company: yes
 # Purpose: a results directory that is read-only, not a directory, or full. Expected: exit 4 and a
 # message that says which and why, never a verdict. Buggy result: "holds".
 set -u
