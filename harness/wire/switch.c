@@ -13,6 +13,7 @@
  * packets before the next has its turn, where a large frame that is cut up
  * counts as what it is cut into, so one busy node cannot starve the
  * others. A write goes straight into the receiver's stack and does not wait.
+ * After a turn that moved something it may stay awake for the next (spin.c).
  * What is addressed to the name server goes to responder.c; what is addressed
  * to no node here (multicast, any outside address) is
  * dropped and counted as sent by its node.
@@ -46,6 +47,7 @@
 #include "base/pass.h"
 #include "wire/impair.h"
 #include "wire/responder.h"
+#include "wire/spin.h"
 
 #define BURST 64
 #define SLICE_NS 100000 /* the least that the kernel takes */
@@ -69,6 +71,8 @@ struct sw {
 	struct impair *impair;     /* owned */
 	struct responder *names;   /* owned */
 	struct wire_shared *shared;
+	struct spin spin;
+	bool moved;                /* frames, in this turn */
 	int queue[WIRE_NODES_MAX]; /* owned; -1: none */
 	uint8_t *frame;            /* FRAME_MAX bytes */
 };
@@ -380,6 +384,30 @@ static bool obey(struct sw *s)
 	return send(s->ctl, &r, sizeof(r), MSG_NOSIGNAL) == (ssize_t)sizeof(r);
 }
 
+/* Until something comes, not for long, and not asleep. 0: nothing came. */
+static int wait_awake(struct sw *s, struct epoll_event *ev, int64_t due)
+{
+	int64_t now = clock_now(), until = spin_until(&s->spin, now), before;
+	enum spin_came came = SPIN_NOTHING;
+	int n = 0;
+
+	if (!until)
+		return 0;
+	while (came == SPIN_NOTHING && now < until) {
+		before = now;
+		n = epoll_wait(s->ep, ev, EVENTS_MAX, 0);
+		now = clock_now();
+		if (now - before > SPIN_GAP_NS)
+			came = SPIN_PUSHED;
+		else if (n)
+			came = SPIN_PACKET;
+		else if (now >= due)
+			came = SPIN_CUT_SHORT;
+	}
+	spin_end(&s->spin, came);
+	return n;
+}
+
 /* Until something comes or a waiting packet is due. */
 static int wait_events(struct sw *s, struct epoll_event *ev)
 {
@@ -388,6 +416,12 @@ static int wait_events(struct sw *s, struct epoll_event *ev)
 
 	if (names < due)
 		due = names;
+	if (s->moved) {
+		int n = wait_awake(s, ev, due);
+
+		if (n)
+			return n;
+	}
 	if (due == INT64_MAX)
 		return epoll_wait(s->ep, ev, EVENTS_MAX, -1);
 	ns = due - clock_now();
@@ -402,15 +436,18 @@ static bool serve(struct sw *s)
 	struct epoll_event ev[EVENTS_MAX];
 	int n = wait_events(s, ev);
 
+	s->moved = false;
 	if (impair_due(s->impair) != INT64_MAX)
 		impair_release(s->impair, clock_now());
 	if (responder_due(s->names) != INT64_MAX)
 		responder_release(s->names, clock_now());
 	for (int i = 0; i < n; i++) {
-		if (ev[i].data.u32 < WIRE_NODES_MAX)
+		if (ev[i].data.u32 < WIRE_NODES_MAX) {
 			drain(s, ev[i].data.u32);
-		else if (!obey(s))
+			s->moved = true;
+		} else if (!obey(s)) {
 			return false;
+		}
 	}
 	ring_bell(s);
 	wake_writer(s);
@@ -446,6 +483,7 @@ void switch_run(int ctl, int bell, int writer, struct wire_shared *shared)
 	s.tally = tally_new();
 	s.impair = impair_new(&out);
 	s.names = responder_new(&names);
+	spin_init(&s.spin);
 	prctl(PR_SET_TIMERSLACK, 1);
 	ask_for_short_slice();
 	s.ep = epoll_create1(EPOLL_CLOEXEC);

@@ -677,6 +677,30 @@ static void round_trips(struct path *p)
 	       quantile(added, ROUNDS, 0.25), quantile(added, ROUNDS, 0.75));
 }
 
+/* A small packet every 10 ms: the wire looks out for the next one, and gives it up. */
+static void low_rate(const struct path *p)
+{
+	enum { PACKETS = 100, BLOCKS = 5 };
+	double share[BLOCKS];
+	pid_t pid = find_switch();
+	int from = udp_in(p->from, "10.77.0.2", true), to = udp_in(p->to, "10.77.0.2", false);
+
+	for (int i = 0; i < BLOCKS; i++) {
+		int64_t cpu = cpu_of(pid), began = clock_now();
+
+		for (int k = 0; k < PACKETS; k++) {
+			if (send(from, "x", 1, 0) != 1)
+				fail("send");
+			poll(NULL, 0, 10);
+		}
+		share[i] = (double)(cpu_of(pid) - cpu) * 100 / (double)(clock_now() - began);
+	}
+	figure("the wire at 100 packets a second: of one core", quantile(share, BLOCKS, 0.5), "%",
+	       "<=", 1, quantile(share, BLOCKS, 0), quantile(share, BLOCKS, 1));
+	close(from);
+	close(to);
+}
+
 int main(void)
 {
 	struct path p[PATHS];
@@ -701,6 +725,7 @@ int main(void)
 	pasta_start(&p[PASTA]);
 	throughput(p);
 	round_trips(p);
+	low_rate(&p[WIRE]);
 	impaired(w, &p[WIRE], true);
 	wire_capture_end(w, &facts, &e);
 	impaired(w, &p[WIRE], false);
