@@ -21,14 +21,18 @@ extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_fu
  * an unreferenced archive member is dropped by the linker, and the order must
  * be stable for replay. A new fault is one line here and one above.
  */
+extern const struct fault_ops fault_cpu_starve, fault_file_size_limit, fault_files_limit,
+	fault_memory_limit;
 extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
 	fault_net_accept_stall, fault_net_corrupt, fault_net_cut, fault_net_delay,
 	fault_net_drop, fault_net_duplicate, fault_net_halfopen, fault_net_mtu,
 	fault_net_partition, fault_net_port_exhaustion, fault_net_rate, fault_net_refuse,
 	fault_net_reorder, fault_net_reply_late, fault_net_reply_lost, fault_net_reset,
-	fault_noop, fault_process_hang, fault_process_kill, fault_process_restart;
+	fault_noop, fault_process_hang, fault_process_kill, fault_process_limit,
+	fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
+	&fault_cpu_starve,
 	&fault_disk_bitrot,
 	&fault_disk_error,
 	&fault_disk_full,
@@ -45,6 +49,9 @@ const struct fault_ops *const fault_table[] = {
 	&fault_dns_fail,
 	&fault_dns_slow,
 	&fault_dns_wrong,
+	&fault_file_size_limit,
+	&fault_files_limit,
+	&fault_memory_limit,
 	&fault_net_accept_stall,
 	&fault_net_corrupt,
 	&fault_net_cut,
@@ -64,6 +71,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_noop,
 	&fault_process_hang,
 	&fault_process_kill,
+	&fault_process_limit,
 	&fault_process_restart,
 };
 const size_t fault_table_count = ARRAY_SIZE(fault_table);

@@ -12,6 +12,7 @@
  *   names.c                     how nodes find each other
  *   order.c proc.c lines.c      the worker's end of a started process
  *   service.c ready.c tree.c    supervision
+ *   tasks.c limits.c pids.c     single processes of a service
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -144,6 +145,7 @@ struct stage {
 	bool stopping;            /* no policy brings anything back now */
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */
 	struct port_window *windows; /* ports.c: owned by who has ports taken */
+	struct limited *limited;     /* limits.c: owned by who holds limits */
 };
 
 /** stage_open_from - stage_open, data from folder `prepared` (NULL: the seeds). */
@@ -268,6 +270,22 @@ void tree_walk(struct tree *t, pid_t root);
 /** tree_signal - signal every descendant of root but `but`, until no new one turns up. Returns the
  * number of processes signalled. */
 int tree_signal(pid_t root, pid_t but, int sig);
+/** proc_text - the whole of a small /proc file; NULL when the process is gone. Caller frees. */
+char *proc_text(const char *path);
+
+/* ---- pids: a cgroup that counts a service's threads and refuses more ---- */
+
+struct pids_group;
+/** pids_group_new - NULL: this host lets us make none. */
+struct pids_group *pids_group_new(void);
+/** pids_group_limit - negative: no limit. 0 or -errno. */
+int pids_group_limit(struct pids_group *g, int64_t most);
+/** pids_group_add - move a process into it; its children are born there. */
+int pids_group_add(struct pids_group *g, pid_t pid);
+/** pids_group_refused - how many forks it has refused so far. */
+int64_t pids_group_refused(const struct pids_group *g);
+/** pids_group_free - its processes go back to where the worker is. */
+void pids_group_free(struct pids_group *g);
 
 /* ---- lines ---- */
 
@@ -377,6 +395,8 @@ void svc_stop(struct svc *s);
 /** svc_last_words - how its last run ended. */
 void svc_last_words(const struct svc *s, char *ret, size_t len);
 struct svc *svc_find(struct stage *st, const char *name);
+/** limits_started - its first process runs: what is limited now is limited for it too. */
+void limits_started(struct svc *s);
 /** svc_ready - it serves now. svc_unready: it will not; why. */
 void svc_ready(struct svc *s);
 void svc_unready(struct svc *s, const char *why);

@@ -88,6 +88,7 @@ static void on_started(struct proc *p)
 	svc_process(s, process, sizeof(process));
 	if (s->node->disk)
 		disk_owner(s->node->disk, p->keeper, process);
+	limits_started(s);
 	svc_event(s, SERVICE_STARTED, "started");
 	if (s->state == SVC_UP)
 		ready_begin(s);
@@ -321,6 +322,7 @@ size_t stage_services(struct stage *st, const char *glob, struct service_state *
 			.node = s->node->conf->name, .name = s->name, .ready = s->ready,
 			.running = s->proc && !s->proc->exited, .held_down = s->held > 0,
 			.starts = s->starts, .main_pid = s->proc ? s->proc->main : 0,
+			.ended = s->last_did,
 		};
 	}
 	return n;

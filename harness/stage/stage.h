@@ -104,6 +104,7 @@ struct service_state {
 	bool running, ready, held_down;
 	int starts;              /* how often started */
 	pid_t main_pid;          /* as the worker sees it; 0: none */
+	const char *ended;       /* how its last run ended, in words; "": none has */
 };
 /** stage_services - fill states of services matching the glob; returns the count. */
 size_t stage_services(struct stage *st, const char *glob, struct service_state *ret, size_t max);

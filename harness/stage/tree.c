@@ -48,8 +48,7 @@ static bool has(const struct tree *t, pid_t pid)
 	return false;
 }
 
-/* The whole of a small /proc file; NULL when the process is gone. */
-static char *slurp(const char *path)
+char *proc_text(const char *path)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct buf b = { 0 };
@@ -70,7 +69,7 @@ static bool zombie(pid_t pid)
 	const char *p;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	text = slurp(path);
+	text = proc_text(path);
 	p = text ? strrchr(text, ')') : NULL;
 	return !p || strlen(p) < 3 || p[2] == 'Z' || p[2] == 'X';
 }
@@ -82,7 +81,7 @@ static void children_of_task(struct tree *t, pid_t pid, const char *tid)
 	char *p, *end;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", pid, tid);
-	text = slurp(path);
+	text = proc_text(path);
 	if (!text)
 		return;
 	for (p = text;; p = end) {

@@ -298,7 +298,40 @@ def reborn(phase):
     return "the same" if before in (None, now) else "another"
 
 
+def held(phase):
+    """Does it not answer for a second at a time, in three?"""
+    end = time.monotonic() + (3.5 if phase == "on" else 0.2)
+    while time.monotonic() < end:
+        began = time.monotonic()
+        life(PATIENCE)
+        if time.monotonic() - began >= 1:
+            return "held"
+    return "never held"
+
+
+def threads(phase):
+    """It answers in a thread of its own, or says why not."""
+    return "EAGAIN" if life(PATIENCE) == b"EAGAIN\n" else "answers"
+
+
+def eats(phase):
+    with socket.create_connection(("127.0.0.1", 7002), PATIENCE) as s:
+        s.settimeout(PATIENCE)
+        return s.recv(64).decode() or "killed"
+
+
+def grows(phase):
+    """A file, which it keeps open: how much of it could be written?"""
+    fd = kept[phase] = os.open(f"/tmp/{phase}", os.O_WRONLY | os.O_CREAT)
+    return os.write(fd, bytes(100000))
+
+
 DO = {
+    "cpu.starve": held,
+    "file-size.limit": grows,
+    "files.limit": lives,
+    "memory.limit": eats,
+    "process.limit": threads,
     "net.accept-stall": lambda p: asks(p, SILENCE if p == "on" else PATIENCE),
     "net.corrupt": turned,
     "net.corrupt wrong": lambda p: order(p, [64] * 3),

@@ -17,7 +17,17 @@ TCP = "port: 9000"
 # a dict is {pattern: (fewest, most)} for what TCP or a kernel's own timer repeats; a number is that
 # of all hits, where they are too many to be told one by one.
 MANY = 3000
+VICTIMS = ("cpu.starve", "files.limit", "memory.limit", "process.hang", "process.kill",
+           "process.limit", "process.restart")
 ROWS = {
+    "cpu.starve": ("share: 20%, period: 2s", "", "never held", "held",
+                   {r"/victim held while it had something to do": (1, 20)}),
+    "file-size.limit": ("most: 64 KiB", "", 100000, 65537, [r"/tmp/on was cut at 65537 bytes"]),
+    "files.limit": ("", "", "answers", "silence",
+                    [r"/victim a connection to port 7001 waits: accept\(\) has no descriptor"]),
+    "memory.limit": ("left: 32 MiB", "", "fed", "killed",
+                     [r"/victim the largest of 1 process is killed: \d+ KiB in use"]),
+    "process.limit": ("", "", "answers", "EAGAIN", [r"/victim EAGAIN on a new process or thread"]),
     "disk.bitrot": ("bits: 3", "", 0, 3, [r"f read of .*: 3 bits turned over"]),
     "disk.error": ("op: [write]", "", 8192, "EIO", [r"f EIO on write of 8192 bytes"]),
     "disk.error lost": ("op: [fsync], then: succeeds, shows: old", "", ["ok", "ok", 4096],
@@ -96,10 +106,14 @@ def node(row):
 def fault(row):
     """Its two lines of the experiment."""
     name, options, when = row.split()[0], *ROWS[row][:2]
-    where = {"net": f"between: [{node(row)}, peer]", "process": f"service: {node(row)}/victim",
-             "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
+    where = {"net": f"between: [{node(row)}, peer]", "noop": ""}.get(
+        name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
+    if name in VICTIMS:
+        where = f"service: {node(row)}/victim"
+    if name == "file-size.limit":
+        where = f"service: {node(row)}/agent"
     inside = ", ".join(x for x in (where, options) if x)
     more = f", {when}" if when else ""
     last = "" if name == "process.restart" else ", for: 1 sales"
@@ -111,7 +125,7 @@ def services(row):
             ("    data: {/var/lib/pair: null}\n" if row.startswith("disk.") else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
-    if row.startswith("process."):
+    if row in VICTIMS:
         run["victim"] = "[/usr/bin/python3, /target/victim.py]"
     for name, argv in run.items():
         text += (f"      - {{name: {name}, run: {argv}, end: any, restart: always, "
