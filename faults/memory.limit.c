@@ -125,14 +125,20 @@ static bool in_trouble(const char *ended)
 static void enomem_look(struct limit_state *s, struct limited_service *v, const struct tasks *t)
 {
 	const char *ended = limit_ended(s, v);
+	bool alive = false, at_limit = false;
 	struct task_use u;
 
 	if (v->at_limit && in_trouble(ended))
 		limit_fired(s, v, "%s with next to nothing left of the %" PRId64 " KiB that it may "
 			    "map", ended, v->most / 1024);
-	v->at_limit = false;
-	for (size_t i = 0; i < t->count; i++)
-		v->at_limit |= task_use(t->pid[i], &u) && u.data > v->most - NEXT_TO_NOTHING;
+	for (size_t i = 0; i < t->count; i++) {
+		if (!task_use(t->pid[i], &u))
+			continue; /* it may be dead and its end not told yet: what was, counts */
+		alive = true;
+		at_limit |= u.data > v->most - NEXT_TO_NOTHING;
+	}
+	if (alive)
+		v->at_limit = at_limit;
 }
 
 static const struct limit_kind enomem_kind = {
