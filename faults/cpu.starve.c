@@ -12,8 +12,8 @@
  * cpu.starve: a service gets only a share of the time, as on a host that others keep busy: in each
  * period it runs for a while and is then held where it is (SIGSTOP, all its processes) until the
  * next. Only the target is held, so the harness keeps its time. A hit is a slice in which a process
- * was held that ran, or for which a connection or bytes came meanwhile: who sleeps all through it was
- * not altered. What comes on other ways (a pipe, a timer, a semaphore) is not seen.
+ * was held that ran, or for which a connection or bytes came meanwhile: who sleeps all through it
+ * was not altered. What comes on other ways (a pipe, a timer, a semaphore) is not seen.
  *
  * A stop ends some waiting system calls early, as any stop does (signal(7): epoll_wait and few
  * others return EINTR): programs that must be started again by hand show it here too.

@@ -42,7 +42,8 @@ static const struct opt memory_limit_rows[] = {
 	LIMIT_LEFT(memory_limit_opts, OPT_SIZE, "0 B",
 		   "without most: how much more than it has when this strikes", "4 MiB"),
 	{ .name = "mode", .type = OPT_ENUM, .offset = offsetof(struct memory_limit_opts, mode),
-	  .def = "oom-kill", .values = memory_limit_modes, .help = "what becomes of who wants more" },
+	  .def = "oom-kill", .values = memory_limit_modes,
+	  .help = "what becomes of who wants more" },
 	OPT_END
 };
 

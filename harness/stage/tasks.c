@@ -104,7 +104,8 @@ int64_t task_files(pid_t pid, int64_t below)
 }
 
 /* Every descriptor of a process, until one is found. */
-static bool any_file(pid_t pid, bool (*fn)(int dir, const char *fd, const char *leads_to, void *arg),
+static bool any_file(pid_t pid,
+		     bool (*fn)(int dir, const char *fd, const char *leads_to, void *arg),
 		     void *arg)
 {
 	cleanup_free char *path = xasprintf("/proc/%d/fd", pid);
@@ -178,7 +179,8 @@ static void doors_read(struct doors *d, pid_t pid, const char *table, bool data)
 		unsigned port, state, queue;
 		unsigned long inode;
 
-		if (sscanf(l, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%x %*x:%*x %*x %*u %*u %lu",
+		if (sscanf(l,
+			   " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%x %*x:%*x %*x %*u %*u %lu",
 			   &port, &state, &queue, &inode) != 4)
 			continue;
 		if (queue > 0 && (state == 0x0a || (data && state == 0x01)) &&

@@ -16,7 +16,7 @@ struct err;
 struct stage;
 
 #define TASKS_MAX 512
-/** struct tasks - processes as the worker sees them, the main one among them; the first TASKS_MAX. */
+/** struct tasks - processes as the worker sees them, the main one among them; TASKS_MAX at most. */
 struct tasks {
 	pid_t pid[TASKS_MAX];
 	size_t count;
