@@ -138,6 +138,17 @@ int drive_check_target(const void *opts, const struct target *t, struct mark at,
 	return diag_errors(d) > before ? -EINVAL : 0;
 }
 
+void drive_logged(const struct experiment *x, struct strlist *ret)
+{
+	for (size_t i = 0; i < x->faults_count; i++) {
+		const struct fault_ops *ops = x->faults[i].kind->ops;
+		const struct drive_opts *o = x->faults[i].opts;
+
+		for (size_t k = 0; ops->logs_disk && k < o->node.count; k++)
+			strlist_add(ret, o->node.at[k], o->node.marks[k]);
+	}
+}
+
 void drive_disks(const struct experiment *x, struct strlist *ret)
 {
 	for (size_t i = 0; i < x->faults_count; i++) {
@@ -226,7 +237,7 @@ struct disk_rule drive_rule(const struct run *r, const struct drive_opts *o,
 	return rule;
 }
 
-static bool meant(const struct drive_opts *o, const char *node)
+bool drive_meant(const struct drive_opts *o, const char *node)
 {
 	for (size_t i = 0; i < o->node.count; i++)
 		if (str_glob(o->node.at[i], node))
@@ -245,7 +256,7 @@ int drive_arm(struct run *r, const struct disk_rule *rule, const struct drive_op
 	for (size_t i = 0; err >= 0 && i < r->target->nodes_count; i++) {
 		struct drive_armed *a = &s->at[s->count];
 		const char *node = r->target->nodes[i].name;
-		struct disk *disk = meant(o, node) ? stage_disk(r->stage, node) : NULL;
+		struct disk *disk = drive_meant(o, node) ? stage_disk(r->stage, node) : NULL;
 
 		if (!disk)
 			continue;

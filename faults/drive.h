@@ -61,10 +61,15 @@ int drive_arm(struct run *r, const struct disk_rule *rule, const struct drive_op
 /** drive_disarm, drive_release - a disk fault's. */
 int drive_disarm(struct run *r, const void *opts, void *state, struct err *e);
 void drive_release(struct run *r, void *state);
+/** drive_meant - is that node one of them? */
+bool drive_meant(const struct drive_opts *o, const char *node);
 /** drive_describe - "on the disk of store (*.db-wal)". */
 void drive_describe(const struct drive_opts *o, struct buf *out);
 /** drive_disks - patterns of the nodes whose data must lie on a disk of ours. Adds to ret. */
 void drive_disks(const struct experiment *x, struct strlist *ret);
+
+/** drive_logged - patterns of those of them whose operations must be logged. Adds to ret. */
+void drive_logged(const struct experiment *x, struct strlist *ret);
 
 /** DRIVE_HOOKS - the members of struct fault_ops that are the same for all of them. */
 #define DRIVE_HOOKS \

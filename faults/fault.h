@@ -49,6 +49,9 @@ struct run {
 /** run_fired - the target was altered: say where and what. @process: ordinal path or NULL. */
 void run_fired(struct run *r, const char *node, const char *process, const char *object,
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/** run_note - something worth a line that is no hit of its own. */
+void run_note(struct run *r, const char *node, const char *object, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /** run_skipped - there was nothing to alter this time (the process was already gone). */
 void run_skipped(struct run *r, const char *node, const char *object, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -60,6 +63,7 @@ struct fault_ops {
 	struct opt_table opts;
 	size_t state_size;
 	bool momentary;         /* over as soon as it is done, unless `for:` makes it last */
+	bool logs_disk;         /* needs the log of operations of the disks it names */
 	bool counts_hits;       /* has operations of its own for `when: {nth: …}` without `on:` */
 	/* may this host do it? try it */
 	int (*probe)(char *why, size_t why_len);

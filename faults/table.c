@@ -28,7 +28,7 @@ extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
 	fault_net_drop, fault_net_duplicate, fault_net_halfopen, fault_net_mtu,
 	fault_net_partition, fault_net_port_exhaustion, fault_net_rate, fault_net_refuse,
 	fault_net_reorder, fault_net_reply_late, fault_net_reply_lost, fault_net_reset,
-	fault_noop, fault_process_hang, fault_process_kill, fault_process_limit,
+	fault_noop, fault_power_cut, fault_process_hang, fault_process_kill, fault_process_limit,
 	fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
@@ -69,6 +69,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_net_reply_lost,
 	&fault_net_reset,
 	&fault_noop,
+	&fault_power_cut,
 	&fault_process_hang,
 	&fault_process_kill,
 	&fault_process_limit,
@@ -140,6 +141,17 @@ void run_fired(struct run *r, const char *node, const char *process, const char 
 	va_end(ap);
 	r->emit(r, EV_FIRED, node, process, object, did);
 	r->many = 0;
+}
+
+void run_note(struct run *r, const char *node, const char *object, const char *fmt, ...)
+{
+	char did[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(did, sizeof(did), fmt, ap);
+	va_end(ap);
+	r->emit(r, EV_NOTE, node, NULL, object, did);
 }
 
 void run_skipped(struct run *r, const char *node, const char *object, const char *fmt, ...)

@@ -51,7 +51,7 @@ struct touch {
 
 struct work {
 	struct crash *c;
-	struct node *n;
+	struct log_node *n;
 	uint64_t id;           /* of the file, for draws */
 	struct pending *pend;  /* owned */
 	size_t count;
@@ -63,7 +63,7 @@ struct work {
 
 /* ---- what is certain ---- */
 
-static size_t changes_at(const struct node *n, size_t p)
+static size_t changes_at(const struct log_node *n, size_t p)
 {
 	size_t lo = n->based, hi = n->changes;
 
@@ -78,7 +78,7 @@ static size_t changes_at(const struct node *n, size_t p)
 	return lo;
 }
 
-static void resize(struct node *n, int64_t size)
+static void resize(struct log_node *n, int64_t size)
 {
 	if ((size_t)size > n->sure_room) {
 		n->sure_room = (size_t)size + (size_t)size / 2 + 64;
@@ -95,7 +95,7 @@ static void zero_in(char *at, int64_t size, int64_t off, int64_t len)
 		memset(at + off, 0, (size_t)(len < size - off ? len : size - off));
 }
 
-static void make_sure(struct node *n, size_t to, size_t p)
+static void make_sure(struct log_node *n, size_t to, size_t p)
 {
 	if (to < n->sure_n || p < n->sure_p)
 		n->sure_n = 0, n->sure_size = 0;
@@ -112,7 +112,7 @@ static void make_sure(struct node *n, size_t to, size_t p)
 }
 
 /* How many leading changes are durable at p. */
-static size_t durable_at(const struct node *n, size_t from, size_t count, size_t p)
+static size_t durable_at(const struct log_node *n, size_t from, size_t count, size_t p)
 {
 	while (from < count && (from < n->based || n->change[from].kept_by < p))
 		from++;

@@ -54,7 +54,7 @@ static int write_data(int fd, const struct content *f)
 	return 0;
 }
 
-static int own(struct writing *w, int fd, const struct node *n)
+static int own(struct writing *w, int fd, const struct log_node *n)
 {
 	if (fchown(fd, n->uid, n->gid) < 0 && errno != EPERM)
 		return fail(w, "giving away");
@@ -63,7 +63,7 @@ static int own(struct writing *w, int fd, const struct node *n)
 
 static int write_file(struct writing *w, int dir_fd, const char *name, size_t node)
 {
-	const struct node *n = &w->c->h->node[node];
+	const struct log_node *n = &w->c->h->node[node];
 	cleanup_close int fd = -1;
 
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -74,7 +74,7 @@ static int write_file(struct writing *w, int dir_fd, const char *name, size_t no
 
 static int write_folder(struct writing *w, int fd, size_t node, int depth);
 
-static int write_link(struct writing *w, int dir_fd, const char *name, const struct node *n)
+static int write_link(struct writing *w, int dir_fd, const char *name, const struct log_node *n)
 {
 	cleanup_free char *target = xstrndup(log_data(n->made), (size_t)n->made->len);
 
@@ -87,7 +87,7 @@ static int write_link(struct writing *w, int dir_fd, const char *name, const str
 
 static int write_entry(struct writing *w, int dir_fd, const struct name_slot *s, int depth)
 {
-	const struct node *n = &w->c->h->node[s->node];
+	const struct log_node *n = &w->c->h->node[s->node];
 	cleanup_free char *name = xstrndup(s->name, s->len);
 	cleanup_close int fd = -1;
 

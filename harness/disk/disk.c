@@ -270,7 +270,6 @@ static void server_end(struct disk *d)
 		close(d->pidfd);
 	d->pid = 0;
 	d->ctl = d->pidfd = -1;
-	log_close(d);
 }
 
 void disk_free(struct disk *d)
@@ -278,6 +277,7 @@ void disk_free(struct disk *d)
 	if (!d)
 		return;
 	server_end(d);
+	log_close(d);
 	if (d->bell.armed)
 		loop_fd_set(d->loop, &d->bell, 0);
 	if (d->bell.fd >= 0)
@@ -386,6 +386,11 @@ int disk_die(struct disk *d, struct err *e)
 	return call(d, &(struct disk_order){ .op = DISK_DIE }, "to be off", e);
 }
 
+void disk_off(struct disk *d)
+{
+	server_end(d);
+}
+
 const void *disk_log(const struct disk *d, size_t *ret_bytes)
 {
 	*ret_bytes = d->log ? (size_t)__atomic_load_n(&d->shared->log_bytes, __ATOMIC_ACQUIRE) : 0;
@@ -397,6 +402,7 @@ int disk_reboot(struct disk *d, const struct disk_opts *o, struct err *e)
 	int r;
 
 	server_end(d);
+	log_close(d);
 	memset(d->shared->owner, 0, sizeof(d->shared->owner));
 	d->owners = 0;
 	r = serve(d, o, e);

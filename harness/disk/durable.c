@@ -86,7 +86,7 @@ static struct bias bias_of(const struct crash *c)
 
 struct loss *crash_loss_of(struct crash *c, size_t n)
 {
-	const struct node *node = &c->h->node[n];
+	const struct log_node *node = &c->h->node[n];
 	struct loss *l;
 
 	c->loss = xrealloc(c->loss, (c->losses + 1) * sizeof(*c->loss));

@@ -20,8 +20,19 @@
 #include <stdint.h>
 
 struct err;
-struct history;
 struct log_rec;
+
+/**
+ * struct history - a log, understood. Operations are numbered from 0; what was there at first is
+ * none of them.
+ */
+struct history;
+/** history_new - -EINVAL when the log makes no sense. The log is borrowed until history_free. */
+int history_new(struct history **ret, const void *log, size_t bytes, struct err *e);
+void history_free(struct history *h);
+size_t history_count(const struct history *h);
+/** history_op - number i; borrowed from the log. */
+const struct log_rec *history_op(const struct history *h, size_t i);
 
 enum durability { DURABLE_STRICT, DURABLE_ORDERED, DURABLE_WRITEBACK, DURABLE_MODELS };
 extern const char *const durability_names[DURABLE_MODELS];

@@ -140,7 +140,7 @@ static size_t node_new(struct history *h, const struct log_rec *r)
 		return n;
 	n = h->nodes;
 	GROW(h->node, h->nodes);
-	h->node[h->nodes++] = (struct node){
+	h->node[h->nodes++] = (struct log_node){
 		.ino = r->ino, .made = r, .uid = r->uid, .gid = r->gid,
 		.mode = r->kind == LOG_ROOT ? S_IFDIR | 0755 : r->mode,
 	};
@@ -151,19 +151,19 @@ static size_t node_new(struct history *h, const struct log_rec *r)
 	return n;
 }
 
-static void add_meta(struct node *n, const struct log_rec *r, size_t op, bool data)
+static void add_meta(struct log_node *n, const struct log_rec *r, size_t op, bool data)
 {
 	GROW(n->meta, n->metas);
 	n->meta[n->metas++] = (struct meta){ .op = op, .end_ns = r->end_ns, .data = data };
 }
 
-static void add_called(struct node *n, size_t op, size_t dir, const char *name, size_t len)
+static void add_called(struct log_node *n, size_t op, size_t dir, const char *name, size_t len)
 {
 	GROW(n->called, n->calleds);
 	n->called[n->calleds++] = (struct called){ .op = op, .dir = dir, .name = name, .len = len };
 }
 
-static void add_pin(struct node *n, size_t op)
+static void add_pin(struct log_node *n, size_t op)
 {
 	GROW(n->pin, n->pins);
 	n->pin[n->pins++] = (struct pin){ .op = op, .changes = n->changes };
@@ -174,7 +174,7 @@ char *history_path(const struct history *h, size_t node, size_t p)
 	struct buf b = { 0 };
 
 	for (int depth = 0; node != 0 && depth < 64; depth++) {
-		const struct node *n = &h->node[node];
+		const struct log_node *n = &h->node[node];
 		const struct called *c = NULL;
 		struct buf longer = { 0 };
 
@@ -207,7 +207,7 @@ static size_t naming_new(struct history *h, const struct log_rec *r, size_t op)
 static void in_folder(struct history *h, size_t dir, size_t naming, const struct log_rec *r,
 		      size_t op)
 {
-	struct node *d = &h->node[dir];
+	struct log_node *d = &h->node[dir];
 
 	GROW(d->names, d->names_count);
 	d->names[d->names_count++] = naming;
@@ -312,7 +312,7 @@ static int take_renamed(struct history *h, const struct log_rec *r, size_t op)
 /* ---- operations on files ---- */
 
 /* With a journal: what a sync of this node, asked for at begin, has promised at least. */
-static void raise_floor(struct history *h, const struct node *n, size_t sync, bool data_only,
+static void raise_floor(struct history *h, const struct log_node *n, size_t sync, bool data_only,
 			int64_t begin_ns)
 {
 	size_t meta = 0, last = h->floors ? h->floor[h->floors - 1].meta : 0;
@@ -329,7 +329,7 @@ static void raise_floor(struct history *h, const struct node *n, size_t sync, bo
 static int take_change(struct history *h, const struct log_rec *r, size_t op, size_t *ret_node)
 {
 	size_t at = node_of(h, r->ino);
-	struct node *n = at == NO_NODE ? NULL : &h->node[at];
+	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
 	int64_t size;
 
 	*ret_node = at;
@@ -367,7 +367,7 @@ static void keep_naming(struct history *h, size_t naming, size_t sync)
 static int take_sync(struct history *h, const struct log_rec *r, size_t op, size_t *ret_node)
 {
 	size_t at = node_of(h, r->ino);
-	struct node *n = at == NO_NODE ? NULL : &h->node[at];
+	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
 
 	*ret_node = at;
 	if (!n)
@@ -409,7 +409,7 @@ static int take_close(struct history *h, const struct log_rec *r, size_t op)
 static int take_attr(struct history *h, const struct log_rec *r, size_t op)
 {
 	size_t at = node_of(h, r->ino);
-	struct node *n = at == NO_NODE ? NULL : &h->node[at];
+	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
 
 	if (!n)
 		return -EINVAL;
@@ -517,12 +517,22 @@ int history_new(struct history **ret, const void *log, size_t bytes, struct err 
 	return 0;
 }
 
+size_t history_count(const struct history *h)
+{
+	return h->ops;
+}
+
+const struct log_rec *history_op(const struct history *h, size_t i)
+{
+	return h->op[i];
+}
+
 void history_free(struct history *h)
 {
 	if (!h)
 		return;
 	for (size_t i = 0; i < h->nodes; i++) {
-		struct node *n = &h->node[i];
+		struct log_node *n = &h->node[i];
 
 		free(n->change);
 		free(n->meta);

@@ -7,16 +7,15 @@
  * fsync has covered. No files are touched: a pure function of the log. Private to durable.c and
  * crash.c, and to who prints a log.
  *
- * Operations are numbered from 0, those before LOG_BASE not counted. "At p" means that the first
- * p of them had happened.
+ * "At p" means that the first p operations had happened.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "disk/durable.h"
 #include "disk/oplog.h"
 
-struct err;
 #define NEVER SIZE_MAX
 #define NO_NODE SIZE_MAX
 
@@ -45,8 +44,8 @@ struct called {
 	size_t len;
 };
 
-/** struct node - a file, folder or link; by number in the history. */
-struct node {
+/** struct log_node - a file, folder or link; by number in the history. */
+struct log_node {
 	uint64_t ino;
 	uint32_t mode, uid, gid;
 	const struct log_rec *made;
@@ -100,7 +99,7 @@ void names_done(struct names *t);
 struct history {
 	const struct log_rec **op; /* owned */
 	size_t *op_node;        /* owned; whom each is about; NO_NODE */
-	struct node *node;      /* owned; 0: the root */
+	struct log_node *node;      /* owned; 0: the root */
 	struct naming *name;    /* owned; of all folders, in order */
 	struct floor {
 		size_t sync, meta;  /* from this sync on, metadata before `meta` are durable */
@@ -112,9 +111,6 @@ struct history {
 	size_t by_ino_size;
 	bool based;             /* LOG_BASE has been seen */
 };
-/** history_new - -EINVAL when the log makes no sense. The log is borrowed until history_free. */
-int history_new(struct history **ret, const void *log, size_t bytes, struct err *e);
-void history_free(struct history *h);
 /** history_path - its last name at p, from below the root: "0/store.db". Caller frees. */
 char *history_path(const struct history *h, size_t node, size_t p);
 

@@ -14,26 +14,19 @@
 #include "stage/room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "disk/durable.h"
 
 char *target_path(const struct target *t, const char *path)
 {
 	return *path == '/' ? xstrdup(path) : xasprintf("%s/%s", t->folder, path);
-}
-
-static bool wants_disk(const struct stage_node *n)
-{
-	const struct strlist *disks = n->st->o.disks;
-
-	for (size_t i = 0; disks && n->conf->data_count && i < disks->count; i++)
-		if (str_glob(disks->at[i], n->conf->name))
-			return true;
-	return false;
 }
 
 static int folders_open(struct stage_node *n, const char *back, const char *at, struct err *e)
@@ -57,35 +50,110 @@ static int folders_open(struct stage_node *n, const char *back, const char *at, 
 
 static int node_fill(const struct stage_node *n, struct err *e);
 
+#define LOG_SHARE 16 /* of the memory, for a log of operations, and at most: */
+#define LOG_MAX (INT64_C(1) << 30)
+
+static bool wants(const struct strlist *patterns, const struct stage_node *n)
+{
+	for (size_t i = 0; patterns && n->conf->data_count && i < patterns->count; i++)
+		if (str_glob(patterns->at[i], n->conf->name))
+			return true;
+	return false;
+}
+
+/* struct disk_at - where the disk of a node is, and what disk_new is told. */
+struct disk_at {
+	char *back, *at;    /* owned */
+	const char **dirs;  /* owned */
+	struct disk_opts opts;
+};
+
+static void disk_at(struct disk_at *ret, const struct stage_node *n)
+{
+	const struct stage *st = n->st;
+	int64_t log = memory_bytes() / LOG_SHARE / st->slot->jobs;
+
+	ret->back = xasprintf("%s/back-%u", st->dir, n->index);
+	ret->at = xasprintf("%s/disk-%u", st->dir, n->index);
+	ret->dirs = xcalloc(n->conf->data_count, sizeof(*ret->dirs));
+	for (size_t k = 0; k < n->conf->data_count; k++)
+		ret->dirs[k] = n->conf->data[k].path;
+	ret->opts = (struct disk_opts){ .name = n->conf->name, .backing = ret->back,
+		.mount = ret->at, .dirs = ret->dirs, .dirs_count = n->conf->data_count };
+	if (wants(st->o.logged, n))
+		ret->opts.log_bytes = (size_t)(log < LOG_MAX ? log : LOG_MAX);
+}
+
+static void disk_at_done(struct disk_at *d)
+{
+	free(d->back);
+	free(d->at);
+	free(d->dirs);
+}
+
+/* The tmpfs below a disk; its natural size. */
+static int backing_mount(const struct stage_node *n, const char *back, struct err *e)
+{
+	int64_t bytes = memory_bytes() / 4 / n->st->slot->jobs / (int64_t)n->st->nodes_count;
+	int r = mount_tmpfs(back, 0755, bytes);
+
+	return r < 0 ? err_errno(e, -r, "mounting a tmpfs at %s", back) : 0;
+}
+
 /* Filled before it is mounted, so that the kernel learns nothing that is not true later. */
 static int disk_open(struct stage_node *n, struct err *e)
 {
-	const struct stage *st = n->st;
-	cleanup_free char *back = xasprintf("%s/back-%u", st->dir, n->index);
-	cleanup_free char *at = xasprintf("%s/disk-%u", st->dir, n->index);
-	cleanup_free const char **dirs = xcalloc(n->conf->data_count, sizeof(*dirs));
-	struct disk_opts o = { .name = n->conf->name, .backing = back, .mount = at, .dirs = dirs,
-			       .dirs_count = n->conf->data_count };
-	int64_t bytes = memory_bytes() / 4 / st->slot->jobs / (int64_t)st->nodes_count;
-	int r;
+	struct disk_at d;
+	int r = 0;
 
-	if (mkdir(back, 0755) < 0 || mkdir(at, 0755) < 0)
-		return err_errno(e, errno, "making folders in %s", st->dir);
-	r = mount_tmpfs(back, 0755, bytes);
-	if (r < 0)
-		return err_errno(e, -r, "mounting a tmpfs at %s", back);
-	r = folders_open(n, back, at, e);
+	disk_at(&d, n);
+	if (mkdir(d.back, 0755) < 0 || mkdir(d.at, 0755) < 0)
+		r = err_errno(e, errno, "making folders in %s", n->st->dir);
+	if (r == 0)
+		r = backing_mount(n, d.back, e);
+	if (r == 0)
+		r = folders_open(n, d.back, d.at, e);
 	if (r == 0)
 		r = node_fill(n, e);
-	for (size_t k = 0; k < n->conf->data_count; k++)
-		dirs[k] = n->data[k].path;
-	return r < 0 ? r : disk_new(&n->disk, &o, e);
+	if (r == 0)
+		r = disk_new(&n->disk, &d.opts, e);
+	disk_at_done(&d);
+	return r;
+}
+
+int data_replace(struct stage_node *n, const struct crash *c, struct err *e)
+{
+	cleanup_close int fd = -1;
+	struct disk_at d;
+	int r;
+
+	disk_at(&d, n);
+	umount2(d.at, MNT_DETACH);
+	umount2(d.back, MNT_DETACH);
+	r = backing_mount(n, d.back, e);
+	if (r == 0) {
+		fd = open(d.back, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? err_errno(e, errno, "opening %s", d.back) : crash_write(c, "", fd, e);
+	}
+	disk_at_done(&d);
+	return r;
+}
+
+int data_serve(struct stage_node *n, struct err *e)
+{
+	struct disk_at d;
+	int r;
+
+	disk_at(&d, n);
+	r = disk_reboot(n->disk, &d.opts, e);
+	disk_at_done(&d);
+	return r;
 }
 
 static int node_data_open(struct stage_node *n, struct err *e)
 {
 	n->data = xcalloc(n->conf->data_count + 1, sizeof(*n->data));
-	return wants_disk(n) ? disk_open(n, e) : folders_open(n, NULL, NULL, e);
+	return wants(n->st->o.disks, n) ? disk_open(n, e) : folders_open(n, NULL, NULL, e);
 }
 
 void data_close(struct stage_node *n)

@@ -202,12 +202,12 @@ static void keeper_lost(struct proc *p)
 {
 	struct stage *st = p->node->st;
 
-	if (!st->lost.code)
+	if (!st->lost.code && !p->cut)
 		err_set(&st->lost, EPIPE, "a keeper of node %s is gone", p->node->conf->name);
 	if (p->started)
 		return;
 	p->failed = true;
-	err_set(&p->why, EPIPE, "its keeper vanished");
+	err_set(&p->why, EPIPE, "its %s", p->cut ? "node lost its power" : "keeper vanished");
 }
 
 /* One report; returns false when none is there or the proc is gone. */

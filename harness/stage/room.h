@@ -13,6 +13,7 @@
  *   order.c proc.c lines.c      the worker's end of a started process
  *   service.c ready.c tree.c    supervision
  *   tasks.c limits.c pids.c     single processes of a service
+ *   power.c                     a node without power, and its boot
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -124,6 +125,9 @@ struct stage_node {
 	pid_t init;    /* as the worker sees it */
 	struct data_at *data; /* owned, conf->data_count */
 	struct disk *disk;    /* owned; NULL: its data are plain folders */
+	bool off;             /* no power */
+	unsigned silence;     /* then: the wire's rule */
+	struct loop_timer on_at;
 	char addr4[32];
 };
 
@@ -197,6 +201,10 @@ char *target_path(const struct target *t, const char *path);
  * prepared data to the others. */
 int data_open(struct stage *st, struct err *e);
 void data_close(struct stage_node *n);
+/** data_replace - of a node without power: an empty disk, and on it what c says; data_serve - serve
+ * it again. */
+int data_replace(struct stage_node *n, const struct crash *c, struct err *e);
+int data_serve(struct stage_node *n, struct err *e);
 int data_fill(struct stage *st, struct err *e);
 /** data_cache - where the prepared data of this target lie (whether made or not); caller frees. */
 char *data_cache(const struct slot *s, const struct target *t);
@@ -317,6 +325,7 @@ struct proc {
 	bool together;          /* nobody waits for its lines: they are read in batches */
 	struct loop_timer rest; /* until the next batch; out is not watched meanwhile */
 	bool swept;             /* we killed the whole tree: what was left is our doing */
+	bool cut;               /* its node lost its power: its keeper could not say good-bye */
 	int status;             /* wait status, once exited */
 	unsigned left;          /* processes it left behind */
 	struct lines lines;
@@ -378,6 +387,7 @@ struct svc {
 	bool begun;             /* started since the last stage_start */
 	bool ready, was_ready;
 	bool again;             /* start anew when it is gone (stage_restart) */
+	bool booting;           /* to be started as its node boots */
 	bool by_us;             /* its last end was our doing */
 	bool sigkilled;         /* it did not stop when asked to */
 	int last_status;
@@ -397,6 +407,8 @@ void svc_last_words(const struct svc *s, char *ret, size_t len);
 struct svc *svc_find(struct stage *st, const char *name);
 /** limits_started - its first process runs: what is limited now is limited for it too. */
 void limits_started(struct svc *s);
+/** power_boot - start what waits for this and may start now. */
+void power_boot(struct stage_node *n);
 /** svc_ready - it serves now. svc_unready: it will not; why. */
 void svc_ready(struct svc *s);
 void svc_unready(struct svc *s, const char *why);

@@ -55,6 +55,7 @@ void svc_ready(struct svc *s)
 		proc_together(s->proc);
 	s->st->wake = true;
 	svc_event(s, SERVICE_READY, "ready");
+	power_boot(s->node);
 }
 
 void svc_unready(struct svc *s, const char *why)
@@ -152,6 +153,12 @@ static void on_gone(struct proc *p)
 	s->again = false;
 	s->frozen = 0;
 	s->st->wake = true;
+	if (s->node->off)
+		return;
+	if (s->booting) {
+		power_boot(s->node);
+		return;
+	}
 	if (again && !s->held)
 		svc_start(s, NULL);
 	else if (!stopping && !s->held && !s->st->stopping && policy_restarts(s, failed))
@@ -178,6 +185,12 @@ int svc_start(struct svc *s, struct err *e)
 	int r;
 
 	assert(!s->proc);
+	if (s->node->off) { /* as it boots */
+		free(p);
+		s->wanted = true;
+		s->state = SVC_DOWN;
+		return 0;
+	}
 	p->on_started = on_started;
 	p->on_exited = on_exited;
 	p->on_gone = on_gone;

@@ -106,7 +106,7 @@ int stage_alive(struct stage *st, struct err *e)
 		if (r < 0)
 			return r;
 
-		if (poll(&p, 1, 0) > 0)
+		if (!st->nodes[i].off && poll(&p, 1, 0) > 0)
 			return err_set(e, EPIPE, "the init of node %s is gone",
 				       st->nodes[i].conf->name);
 	}
@@ -315,8 +315,10 @@ static void nodes_close(struct stage *st)
 	/* First: who waits for a disk cannot die. */
 	for (size_t i = 0; i < st->nodes_count; i++)
 		disk_free(st->nodes[i].disk);
-	for (size_t i = 0; i < st->nodes_count; i++)
+	for (size_t i = 0; i < st->nodes_count; i++) {
+		loop_timer_cancel(st->o.loop, &st->nodes[i].on_at);
 		node_kill(&st->nodes[i]);
+	}
 	for (size_t i = 0; i < st->nodes_count; i++)
 		node_reap(&st->nodes[i]);
 	for (size_t i = 0; i < st->nodes_count; i++) {
@@ -379,6 +381,8 @@ static int spawn(struct stage *st, const char *node, const char *user, char *con
 
 	if (!n)
 		return err_set(e, ENOENT, "there is no node %s", node);
+	if (n->off)
+		return err_set(e, EHOSTDOWN, "node %s has no power", node);
 	if (pipe2(pp, O_CLOEXEC) < 0)
 		return err_errno(e, errno, "pipe");
 	in_far = pp[0];

@@ -73,6 +73,7 @@ struct stage_opts {
 	struct stage_hooks hooks;
 	int64_t seed;
 	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
+	const struct strlist *logged; /* of these, who keeps a log of operations; or NULL */
 };
 
 /**
@@ -128,6 +129,22 @@ int stage_freeze(struct stage *st, const char *service, bool freeze, struct err 
 int stage_hold(struct stage *st, const char *service, bool hold, struct err *e);
 /** stage_restart - stop (politely or by SIGKILL) and start; asynchronous. */
 int stage_restart(struct stage *st, const char *service, bool polite, struct err *e);
+
+struct crash;
+/**
+ * stage_power_off - of a node: its packets are dropped from now on, everything that runs on it dies
+ * at once, and its disk lets nothing begin any more. @fault: on whose behalf. Returns how many
+ * main processes died; -EALREADY: it is off.
+ */
+int stage_power_off(struct stage *st, const char *node, int fault, struct err *e);
+/** stage_power_data - what the cut has left of its data, once it is off (disk/durable.h). */
+int stage_power_data(struct stage *st, const char *node, const struct crash *c, struct err *e);
+/** stage_power_on - it boots: all of its services that had been started, in order. 0 when on. */
+int stage_power_on(struct stage *st, const char *node, struct err *e);
+/** stage_power_on_at - the same, then (clock_now); should that fail, the stage is not alive. */
+void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns);
+/** stage_power - is it on? */
+bool stage_power(struct stage *st, const char *node);
 
 /** stage_netns - descriptor of the node's network namespace; borrowed; -ENOENT. */
 int stage_netns(struct stage *st, const char *node);

@@ -50,7 +50,7 @@ struct trial {
 	struct settle *settle;
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
-	struct strlist disks;      /* the stage borrows it */
+	struct strlist disks, logged; /* the stage borrows them */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -271,7 +271,9 @@ static int do_stage(struct trial *t, struct err *e)
 	int err;
 
 	drive_disks(t->in->experiment, &t->disks);
+	drive_logged(t->in->experiment, &t->logged);
 	o.disks = &t->disks;
+	o.logged = &t->logged;
 	t->logs = xasprintf("%s/logs", t->in->dir);
 	o.logs = t->logs;
 	phase(t, PHASE_STAGE, "stage");
@@ -579,6 +581,7 @@ static void trial_end(struct trial *t)
 	traces_free(t->traces);
 	free(t->logs);
 	strlist_done(&t->disks);
+	strlist_done(&t->logged);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
 	if (t->loop) {

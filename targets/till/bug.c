@@ -11,7 +11,7 @@ static const struct {
 	const char *name, *shape, *needs, *summary;
 } bugs[BUGS_COUNT] = {
 	[BUG_NONE] = {"none", "-", "-", "the till as it should be"},
-	[BUG_ACK_BEFORE_COMMIT] = {"ack-before-commit", "d", "kill",
+	[BUG_ACK_BEFORE_COMMIT] = {"ack-before-commit", "d", "kill, power",
 				   "the store answers first and writes up to 50 ms later"},
 	[BUG_CLOCK_KEY] = {"clock-key", "a b g", "hang, network, clock",
 			   "idempotency keys are the time of day in ms"},

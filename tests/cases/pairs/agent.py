@@ -259,18 +259,18 @@ def writes_one_of_two(phase):
 
 # ---- a service ----
 
-def life(silence):
-    with socket.create_connection(("127.0.0.1", 7001), silence) as s:
+def life(silence, where="127.0.0.1"):
+    with socket.create_connection((where, 7001), silence) as s:
         s.settimeout(silence)
         return s.recv(64)
 
 
-def lives(phase):
+def lives(phase, where="127.0.0.1"):
     """Does the node's service answer? One that is to be there again is waited for."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            life(SILENCE if phase == "on" else PATIENCE)
+            life(SILENCE if phase == "on" else PATIENCE, where)
             return "answers"
         except TimeoutError:
             return "silence"
@@ -372,6 +372,7 @@ DO = {
     "disk.torn-write": writes_back,
     "disk.vanish": reads,
     "noop": asks,
+    "power.cut": lambda p: lives(p, "n-power-cut-victim"),
     "process.hang": lives,
     "process.kill": lives,
     "process.restart": reborn,

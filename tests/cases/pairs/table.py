@@ -93,6 +93,8 @@ ROWS = {
                                [r"tcp/9000#2 answer lost"]),
     "net.reset": (TCP, "", OK, [0, "ECONNRESET"], [r"tcp/9000#2 reset"]),
     "noop": (None, "", OK, OK, [r"nothing was changed"]),
+    "power.cut": ("model: strict", "", "answers", "silence",
+                  [r"the power is cut: 1 process died, \d+ of \d+ operations on its disk"]),
     "process.hang": (None, "", "answers", "silence", [r"/victim stopped where it was"]),
     "process.kill": (None, "", "answers", "ECONNREFUSED", [r"/victim killed by SIGKILL"]),
     "process.restart": (None, "", "the same", "another", [r"/victim restarted by its stop signal"]),
@@ -110,6 +112,8 @@ def fault(row):
         name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
+    if name == "power.cut":
+        where += "-victim"
     if name in VICTIMS:
         where = f"service: {node(row)}/victim"
     if name == "file-size.limit":
@@ -131,6 +135,10 @@ def services(row):
         text += (f"      - {{name: {name}, run: {argv}, end: any, restart: always, "
                  "stop_within: 200ms,\n         "
                  "after: [peer/peer], ready: {log: /^ready/, within: 60s}}\n")
+    if row.startswith("power."):  # who is without power cannot say so
+        text += (f"  {node(row)}-victim:\n    data: {{/var/lib/pair: null}}\n    services:\n"
+                 "      - {name: victim, run: [/usr/bin/python3, /target/victim.py], end: any,\n"
+                 "         stop_within: 200ms, ready: {log: /^ready/, within: 60s}}\n")
     return text
 
 

@@ -34,7 +34,7 @@ def eat(s):
         s.sendall(b"fed")
 
 
-DOORS = {socket.create_server(("127.0.0.1", port)): do for port, do in ((7001, answer), (7002, eat))}
+DOORS = {socket.create_server(("0.0.0.0", port)): do for port, do in ((7001, answer), (7002, eat))}
 print("ready", flush=True)
 while True:
     for door in select.select(list(DOORS), [], [])[0]:

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "faults/drive.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/draw.h"
+#include "base/str.h"
+#include "disk/disk.h"
+#include "disk/durable.h"
+#include "disk/oplog.h"
+#include "stage/links.h"
+#include "stage/stage.h"
+
+/*
+ * power.cut: a node loses its power. Everything that runs on it dies at once and goes silent; its
+ * disk keeps what the model says is durable, and of the rest what the seed says; after `off:` (or,
+ * with `for:`, when that is over) it boots.
+ *
+ * Which state is left is drawn for the activation, whatever had happened by then: half the time
+ * everything that was not durable is lost, which is the worst for most programs; else a draw.
+ */
+struct power_cut_opts {
+	struct drive_opts drive;
+	struct dur off;
+	int model, lose;
+};
+enum lose { LOSE_DRAWN, LOSE_EVERYTHING, LOSE_NOTHING };
+
+#define FILES_TOLD 40 /* of those that lost something */
+
+static const struct opt_value power_models[] = {
+	[DURABLE_STRICT] = { "strict", "what POSIX promises, and nothing more" },
+	[DURABLE_ORDERED] = { "ext4-ordered", "ext4 as Debian mounts it" },
+	[DURABLE_WRITEBACK] = { "ext4-writeback", "ext4 with data=writeback" },
+	{ NULL, NULL },
+};
+static const struct opt_value power_lose[] = {
+	[LOSE_DRAWN] = { "drawn", "by the seed: all that is not durable, or some of it, or torn" },
+	[LOSE_EVERYTHING] = { "everything", "all that is not durable" },
+	[LOSE_NOTHING] = { "nothing", "the disk had written everything: a kill of the node" },
+	{ NULL, NULL },
+};
+
+static const struct opt power_cut_rows[] = {
+	DRIVE_NODE(power_cut_opts),
+	{ .name = "off", .type = OPT_DURATION, .offset = offsetof(struct power_cut_opts, off),
+	  .domain = DOMAIN_SYSTEM, .def = "1s", .min = "0s", .max = "1h",
+	  .help = "how long until it boots; with `for:` that says it", .example = "5s" },
+	{ .name = "model", .type = OPT_ENUM, .offset = offsetof(struct power_cut_opts, model),
+	  .def = "ext4-ordered", .values = power_models,
+	  .help = "what fsync, fdatasync, O_SYNC, rename and unlink promise" },
+	{ .name = "lose", .type = OPT_ENUM, .offset = offsetof(struct power_cut_opts, lose),
+	  .def = "drawn", .values = power_lose,
+	  .help = "what becomes of that which is not durable" },
+	OPT_END
+};
+
+/* ---- what is left ---- */
+
+static uint64_t which(const struct run *r, const struct power_cut_opts *o, const char *node)
+{
+	struct draw d = { .seed = (uint64_t)r->seed, .name = "power.cut",
+			  .object = draw_object(node), .hit = (uint64_t)r->activation };
+
+	if (o->lose == LOSE_NOTHING)
+		return CRASH_ALL;
+	if (o->lose == LOSE_EVERYTHING || draw_chance(d, 0.5))
+		return CRASH_NOTHING;
+	return CRASH_DRAWN + (uint64_t)r->activation;
+}
+
+static void ago(char *ret, size_t size, int64_t now, int64_t then)
+{
+	snprintf(ret, size, "%" PRId64 ".%03" PRId64 " ms before", (now - then) / NS_PER_MS,
+		 (now - then) % NS_PER_MS / NS_PER_US);
+}
+
+/* "2 of 5 operations since its last fsync, 12.031 ms before, are lost: write ... write" */
+static void tell_loss(struct run *r, const char *node, const struct loss *l, int64_t cut_ns)
+{
+	const struct log_rec *first = l->lost[0];
+	const char *path = strchr(l->path, '/');
+	char when[64], synced[96] = "never synced";
+
+	ago(when, sizeof(when), cut_ns, first->end_ns);
+	if (l->synced_ns) {
+		ago(synced, sizeof(synced), cut_ns, l->synced_ns);
+		snprintf(synced + strlen(synced), sizeof(synced) - strlen(synced), " synced last");
+	}
+	run_note(r, node, path ? path + 1 : l->path, "lost by the power cut: %s%s, %" PRId64
+		 " bytes, done %s, and %zu more operations; %zu of them torn; %s",
+		 log_kind_words(first), first->kind == LOG_REMOVE || first->kind == LOG_RENAME ?
+		 " (its folder was not synced)" : "", l->bytes, when, l->count - 1, l->torn,
+		 synced);
+}
+
+static int crash(struct run *r, const struct power_cut_opts *o, const char *node, int services,
+		 struct err *e)
+{
+	struct disk *disk = stage_disk(r->stage, node);
+	struct crash_at at = { .model = o->model, .ops = SIZE_MAX, .seed = (uint64_t)r->seed,
+			       .nth = which(r, o, node) };
+	struct history *h = NULL;
+	struct crash *c = NULL;
+	const struct loss *l;
+	size_t bytes = 0, n, ops = 0;
+	const void *log = disk ? disk_log(disk, &bytes) : NULL;
+	int64_t now = clock_now();
+	int err = log ? history_new(&h, log, bytes, e) : err_set(e, ENOENT, "it has no log");
+
+	if (err == 0)
+		err = crash_new(&c, h, &at, e);
+	if (err == 0)
+		err = stage_power_data(r->stage, node, c, e);
+	if (err == 0) {
+		l = crash_losses(c, &n);
+		for (size_t i = 0; i < n; i++)
+			ops += l[i].count;
+		run_fired(r, node, NULL, node, "the power is cut: %d process%s died, %zu of %zu "
+			  "operations on its disk are lost (%s)", services,
+			  services == 1 ? "" : "es", ops, history_count(h),
+			  durability_names[o->model]);
+		for (size_t i = 0; i < n && i < FILES_TOLD; i++)
+			tell_loss(r, node, &l[i], now);
+	}
+	crash_free(c);
+	history_free(h);
+	return err < 0 ? err_wrap(e, "the power cut of node %s", node) : 0;
+}
+
+/* ---- arming ---- */
+
+static int cut_node(struct run *r, const struct power_cut_opts *o, const char *node, struct err *e)
+{
+	int services = stage_power_off(r->stage, node, r->fault, e), err;
+
+	if (services == -EALREADY) {
+		run_skipped(r, node, node, "it had no power");
+		return 0;
+	}
+	err = services < 0 ? services : crash(r, o, node, services, e);
+	if (err == 0 && !r->lasts)
+		stage_power_on_at(r->stage, node, clock_now() + o->off.ns);
+	return err;
+}
+
+static int power_cut_arm(struct run *r, const void *opts, void *state, struct err *e)
+{
+	const struct power_cut_opts *o = opts;
+	int err = 0;
+
+	(void)state;
+	for (size_t i = 0; err == 0 && i < r->target->nodes_count; i++)
+		if (drive_meant(&o->drive, r->target->nodes[i].name))
+			err = cut_node(r, o, r->target->nodes[i].name, e);
+	return err;
+}
+
+/* With `for:` they boot now; else each does in its own time, which the stage knows. */
+static int power_cut_disarm(struct run *r, const void *opts, void *state, struct err *e)
+{
+	const struct power_cut_opts *o = opts;
+	int err = 0;
+
+	(void)state;
+	for (size_t i = 0; r->lasts && err == 0 && i < r->target->nodes_count; i++)
+		if (drive_meant(&o->drive, r->target->nodes[i].name))
+			err = stage_power_on(r->stage, r->target->nodes[i].name, e);
+	return err;
+}
+
+static void power_cut_describe(const void *opts, struct buf *out)
+{
+	const struct power_cut_opts *o = opts;
+
+	buf_adds(out, "the power is cut ");
+	drive_describe(&o->drive, out);
+	buf_printf(out, " (%s)", durability_names[o->model]);
+}
+
+const struct fault_ops fault_power_cut = {
+	.name = "power.cut",
+	.summary = "a node loses its power, and what it had not synced; then it boots",
+	.layer = LAYER_DISK,
+	.cost = "25 us an operation on that disk, and its log",
+	.privilege = "user namespaces, /dev/fuse",
+	.opts = { power_cut_rows, sizeof(struct power_cut_opts) },
+	.momentary = true,
+	.logs_disk = true,
+	.probe = drive_probe,
+	.check_target = drive_check_target,
+	.arm = power_cut_arm,
+	.disarm = power_cut_disarm,
+	.describe = power_cut_describe,
+	.example = "power.cut: {node: store, off: 2s}",
+};
