@@ -151,7 +151,7 @@ static void look_open(struct look *l, struct fs *fs, struct op *op)
 	l->op = op;
 	l->to[0] = l->owner[0] = '\0';
 	l->owner_known = false;
-	l->until = 0;
+	l->until = l->lost = 0;
 	l->now = clock_now();
 	snprintf(l->path, sizeof(l->path), "%s%s%s", path, *path && op->name ? "/" : "",
 		 op->name ? op->name : "");
