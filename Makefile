@@ -39,6 +39,12 @@ UNIT_SRC := $(sort $(wildcard tests/unit/check_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 TILL_SRC := $(sort $(wildcard targets/till/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
+# What runs inside the target's processes: never instrumented, and it asks for old symbols only.
+PRE_SRC  := $(sort $(wildcard faults/preload/*.c)) harness/shim/told.c harness/base/draw.c
+PRE_OBJ  := $(PRE_SRC:%.c=$(B)/preload/%.o)
+PRE_FLAGS = -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) -O2 -g -fPIC \
+	-fvisibility=hidden -ffunction-sections -fno-stack-protector -U_FORTIFY_SOURCE \
+	-Iharness -I. -include faults/preload/old.h
 MAIN_OBJ := $(MAIN_SRC:%.c=$(B)/%.o)
 TILL_OBJ := $(TILL_SRC:%.c=$(B)/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -95,6 +101,21 @@ $(B)/commit: FORCE
 $(B)/harness/explore/version.o: $(B)/commit
 $(B)/harness/explore/version.o: private CFLAGS_ALL += -DWD_COMMIT='"$(shell cat $(B)/commit 2>/dev/null)"'
 
+$(B)/preload/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  CC    $< (preloaded)')
+	$(Q)$(CC) $(PRE_FLAGS) -MMD -MP -c -o $@ $<
+
+# libdl by name: there dlsym lived before it moved into libc.
+$(B)/preload.so: $(PRE_OBJ)
+	@$(if $(V),,echo '  LD    $@')
+	$(Q)$(CC) -shared -o $@ $(PRE_OBJ) -Wl,--gc-sections -Wl,-z,now -Wl,-z,defs -Wl,-soname,worstday \
+		-Wl,--no-as-needed $(shell $(CC) -print-file-name=libdl.so.2)
+
+# The library goes into one object, as it is.
+$(B)/harness/shim/image.o: $(B)/preload.so
+$(B)/harness/shim/image.o: private CFLAGS_ALL += -DWD_PRELOAD_SO='"$(B)/preload.so"'
+
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  CC    $<')
@@ -129,7 +150,7 @@ $(B)/bench/%: tests/bench/%.c $(B)/libworstday.a $(B)/flags
 units: $(UNITS)
 benches: $(BENCHES)
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+-include $(PRE_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
 
 # --- POS software that nobody here wrote ---------------------------------------------------------
 # Root directories from package registries alone; each step says its size and time, may be

@@ -41,6 +41,7 @@ struct run {
 	const char *cause_node; /* where the trigger came from; NULL: time or progress */
 	const char *cause_service; /* "node/service"; NULL: not from a service */
 	int64_t many;           /* the next run_fired stands for so many hits; 0: one */
+	int64_t at_ns;          /* and happened at this clock_now() time; 0: now */
 	/* the trial's own; faults call run_fired and run_skipped */
 	void (*emit)(struct run *r, int kind, const char *node, const char *process,
 		     const char *object, const char *did);
@@ -77,6 +78,8 @@ struct fault_ops {
 	/* idempotent; after a partial arm too */
 	int (*disarm)(struct run *r, const void *opts, void *state, struct err *e);
 	void (*release)(struct run *r, void *state);
+	/* can the target's programs be reached by it? Negative and why: unsupported */
+	int (*reach)(const void *opts, const struct target *t, char *why, size_t why_len);
 	/* one sentence for the report */
 	void (*describe)(const void *opts, struct buf *out);
 	const char *example; /* YAML flow, for the reference */

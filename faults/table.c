@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ledger/ledger.h"
 
+extern const struct fault_ops fault_clock_jump;
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
@@ -32,6 +33,7 @@ extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
 	fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
+	&fault_clock_jump,
 	&fault_cpu_starve,
 	&fault_disk_bitrot,
 	&fault_disk_error,
@@ -140,7 +142,7 @@ void run_fired(struct run *r, const char *node, const char *process, const char 
 	vsnprintf(did, sizeof(did), fmt, ap);
 	va_end(ap);
 	r->emit(r, EV_FIRED, node, process, object, did);
-	r->many = 0;
+	r->many = r->at_ns = 0;
 }
 
 void run_note(struct run *r, const char *node, const char *object, const char *fmt, ...)

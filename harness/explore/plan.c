@@ -262,6 +262,18 @@ int plan_load(struct plan *ret, char *const *paths, size_t count, const struct c
 	return diag_errors(diag) ? -EINVAL : 0;
 }
 
+/* May this host do it, and can this target's programs be reached by it? */
+static int probe_fault(const struct plan_entry *entry, size_t i, char *why, size_t why_len)
+{
+	const struct conf_item *item = &entry->experiment->faults[i];
+	const struct fault_ops *ops = item->kind->ops;
+	int r = fault_probe(ops, item->opts, why, why_len);
+
+	if (r >= 0 && ops->reach)
+		r = ops->reach(item->opts, entry->target, why, why_len);
+	return r;
+}
+
 static void entry_probe(struct plan_entry *entry)
 {
 	const struct experiment *x = entry->experiment;
@@ -272,7 +284,7 @@ static void entry_probe(struct plan_entry *entry)
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		char text[512] = "";
 
-		if (fault_probe(ops, x->faults[i].opts, text, sizeof(text)) < 0)
+		if (probe_fault(entry, i, text, sizeof(text)) < 0)
 			buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, text);
 	}
 	if (why.len)

@@ -14,3 +14,10 @@ struct disk *stage_disk(struct stage *st, const char *node)
 
 	return n ? n->disk : NULL;
 }
+
+struct shim *stage_shim(struct stage *st, const char *node)
+{
+	const struct stage_node *n = stage_node(st, node);
+
+	return n ? n->shim : NULL;
+}

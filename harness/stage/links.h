@@ -2,11 +2,12 @@
 #ifndef WD_STAGE_LINKS_H
 #define WD_STAGE_LINKS_H
 
-/* What faults act on: the links between a stage's nodes, and the nodes' disks. */
+/* What faults act on: the links between a stage's nodes, their disks, their preloaded library. */
 #include <stdbool.h>
 #include <stddef.h>
 
 struct disk;
+struct shim;
 struct stage;
 struct wire;
 /** stage_wire - borrowed. A node's index on it is its place in the target's `nodes:`. */
@@ -16,5 +17,7 @@ struct wire *stage_wire(struct stage *st);
 int stage_probe_netem(bool bucket, char *why, size_t why_len);
 /** stage_disk - of that node; borrowed; NULL: it has none of ours. */
 struct disk *stage_disk(struct stage *st, const char *node);
+/** stage_shim - the library preloaded into that node's services; borrowed; NULL: none is. */
+struct shim *stage_shim(struct stage *st, const char *node);
 
 #endif

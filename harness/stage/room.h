@@ -7,6 +7,7 @@
  *
  *   slot.c userns.c netns.c     what a worker keeps between trials
  *   stage.c node.c data.c       one trial's nodes and their data
+ *   preload.c                   the library in their services
  *   root.c etc.c mounts.c       the file system of a node, built by its init
  *   init.c keeper.c launch.c    the processes inside a node
  *   names.c                     how nodes find each other
@@ -25,6 +26,7 @@
 #include "base/loop.h"
 #include "conf/target.h"
 #include "disk/disk.h"
+#include "shim/shim.h"
 #include "stage/stage.h"
 #include "wire/wire.h"
 
@@ -128,6 +130,8 @@ struct stage_node {
 	bool off;             /* no power */
 	unsigned silence;     /* then: the wire's rule */
 	struct loop_timer on_at;
+	struct shim *shim;    /* owned; NULL: nothing is preloaded into its services */
+	char *shim_dir, *shim_hits; /* owned: what it is given for that */
 	char addr4[32];
 };
 
@@ -205,6 +209,13 @@ void data_close(struct stage_node *n);
  * it again. */
 int data_replace(struct stage_node *n, const struct crash *c, struct err *e);
 int data_serve(struct stage_node *n, struct err *e);
+/** shim_open, shim_close - what is preloaded into a node's services, if anything is to be. */
+int shim_open(struct stage_node *n, struct err *e);
+void shim_close(struct stage_node *n);
+/** shim_in - mount it into the node (by its init, below the new root). */
+int shim_in(const struct stage_node *n, struct err *e);
+/** shim_env - set the variables that make a service load it. */
+int shim_env(const struct svc *s, struct strmap *env, struct err *e);
 int data_fill(struct stage *st, struct err *e);
 /** data_cache - where the prepared data of this target lie (whether made or not); caller frees. */
 char *data_cache(const struct slot *s, const struct target *t);
@@ -344,7 +355,7 @@ struct proc_opts {
 	char *const *argv;
 	const char *cwd;
 	bool forks, ours;       /* as in struct order */
-	const struct strmap *env[3]; /* later ones win; may be NULL */
+	const struct strmap *env[4]; /* later ones win; may be NULL */
 	int in, out;            /* borrowed; -1: /dev/null, the log pipe */
 	const char *log;        /* name of the log file, without folder; NULL: none */
 };

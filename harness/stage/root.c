@@ -12,6 +12,7 @@
  *   /target                the target's folder, read-only
  *   data:                  from the trial's tmpfs, writable
  *   mounts:                read-only
+ *   /.worstday             see preload.c; only where a fault needs it
  *
  * The steps are a table, so that an error says which one failed. proc is
  * mounted before the old root goes: the kernel allows a fresh proc only to
@@ -308,7 +309,7 @@ static int target_binds(const struct stage_node *n, struct err *e)
 	}
 	for (size_t i = 0; r == 0 && i < n->conf->data_count; i++)
 		r = data_in(&n->data[i], e);
-	return r;
+	return r < 0 ? r : shim_in(n, e);
 }
 
 static int enter(struct err *e)

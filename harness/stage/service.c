@@ -169,6 +169,7 @@ static void on_gone(struct proc *p)
 
 int svc_start(struct svc *s, struct err *e)
 {
+	struct strmap ours = { 0 };
 	struct proc_opts o = {
 		.node = s->node,
 		.user = s->conf->user,
@@ -178,7 +179,7 @@ int svc_start(struct svc *s, struct err *e)
 		.in = -1,
 		.out = -1,
 		.log = s->log,
-		.env = {&s->node->conf->env, &s->conf->env, s->st->o.env},
+		.env = {&s->node->conf->env, &s->conf->env, s->st->o.env, &ours},
 	};
 	struct proc *p = xcalloc(1, sizeof(*p));
 	struct err mine = { 0 };
@@ -199,7 +200,10 @@ int svc_start(struct svc *s, struct err *e)
 	s->starts++;
 	s->ready = s->by_us = s->sigkilled = false;
 	s->wanted = s->begun = true;
-	r = proc_start(p, &o, &mine);
+	r = shim_env(s, &ours, &mine);
+	if (r == 0)
+		r = proc_start(p, &o, &mine);
+	strmap_done(&ours);
 	if (r < 0) {
 		free(p);
 		s->state = SVC_DOWN;

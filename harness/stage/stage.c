@@ -136,6 +136,8 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 		r = dir_open(st, e);
 	if (r == 0)
 		r = data_open(st, e);
+	for (size_t i = 0; r == 0 && i < st->nodes_count; i++)
+		r = shim_open(&st->nodes[i], e);
 	if (r == 0)
 		r = nodes_open(st, e);
 	if (r == 0)
@@ -327,6 +329,7 @@ static void nodes_close(struct stage *st)
 		if (n->net >= 0)
 			net_return(st->slot, n->index);
 		data_close(n);
+		shim_close(n);
 		free(n->rootfs);
 	}
 	free(st->nodes);

@@ -74,6 +74,7 @@ struct stage_opts {
 	int64_t seed;
 	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
 	const struct strlist *logged; /* of these, who keeps a log of operations; or NULL */
+	const struct strlist *shims; /* nodes whose services get our library preloaded; or NULL */
 };
 
 /**

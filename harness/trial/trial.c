@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "crowd/crowd.h"
 #include "faults/drive.h"
+#include "faults/hook.h"
 #include "stage/stage.h"
 #include "trial/books.h"
 #include "trial/evidence.h"
@@ -50,7 +51,7 @@ struct trial {
 	struct settle *settle;
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
-	struct strlist disks, logged; /* the stage borrows them */
+	struct strlist disks, logged, shims; /* the stage borrows them */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -274,6 +275,8 @@ static int do_stage(struct trial *t, struct err *e)
 	drive_logged(t->in->experiment, &t->logged);
 	o.disks = &t->disks;
 	o.logged = &t->logged;
+	hook_nodes(t->in->experiment, &t->shims);
+	o.shims = &t->shims;
 	t->logs = xasprintf("%s/logs", t->in->dir);
 	o.logs = t->logs;
 	phase(t, PHASE_STAGE, "stage");
@@ -582,6 +585,7 @@ static void trial_end(struct trial *t)
 	free(t->logs);
 	strlist_done(&t->disks);
 	strlist_done(&t->logged);
+	strlist_done(&t->shims);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
 	if (t->loop) {

@@ -95,12 +95,15 @@ static void remember_error(struct triggers *t, const char *doing, const char *fa
 		t->error = xasprintf("%s %s: %s", doing, fault, e->msg);
 }
 
-static void note(struct trigger *g, int kind, int64_t hit, const char *node, const char *process,
-		 const char *object, const char *did)
+/* @at_ns: when it happened; 0: now. */
+static void note(struct trigger *g, int kind, int64_t at_ns, int64_t hit, const char *node,
+		 const char *process, const char *object, const char *did)
 {
-	ledger_event(g->all->in.ledger,
-		     (struct event){ .kind = kind, .fault = g->index, .hit = hit, .node = node,
-				     .process = process, .object = object, .did = did });
+	struct ledger *l = g->all->in.ledger;
+
+	ledger_event(l, (struct event){ .t_ns = at_ns ? at_ns - ledger_epoch(l) : 0, .kind = kind,
+					.fault = g->index, .hit = hit, .node = node,
+					.process = process, .object = object, .did = did });
 }
 
 static const char *kind_word(int kind)
@@ -146,7 +149,7 @@ static void trigger_emit(struct run *r, int kind, const char *node, const char *
 		g->hits += r->many > 0 ? r->many : 1;
 		g->all->fired++;
 	}
-	note(g, kind, kind == EV_FIRED ? g->hits : 0, node, process, object, did);
+	note(g, kind, r->at_ns, kind == EV_FIRED ? g->hits : 0, node, process, object, did);
 	announce(g, kind, node, object);
 	if (!g->all->inside) /* a hit that came by itself, from a packet or a call */
 		drain(g->all);
@@ -175,7 +178,7 @@ static void activation_end(struct activation *a)
 		if (g->ops->disarm(&a->run, g->item->opts, a->state, &e) < 0)
 			remember_error(t, "healing", g->ops->name, &e);
 		t->inside--;
-		note(g, EV_HEALED, 0, a->cause_node, NULL, NULL, NULL);
+		note(g, EV_HEALED, 0, 0, a->cause_node, NULL, NULL, NULL);
 		announce(g, EV_HEALED, a->cause_node, a->cause_service);
 		t->healed_ns = clock_now();
 		t->active_count--;
@@ -242,7 +245,7 @@ static void arm(struct trigger *g, const char *node, const char *service)
 	if (g->ops->prepare)
 		err = g->ops->prepare(&a->run, g->item->opts, a->state, &e);
 	if (err >= 0) {
-		note(g, EV_ARMED, a->run.activation, node, NULL, service, NULL);
+		note(g, EV_ARMED, 0, a->run.activation, node, NULL, service, NULL);
 		announce(g, EV_ARMED, node, service);
 		a->armed = true;
 		t->active_count++;

@@ -16,6 +16,7 @@ PATIENCE = 30       # seconds for what must come
 ANSWER = 200        # bytes of an answer of the peer
 MANY = 3000         # as in the table: too many to be told one by one
 DIR = "/var/lib/pair"
+ANCHOR = time.time() - time.monotonic()
 kept = {}           # what an operation keeps from one phase to the next
 
 
@@ -257,6 +258,13 @@ def writes_one_of_two(phase):
     return file(phase, os.O_RDWR | os.O_CREAT, do, phase)
 
 
+# ---- inside the process ----
+
+def day_clock(phase):
+    """By how many minutes the time of day has moved against the steady clock since the start."""
+    return round((time.time() - time.monotonic() - ANCHOR) / 60)
+
+
 # ---- a service ----
 
 def life(silence, where="127.0.0.1"):
@@ -327,6 +335,7 @@ def grows(phase):
 
 
 DO = {
+    "clock.jump": day_clock,
     "cpu.starve": held,
     "file-size.limit": grows,
     "files.limit": lives,

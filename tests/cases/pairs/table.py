@@ -20,6 +20,8 @@ MANY = 3000
 VICTIMS = ("cpu.starve", "files.limit", "memory.limit", "process.hang", "process.kill",
            "process.limit", "process.restart")
 ROWS = {
+    "clock.jump": ("by: -1h", "", 0, -60,
+                   [r"clock_gettime told a time that is 60 min behind"]),
     "cpu.starve": ("share: 20%, period: 2s", "", "never held", "held",
                    {r"/victim held while it had something to do": (1, 20)}),
     "file-size.limit": ("most: 64 KiB", "", 100000, 65537, [r"/tmp/on was cut at 65537 bytes"]),
