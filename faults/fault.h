@@ -16,8 +16,9 @@
 #include "conf/experiment.h"
 #include "conf/target.h"
 
-struct stage;
+struct bank;
 struct loop;
+struct stage;
 
 enum fault_layer {
 	LAYER_NONE, LAYER_PROCESS, LAYER_NET, LAYER_DISK, LAYER_CALL, LAYER_LIB, LAYER_CLOCK,
@@ -30,6 +31,7 @@ enum fault_layer {
  */
 struct run {
 	struct stage *stage;
+	struct bank *bank;       /* NULL: the target has none */
 	struct loop *loop;
 	const struct target *target;
 	const struct experiment *experiment;

@@ -193,6 +193,16 @@ static void read_services(struct node *n)
 	}
 }
 
+static struct node *add_node(struct target *t, const char *name, int index, struct mark at)
+{
+	struct node *n;
+
+	t->nodes = xrealloc(t->nodes, (t->nodes_count + 1) * sizeof(*t->nodes));
+	n = &t->nodes[t->nodes_count++];
+	*n = (struct node){.name = xstrdup(name), .index = index, .mark = at};
+	return n;
+}
+
 static int read_node(struct load *l, const struct yaml_node *value, struct mark at,
 		     const char *name, int index)
 {
@@ -211,9 +221,7 @@ static int read_node(struct load *l, const struct yaml_node *value, struct mark 
 		diag_error(l->diag, at, "nodes: more than %d nodes", NODES_MAX);
 		return -EINVAL;
 	}
-	t->nodes = xrealloc(t->nodes, (t->nodes_count + 1) * sizeof(*t->nodes));
-	n = &t->nodes[t->nodes_count++];
-	*n = (struct node){.name = xstrdup(name), .index = index, .mark = at};
+	n = add_node(t, name, index, at);
 	if (!is_host_name(name))
 		diag_error(l->diag, at,
 			   "%s: a node's name is a host name: a-z, 0-9 and -, at most 40", path);
@@ -479,6 +487,19 @@ static void check_aliases(struct load *l, const struct node *n)
 	}
 }
 
+/* A host that the harness plays has nothing else on it, and there is one bank. */
+static void check_ours(struct load *l, const struct node *n)
+{
+	const struct node *bank = target_bank(l->t);
+
+	if (n->bank.http && (n->services_count || n->data_count || n->rootfs))
+		diag_error(l->diag, n->mark, "nodes.%s: it is the bank, which the harness plays: "
+			   "services, data and rootfs belong elsewhere", n->name);
+	if (n->bank.http && n != bank)
+		diag_error(l->diag, n->mark, "nodes.%s: %s is the bank already", n->name,
+			   bank->name);
+}
+
 /* check_nodes - of a group, only the first node that has errors shows them. */
 static void check_nodes(struct load *l)
 {
@@ -493,6 +514,7 @@ static void check_nodes(struct load *l)
 			continue;
 		check_node(l, &t->nodes[i]);
 		check_aliases(l, &t->nodes[i]);
+		check_ours(l, &t->nodes[i]);
 		if (diag_errors(l->diag) > errors)
 			bad = at;
 	}

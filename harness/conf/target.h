@@ -41,6 +41,11 @@ struct data_dir {
 	char *seed; /* folder relative to the target file that it starts from; NULL: empty */
 };
 
+/** struct bank_conf - a node that is the payment host; http 0: it is none. */
+struct bank_conf {
+	int64_t http; /* port of its payment API */
+};
+
 struct node {
 	char *name;   /* hostname too */
 	int index;    /* 1-based within its group "lane-{1..3}", else 1 */
@@ -54,6 +59,7 @@ struct node {
 		mounts; /* path in the node → host path relative to the target file, read-only */
 	struct service *services;
 	size_t services_count;
+	struct bank_conf bank;
 	struct mark mark;
 	struct strmap data_map;	      /* private: what `data` is made from */
 	struct optlist services_list; /* private: owns `services` */
@@ -216,6 +222,13 @@ struct target {
 struct target *target_load(const char *name_or_path, struct mark at, struct diag *diag);
 void target_free(struct target *t);
 const struct node *target_node(const struct target *t, const char *name);
+/** node_ours - is it a host that the harness plays? Nothing of the target runs there. */
+static inline bool node_ours(const struct node *n)
+{
+	return n->bank.http > 0;
+}
+/** target_bank - the node that is the bank; NULL: it has none, the bank ledger stays empty. */
+const struct node *target_bank(const struct target *t);
 /** target_host - the node with this name or alias; NULL. */
 const struct node *target_host(const struct target *t, const char *name);
 /** target_service - "store/store" or a unique service name; NULL if none. */

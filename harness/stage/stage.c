@@ -82,7 +82,7 @@ static int nodes_open(struct stage *st, struct err *e)
 		struct stage_node *n = &st->nodes[i];
 
 		r = net_take(st->slot, n->index, &n->net, e);
-		if (r == 0)
+		if (r == 0 && !node_ours(n->conf)) /* of ours, only the network is needed */
 			r = node_start(n, e);
 	}
 	if (r == 0)
@@ -90,7 +90,7 @@ static int nodes_open(struct stage *st, struct err *e)
 	if (r == 0)
 		r = data_fill(st, e);
 	for (size_t i = 0; r == 0 && i < st->nodes_count; i++)
-		r = node_await(&st->nodes[i], e);
+		r = node_ours(st->nodes[i].conf) ? 0 : node_await(&st->nodes[i], e);
 	return r;
 }
 
@@ -382,8 +382,9 @@ static int spawn(struct stage *st, const char *node, const char *user, char *con
 	struct proc *p;
 	int pp[2], r;
 
-	if (!n)
-		return err_set(e, ENOENT, "there is no node %s", node);
+	if (!n || node_ours(n->conf))
+		return err_set(e, ENOENT, n ? "nothing can be started on node %s, which the "
+			       "harness plays" : "there is no node %s", node);
 	if (n->off)
 		return err_set(e, EHOSTDOWN, "node %s has no power", node);
 	if (pipe2(pp, O_CLOEXEC) < 0)

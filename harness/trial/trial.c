@@ -16,6 +16,7 @@
 #include "stage/stage.h"
 #include "trial/books.h"
 #include "trial/evidence.h"
+#include "trial/hosts.h"
 #include "trial/noise.h"
 #include "trial/settle.h"
 #include "trial/trace.h"
@@ -46,6 +47,7 @@ struct trial {
 	struct loop *loop;
 	struct ledger *ledger;
 	struct stage *stage;
+	struct hosts hosts;        /* that we play on the wire */
 	struct crowd *crowd;
 	struct triggers *triggers; /* NULL on the good day */
 	struct settle *settle;
@@ -113,6 +115,14 @@ static int interrupted(const struct trial *t)
 	return t->in->interrupted ? *t->in->interrupted : 0;
 }
 
+/* Every process of ours that a trial needs. */
+static int ours_alive(struct trial *t, struct err *e)
+{
+	int err = stage_alive(t->stage, e);
+
+	return err < 0 ? err : hosts_alive(&t->hosts, e);
+}
+
 static void tick(struct loop_timer *timer, int64_t now)
 {
 	struct trial *t = (struct trial *)((char *)timer - offsetof(struct trial, tick));
@@ -129,7 +139,7 @@ static void tick(struct loop_timer *timer, int64_t now)
 		t->stop = true; /* a till that hangs holds up nobody who wants to leave */
 	if (interrupted(t) >= 2 || ledger_failed(t->ledger) ||
 	    (t->triggers && triggers_error(t->triggers)) ||
-	    (t->stage && stage_alive(t->stage, NULL) < 0))
+	    (t->stage && ours_alive(t, NULL) < 0))
 		t->stop = true;
 	loop_timer_at(t->loop, timer, now + TICK_NS);
 }
@@ -286,6 +296,8 @@ static int do_stage(struct trial *t, struct err *e)
 	if (ran)
 		t->started_ns = clock_now(); /* preparing is not part of the trial */
 	err = stage_open(t->in->slot, &o, &t->stage, e);
+	if (err >= 0)
+		err = hosts_open(&t->hosts, t->stage, t->in->target, t->loop, t->ledger, e);
 	return err < 0 ? err : evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
@@ -321,8 +333,8 @@ static int do_crowd(struct trial *t, struct err *e)
 static int do_triggers(struct trial *t, struct err *e)
 {
 	struct triggers_in in = { .experiment = t->in->experiment, .target = t->in->target,
-				  .stage = t->stage, .loop = t->loop, .ledger = t->ledger,
-				  .seed = t->in->seed };
+				  .stage = t->stage, .bank = t->hosts.bank, .loop = t->loop,
+				  .ledger = t->ledger, .seed = t->in->seed };
 
 	return t->in->faults ? triggers_new(&t->triggers, &in, e) : 0;
 }
@@ -441,7 +453,7 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 	bool by_file = t->in->target->books.kind == BOOKS_SQLITE;
 	struct err e = { 0 };
 
-	if (stage_alive(t->stage, broken) < 0)
+	if (ours_alive(t, broken) < 0)
 		return -EPIPE;
 	t->out->facts.books_read = true;
 	phase(t, PHASE_BOOKS, "books");
@@ -456,6 +468,8 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 		ledger_event(t->ledger, (struct event){ .kind = EV_NOTE, .fault = -1,
 							.object = "stop", .did = e.msg });
 	take_services(t);
+	if (hosts_sync(&t->hosts, broken) < 0) /* no sale is made any more */
+		return -EPIPE;
 	e = (struct err){ 0 };
 	if (by_file && books_read(t->stage, t->in->target, false, true, t->ledger, &e) < 0)
 		books_failed(t, &e);
@@ -528,7 +542,7 @@ static int live_through(struct trial *t, struct err *e)
 		err = do_triggers(t, e);
 	if (err >= 0 && interrupted(t) < 2)
 		err = do_shop(t, e);
-	if (t->stage && stage_alive(t->stage, e) < 0) /* whatever else it looks like */
+	if (t->stage && ours_alive(t, e) < 0) /* whatever else it looks like */
 		return -EPIPE;
 	if (err == -EPROTO) { /* the target, not we */
 		unjudged(t, INCONCLUSIVE, "target", "nothing could be judged: %s", e->msg);
@@ -578,6 +592,7 @@ static void trial_end(struct trial *t)
 	if (t->crowd)
 		crowd_free(t->crowd);
 	triggers_free(t->triggers);
+	hosts_close(&t->hosts);
 	if (t->stage)
 		stage_free(t->stage);
 	settle_free(t->settle);

@@ -216,7 +216,8 @@ static struct activation *activation_new(struct trigger *g, const char *node, co
 	a->state = xcalloc(1, g->ops->state_size ? g->ops->state_size : 1);
 	a->until_sales = -1;
 	a->timer.fire = activation_timer;
-	a->run = (struct run){ .stage = t->in.stage, .loop = t->in.loop, .target = t->in.target,
+	a->run = (struct run){ .stage = t->in.stage, .bank = t->in.bank,
+			       .loop = t->in.loop, .target = t->in.target,
 			       .experiment = t->in.experiment, .seed = t->in.seed,
 			       .fault = g->index, .activation = ++g->activations,
 			       .lasts = w->for_.ns >= 0 || w->for_sales >= 0,

@@ -13,6 +13,7 @@
 
 #include "stage/stage.h"
 
+struct bank;
 struct err;
 struct experiment;
 struct ledger;
@@ -25,6 +26,7 @@ struct triggers_in {
 	const struct experiment *experiment;
 	const struct target *target;
 	struct stage *stage;
+	struct bank *bank;       /* NULL: the target has none */
 	struct loop *loop;
 	struct ledger *ledger;
 	int64_t seed;

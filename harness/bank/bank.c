@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. The worker's end of the bank. It makes the socket that
+ * clients connect to inside the bank node's network and hands it to the
+ * process (host.c); it writes down what the process tells, and passes hits to
+ * whoever added their rule.
+ */
+#include "bank/bank.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bank/room.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/side.h"
+#include "ledger/ledger.h"
+
+#define BACKLOG 1024
+
+struct listener {
+	bool used;
+	unsigned id;
+	void (*fn)(void *arg, const struct bank_hit *h);
+	void *arg;
+};
+
+struct bank {
+	struct side *side;      /* owned */
+	struct ledger *ledger;  /* borrowed */
+	struct host_opts host;
+	struct listener listener[BANK_RULES_MAX]; /* by the rule's place */
+};
+
+static const char *text(const char *s)
+{
+	return s[0] ? s : NULL;
+}
+
+static void news(void *arg, const void *message, size_t len)
+{
+	struct bank *b = arg;
+	const struct bank_news *n = message;
+	const struct listener *l;
+
+	assert(len == sizeof(*n));
+	if (n->kind == NEWS_RECORD) {
+		ledger_bank(b->ledger, &(struct bank_rec){
+			.t_ns = n->record.t_ns - ledger_epoch(b->ledger), .what = n->record.what,
+			.key = text(n->record.key), .tid = text(n->record.tid),
+			.rrn = text(n->record.rrn), .currency = text(n->record.currency),
+			.amount = n->record.amount });
+		return;
+	}
+	l = &b->listener[n->hit.rule % BANK_RULES_MAX];
+	if (l->used && l->id == n->hit.rule)
+		l->fn(l->arg, &n->hit);
+}
+
+/* Both families where the host has both. */
+static int door_open(const struct bank_opts *o, const struct node *n, struct err *e)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
+				    .sin6_port = htons((uint16_t)n->bank.http) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = six.sin6_port };
+	cleanup_close int s = o->socket(o->arg, n->name, AF_INET6, SOCK_STREAM, 0);
+	int off = 0, r;
+
+	if (s >= 0) {
+		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+		r = bind(s, (struct sockaddr *)&six, sizeof(six));
+	} else {
+		s = o->socket(o->arg, n->name, AF_INET, SOCK_STREAM, 0);
+		if (s < 0)
+			return err_errno(e, -s, "a socket for the bank");
+		r = bind(s, (struct sockaddr *)&four, sizeof(four));
+	}
+	if (r < 0 || listen(s, BACKLOG) < 0)
+		return err_errno(e, errno, "listening as the bank on port %lld",
+				 (long long)n->bank.http);
+	return steal_fd(&s);
+}
+
+int bank_open(struct bank **ret, const struct bank_opts *o, struct err *e)
+{
+	const struct node *n = target_bank(o->target);
+	struct bank *b = xcalloc(1, sizeof(*b));
+	cleanup_close int door = door_open(o, n, e);
+	int r = door < 0 ? door : 0;
+
+	b->ledger = o->ledger;
+	b->host.field = o->target->key.bank ? o->target->key.bank : "reference";
+	if (r == 0)
+		r = side_new(&b->side, &(struct side_opts){ .name = "bank", .run = host_run,
+				     .arg = &b->host, .fds = &door, .fds_count = 1,
+				     .loop = o->loop, .news = news, .news_arg = b }, e);
+	if (r == 0)
+		r = bank_sync(b, e);
+	if (r < 0) {
+		bank_close(b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+void bank_close(struct bank *b)
+{
+	if (!b)
+		return;
+	side_free(b->side);
+	free(b);
+}
+
+int bank_alive(const struct bank *b, struct err *e)
+{
+	return side_alive(b->side, e);
+}
+
+int bank_sync(struct bank *b, struct err *e)
+{
+	struct bank_order o = { .kind = ORDER_SYNC };
+
+	return side_call(b->side, &o, sizeof(o), "a greeting", e);
+}
+
+int bank_rule_add(struct bank *b, const struct bank_rule *rule,
+		  void (*fn)(void *arg, const struct bank_hit *h), void *arg, unsigned *ret_id,
+		  struct err *e)
+{
+	struct bank_order o = { .kind = ORDER_RULE_ADD, .rule = *rule };
+	int r = side_call(b->side, &o, sizeof(o), "a rule", e);
+
+	if (r < 0)
+		return r;
+	/* a hit may be waiting behind the answer, never before it */
+	b->listener[(unsigned)r % BANK_RULES_MAX] =
+		(struct listener){ .used = true, .id = (unsigned)r, .fn = fn, .arg = arg };
+	*ret_id = (unsigned)r;
+	return 0;
+}
+
+int bank_rule_del(struct bank *b, unsigned id, struct err *e)
+{
+	struct bank_order o = { .kind = ORDER_RULE_DEL, .id = id };
+	struct listener *l = &b->listener[id % BANK_RULES_MAX];
+	int r;
+
+	if (!l->used || l->id != id)
+		return err_set(e, ENOENT, "the bank knows no rule %u", id);
+	r = side_call(b->side, &o, sizeof(o), "the end of a rule", e);
+	l->used = false;
+	return r;
+}
