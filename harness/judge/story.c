@@ -123,10 +123,11 @@ static void story_devices(struct story *s)
 
 	for (size_t i = 0; i < l->bank_count; i++)
 		if (str_eq(l->bank[i].key, s->key))
-			line_add(s, l->bank[i].t_ns, false, "the bank %s %s (STAN %s)",
+			line_add(s, l->bank[i].t_ns, false, "the bank %s %s (%s%s)",
 				 key_text(l->bank[i].what),
 				 money_text(sum, l->bank[i].amount, l->bank[i].currency),
-				 key_text(l->bank[i].stan));
+				 l->bank[i].stan ? "STAN " : "",
+				 key_text(l->bank[i].stan ? l->bank[i].stan : l->bank[i].rrn));
 	for (size_t i = 0; i < l->paper_count; i++)
 		if (str_eq(l->paper[i].key, s->key))
 			line_add(s, l->paper[i].t_ns, false, "%s printed receipt %s%s",

@@ -32,6 +32,8 @@ struct world {
 	struct book book[ROWS];
 	struct left left[ROWS];
 	struct event event[ROWS];
+	struct bank_rec bank[64];
+	struct node bank_node;
 	struct ledgers l;
 	struct sales sales;
 	struct experiment x;
@@ -49,7 +51,11 @@ static void world_make(void)
 {
 	w = xcalloc(1, sizeof(*w));
 	w->l = (struct ledgers){
-		.told = w->told, .book = w->book, .left = w->left, .event = w->event};
+		.told = w->told, .book = w->book, .left = w->left, .event = w->event,
+		.bank = w->bank};
+	w->bank_node.bank.http = 8080;
+	w->t.nodes = &w->bank_node;
+	w->t.nodes_count = 1;
 	w->x.shoppers.pace_milli = 1000;
 	w->x.shoppers.step_timeout = (struct dur){30 * S, DOMAIN_SYSTEM};
 	w->x.recovery = (struct windows){{5 * S, DOMAIN_SYSTEM}, 3, 0.9};
@@ -283,12 +289,16 @@ START_TEST(nothing_to_judge_is_inconclusive)
 		{"answered-sales", "{}"},
 		{"checkout-time", "{p99: 1s}"},
 		{"missed-trains", "{}"},
+		{"no-charge-without-sale", "{}"},
+		{"no-double-charge", "{}"},
 		{"no-duplicate-sale", "{}"},
 		{"no-hang", "{}"},
 		{"no-lost-sale", "{}"},
 		{"no-phantom-sale", "{}"},
+		{"paid-means-money", "{}"},
 		{"receipt-numbers", "{}"},
 		{"recovery-time", "{max: 30s}"},
+		{"reversals-delivered", "{}"},
 		{"right-amount", "{}"},
 		{"sales-served", "{min: 0}"},
 		{"stock-once", "{}"},
@@ -299,7 +309,7 @@ START_TEST(nothing_to_judge_is_inconclusive)
 	ck_assert_int_eq(judged.verdict, INCONCLUSIVE);
 }
 END_TEST
-#define NOTHING_CHECKS 13
+#define NOTHING_CHECKS 17
 
 /* ---- no-lost-sale ---- */
 
@@ -639,6 +649,155 @@ START_TEST(amount_refund)
 	assert_verdict(one("right-amount", "{}"), HOLDS);
 	w->book[4].total = -400;
 	assert_witness(one("right-amount", "{}"), "R");
+}
+END_TEST
+
+/* ---- money: four checks over bank and books ---- */
+
+static void bank_line(const char *k, const char *rrn, const char *what, int64_t amount,
+		      int64_t t_ns)
+{
+	w->bank[w->l.bank_count++] = (struct bank_rec){.key = k, .rrn = rrn, .what = what,
+						       .amount = amount, .currency = "EUR",
+						       .t_ns = t_ns};
+}
+
+static void charged(const char *k, const char *rrn, int64_t amount)
+{
+	bank_line(k, rrn, "authorised", amount, 3 * S);
+	bank_line(k, rrn, "captured", amount, 3 * S);
+}
+
+/* Two sales by card, one in cash. */
+static void card_day(void)
+{
+	good_day();
+	w->book[0].tender = w->book[1].tender = "card";
+	w->book[2].tender = "cash";
+	charged("S1", "pay_1", 1000);
+	charged("S2", "pay_2", 1001);
+}
+
+static const char *const money_checks[] = {"no-double-charge", "paid-means-money",
+					   "no-charge-without-sale"};
+
+START_TEST(money_good_day_holds)
+{
+	card_day();
+	for (size_t i = 0; i < 3; i++) {
+		struct judgement *j = one(money_checks[i], "{}");
+
+		assert_verdict(j, HOLDS);
+		ck_assert_int_eq(j->judged, 2);
+	}
+	assert_verdict(one("reversals-delivered", "{}"), INCONCLUSIVE);
+	assert_why(judged.checks, "no payment had to be reversed");
+}
+END_TEST
+
+START_TEST(money_without_a_bank_is_inconclusive)
+{
+	card_day();
+	w->t.nodes_count = 0;
+	for (size_t i = 0; i < 3; i++) {
+		assert_verdict(one(money_checks[i], "{}"), INCONCLUSIVE);
+		assert_why(judged.checks, "no bank");
+	}
+}
+END_TEST
+
+START_TEST(money_charge_without_a_reference)
+{
+	card_day();
+	charged(NULL, "pay_3", 5);
+	for (size_t i = 0; i < 3; i++)
+		assert_verdict(one(money_checks[i], "{}"), INCONCLUSIVE);
+}
+END_TEST
+
+START_TEST(money_charged_twice)
+{
+	card_day();
+	charged("S2", "pay_3", 1001);
+	assert_witness(one("no-double-charge", "{}"), "S2");
+	assert_why(judged.checks, "pay_2 10.01 EUR, pay_3 10.01 EUR");
+	assert_witness(one("paid-means-money", "{}"), "S2");
+	assert_verdict(one("no-charge-without-sale", "{}"), HOLDS);
+	assert_witness(one("reversals-delivered", "{}"), "S2");
+	bank_line("S2", "pay_3", "reversed", 1001, 9 * S);
+	for (size_t i = 0; i < 3; i++)
+		assert_verdict(one(money_checks[i], "{}"), HOLDS);
+	assert_verdict(one("reversals-delivered", "{}"), HOLDS);
+	ck_assert_int_eq(judged.checks->judged, 1);
+	assert_witness(one("reversals-delivered", "{within: 5s}"), "S2");
+	assert_why(judged.checks, "only after 6 s");
+	event(EV_ARMED, 0, 2 * S); /* the way to the bank was broken meanwhile */
+	event(EV_FIRED, 0, 2 * S);
+	event(EV_HEALED, 0, 7 * S);
+	w->x.faults_count = 1;
+	w->faults[0].kind = NULL;
+	assert_verdict(one("reversals-delivered", "{within: 5s}"), HOLDS);
+}
+END_TEST
+
+/* Never captured, never given back: money that nobody has and nobody can spend. */
+START_TEST(money_held_twice)
+{
+	card_day();
+	bank_line("S2", "pay_3", "authorised", 1001, 3 * S);
+	assert_witness(one("no-double-charge", "{}"), "S2");
+	assert_why(judged.checks, "(held)");
+	assert_verdict(one("paid-means-money", "{}"), HOLDS);
+	assert_witness(one("reversals-delivered", "{}"), "S2");
+}
+END_TEST
+
+START_TEST(money_paid_that_the_bank_has_not)
+{
+	card_day();
+	w->bank[3].what = "declined"; /* S2's capture never was */
+	assert_witness(one("paid-means-money", "{}"), "S2");
+	assert_why(judged.checks, "a hold that was never captured");
+	w->l.bank_count = 2;
+	assert_witness(one("paid-means-money", "{}"), "S2");
+	assert_why(judged.checks, "the bank has nothing");
+}
+END_TEST
+
+START_TEST(money_taken_for_nothing)
+{
+	card_day();
+	tell("S4", TOLD_REFUSED, 700);
+	charged("S4", "pay_4", 700);
+	charged("S9", "pay_9", 900); /* nobody knows it at all */
+	charged("S3", "pay_5", 1002); /* paid in cash */
+	assert_witness(one("no-charge-without-sale", "{}"), "S4");
+	assert_why(judged.checks, "it was not paid by card");
+	ck_assert_uint_eq(judged.checks->violations, 3);
+	assert_witness(judged.checks, "S9");
+	assert_witness(judged.checks, "S3");
+	ck_assert_uint_eq(one("reversals-delivered", "{}")->violations, 3);
+	w->book[2].tender = NULL;
+	assert_verdict(one("paid-means-money", "{}"), INCONCLUSIVE);
+}
+END_TEST
+
+/* The sale's tender is one word; its payments may be several. */
+START_TEST(money_by_the_payments)
+{
+	struct book *b;
+
+	card_day();
+	w->book[0].tender = "mixed";
+	b = booked("S1", 400);
+	b->what = BOOK_PAYMENT;
+	b->tender = "cash";
+	b = booked("S1", 600);
+	b->what = BOOK_PAYMENT;
+	b->tender = "visa";
+	assert_witness(one("paid-means-money", "{tenders: [visa, card]}"), "S1");
+	w->bank[0].amount = w->bank[1].amount = 600;
+	assert_verdict(one("paid-means-money", "{tenders: [visa, card]}"), HOLDS);
 }
 END_TEST
 
@@ -1633,6 +1792,10 @@ static void add_state(Suite *s)
 	    amount_override_has_no_price_list, amount_refund, amount_that_the_books_do_not_know,
 	    amount_that_no_book_has, amount_below_zero_is_no_refund);
 	tcase_add_loop_test(tc, amount_wrong_in_any_ledger, 0, 4);
+	tc = tcase(s, "money");
+	ADD(tc, money_good_day_holds, money_without_a_bank_is_inconclusive,
+	    money_charge_without_a_reference, money_charged_twice, money_held_twice,
+	    money_paid_that_the_bank_has_not, money_taken_for_nothing, money_by_the_payments);
 	tc = tcase(s, "stock");
 	ADD(tc, stock_good_day_holds, stock_lost_update, stock_of_a_sale_that_is_not_booked,
 	    stock_refund_may_go_back, stock_offline_not_synced, stock_needs_the_start_and_a_basket);
