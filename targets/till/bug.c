@@ -19,7 +19,7 @@ static const struct {
 			    "two taps on pay are two payments"},
 	[BUG_DRAFT_WINS] = {"draft-wins", "c", "network",
 			    "a suspended basket's copy beats the offline sale it became"},
-	[BUG_FORGET_REVERSAL] = {"forget-reversal", "e", "terminal",
+	[BUG_FORGET_REVERSAL] = {"forget-reversal", "e", "bank, kill",
 				 "a charge is not taken back when the sale fails"},
 	[BUG_HARDWIRED_DEVICE] = {"hardwired-device", "f", "device",
 				  "the printer is /dev/ttyUSB0, whatever the shop says"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The card terminal. Without --terminal the cashier's own device does it and
+ * Money by card. With --bank the lane asks the payment host itself
+ * (card_bank.c). Else, without --terminal, the cashier's own device does it and
  * the lane only applies the rules: online yes, offline up to the floor limit.
  * With --terminal HOST:PORT we speak one line each way (to be ZVT one day):
  *
@@ -106,29 +107,58 @@ static int by_rule(const struct lane *l, const struct sale *s, char *why)
 	return -EACCES;
 }
 
-int card_authorise(const struct lane *l, const struct sale *s, char *why)
+static int at_terminal(struct lane *l, struct basket *b, char *why)
 {
+	const struct sale *s = &b->sale;
 	char answer[128] = "";
-	int rc = by_rule(l, s, why);
+	int rc = converse(l->o->terminal, "PAY", s, SHOPPER_MS, answer, sizeof(answer));
 
-	if (rc || !l->o->terminal)
-		return rc;
-	rc = converse(l->o->terminal, "PAY", s, SHOPPER_MS, answer, sizeof(answer));
 	say("%s terminal key=%s amount=%lld answer=\"%s\" rc=%d", l->o->name, s->key,
 	    (long long)s->total, answer, rc);
 	if (!rc && !strncmp(answer, "OK", 2))
 		return 0;
 	snprintf(why, WHY_MAX, "%s", rc ? "card terminal does not answer" : "card declined");
 	if (rc)
-		card_reverse(l, s);
+		card_reverse(l, b);
 	return rc ? -ETIMEDOUT : -EACCES;
 }
 
-void card_reverse(const struct lane *l, const struct sale *s)
+int card_authorise(struct lane *l, struct basket *b, char *why)
 {
+	int rc = by_rule(l, &b->sale, why);
+
+	if (rc)
+		return rc;
+	return l->o->terminal ? at_terminal(l, b, why) : l->bank ? bank_authorise(l, b, why) : 0;
+}
+
+/*
+ * One sale has one payment. When the books have it under another one, because
+ * another go at paying got through before, ours goes back.
+ */
+void card_booked(struct lane *l, struct basket *b, const struct booked *ret)
+{
+	struct sale *s = &b->sale;
+
+	if (!l->bank || !*s->payment)
+		return;
+	if (strcmp(ret->payment, s->payment))
+		payment_reverse(l, s->payment);
+	else
+		payment_settle(l, s->payment);
+	b->approved = 0;
+}
+
+void card_reverse(struct lane *l, struct basket *b)
+{
+	struct sale *s = &b->sale;
 	char answer[128] = "";
 	int rc = 0;
 
+	if (l->bank && *s->payment)
+		payment_reverse(l, s->payment);
+	*s->payment = '\0';
+	b->approved = 0;
 	if (bug(BUG_FORGET_REVERSAL))
 		return;
 	if (l->o->terminal)

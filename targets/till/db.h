@@ -11,7 +11,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#define DB_STATEMENTS 48
+#define DB_STATEMENTS 64
 
 struct db {
 	sqlite3 *sql;

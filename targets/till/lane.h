@@ -27,6 +27,7 @@ struct basket {
 	struct sale sale;
 	enum basket_state state;
 	struct booked booked; /* when paid */
+	int64_t approved;     /* cents, by the bank, under sale.payment; 0: nothing, or settled */
 	bool doubt;           /* the store may have booked it: we asked and heard nothing */
 	int users;            /* threads at work on it; protected by lane mutex */
 	int taps;             /* on "pay" */
@@ -42,6 +43,7 @@ struct price {
 struct lane {
 	const struct options *o;
 	struct client *client;
+	struct client *bank;     /* NULL: none */
 	struct db db;            /* offline.db: queue, price list, counters */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;  /* a basket is free, the queue has moved, or there is work */
@@ -169,9 +171,28 @@ int lane_session_close(struct lane *l, json_t **ret, char *why);
 
 /* card.c */
 /** card_authorise - 0 approved, -EACCES declined (why says), -ETIMEDOUT no word. */
-int card_authorise(const struct lane *l, const struct sale *s, char *why);
-/** card_reverse - the money goes back. */
-void card_reverse(const struct lane *l, const struct sale *s);
+int card_authorise(struct lane *l, struct basket *b, char *why);
+/** card_booked - the sale is in the books or in the queue, paid with ret->payment: ours, or not. */
+void card_booked(struct lane *l, struct basket *b, const struct booked *ret);
+/** card_reverse - the sale surely did not happen: the money goes back. */
+void card_reverse(struct lane *l, struct basket *b);
+
+/* card_bank.c */
+int bank_authorise(struct lane *l, struct basket *b, char *why);
+/** bank_deliver - bring waiting reversals to the bank; returns how many there were. */
+int bank_deliver(struct lane *l);
+
+/* lane_payments.c */
+/** payment_begin - noted, durably, before the bank is asked. 0 or negative errno. */
+int payment_begin(struct lane *l, const struct sale *s);
+/** payment_settle - its sale has happened, or it was never charged: nothing more to do. */
+void payment_settle(struct lane *l, const char *id);
+/** payment_reverse - for later, durably; the sync thread brings it to the bank. */
+void payment_reverse(struct lane *l, const char *id);
+/** payments_recover - after a crash: what was begun and not settled is undone, sale and charge. */
+void payments_recover(struct lane *l);
+/** payments_next - the oldest reversal with id > after; false: none. */
+bool payments_next(struct lane *l, int64_t after, int64_t *ret_id, char *ret_payment);
 
 /* print.c */
 /** print_receipt - on paper if there is a printer that works; true then. */

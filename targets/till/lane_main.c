@@ -52,6 +52,8 @@ static int work(struct lane *l)
 {
 	int rc;
 
+	if (l->bank)
+		payments_recover(l);
 	lane_prices_cached(l);
 	lane_prices_fetch(l);
 	rc = lane_sync_start(l);
@@ -71,10 +73,13 @@ int lane_main(const struct options *o)
 		return 1;
 	prepare(&l, o);
 	l.client = client_new(o->store);
+	l.bank = o->bank ? client_new(o->bank) : NULL;
 	if (l.client && !lane_offline_open(&l))
 		rc = work(&l);
 	db_close(&l.db);
 	client_free(l.client);
+	if (l.bank)
+		client_free(l.bank);
 	forget_all(&l);
 	lock_drop(lock, o->data);
 	say("%s stopped status=%d", o->name, rc);

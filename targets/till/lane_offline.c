@@ -136,6 +136,8 @@ static int enqueue_sale(struct lane *l, const struct sale *s, struct booked *ret
 	snprintf(ret->receipt, sizeof(ret->receipt), "%s-o-%lld", l->o->name,
 		 (long long)numbered.number);
 	copy_text(ret->state, sizeof(ret->state), "paid");
+	copy_text(ret->payment, sizeof(ret->payment), s->payment);
+	copy_text(ret->tender, sizeof(ret->tender), s->tender);
 	ret->total = s->total;
 	ret->offline = true;
 	return enqueue(&l->db, "sale", s->key, ret->receipt, s->total, sale_encode(&numbered));
@@ -200,8 +202,8 @@ int lane_offline_undo(struct lane *l, const struct sale *s)
 {
 	say("%s undo key=%s episode=%s", l->o->name, s->key, s->episode);
 	return for_later(l, "undo", s->key,
-			 json_pack("{s:s,s:s,s:s}", "key", s->key, "episode", s->episode, "lane",
-				   l->o->name));
+			 json_pack("{s:s,s:s,s:s,s:s}", "key", s->key, "episode", s->episode,
+				   "lane", l->o->name, "payment", s->payment));
 }
 
 int lane_offline_find(struct lane *l, const char *key, struct booked *ret)
@@ -249,7 +251,8 @@ bool lane_offline_next(struct lane *l, int64_t after, struct queued *ret)
 	db_lock(&l->db);
 	s = db_query(&l->db,
 		     "SELECT id, attempts, kind, key, receipt, body FROM queue q"
-		     " WHERE state = 'queued' AND id > ? AND NOT EXISTS (SELECT 1 FROM queue e"
+		     " WHERE state = 'queued' AND kind <> 'reversal' AND id > ?"
+		     " AND NOT EXISTS (SELECT 1 FROM queue e"
 		     "  WHERE e.key = q.key AND e.id < q.id AND e.state = 'queued')"
 		     " ORDER BY id LIMIT 1", "i", after);
 	found = db_row(s) == 1;

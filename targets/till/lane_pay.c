@@ -43,6 +43,8 @@ static int paid_anyway(const struct basket *b, struct booked *ret)
 	*ret = (struct booked){.state = "paid", .total = b->sale.total};
 	snprintf(ret->receipt, sizeof(ret->receipt), "%s-%lld", b->sale.lane,
 		 (long long)wall_ms());
+	copy_text(ret->payment, sizeof(ret->payment), b->sale.payment);
+	copy_text(ret->tender, sizeof(ret->tender), b->sale.tender);
 	return 200;
 }
 
@@ -104,6 +106,8 @@ static int book(struct lane *l, struct basket *b, struct booked *ret, char *why)
 	if (status == 409 && b->doubt) {
 		if (lane_offline_undo(l, &b->sale) > 201)
 			return 503;
+		b->approved = 0; /* with the undo: the store may have it, paid by this */
+		*b->sale.payment = '\0';
 		b->doubt = false;
 	}
 	return status;
@@ -114,11 +118,11 @@ static int book_with_card(struct lane *l, struct basket *b, struct booked *ret, 
 {
 	int status;
 
-	if (card_authorise(l, &b->sale, why))
+	if (card_authorise(l, b, why))
 		return b->doubt ? 503 : 409;
 	status = book(l, b, ret, why);
-	if (status == 409)
-		card_reverse(l, &b->sale);
+	if (status == 409 || status == 500)
+		card_reverse(l, b);
 	return status;
 }
 
@@ -159,6 +163,7 @@ static int settle(struct lane *l, struct basket *b, struct payment *p, struct bo
 		say("%s not-paid key=%s status=%d why=\"%s\"", l->o->name, s->key, status, why);
 		return status;
 	}
+	card_booked(l, b, ret);
 	b->booked = *ret;
 	b->state = BASKET_PAID;
 	if (!bug(BUG_PRINT_BEFORE_COMMIT))

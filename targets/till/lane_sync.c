@@ -85,6 +85,18 @@ static void upload(struct lane *l, const struct queued *q, struct answer *ret)
 	lane_ask_once(l, path, idem, q->body, (long)l->o->timeout_ms, ret);
 }
 
+/* Which payment the sale stands paid with is the store's to say; any other goes back. */
+static void settle_payment(struct lane *l, const struct queued *q, const struct answer *a)
+{
+	const char *ours = json_string_value(json_object_get(q->body, "payment"));
+	const char *theirs = answer_text(a, "payment", "");
+
+	if (!strcmp(q->kind, "void") && *theirs)
+		payment_reverse(l, theirs);
+	else if (ours && *ours && (a->status >= 400 || strcmp(ours, theirs)))
+		payment_reverse(l, ours);
+}
+
 static void settle(struct lane *l, const struct queued *q, const char *state,
 		   const struct answer *a)
 {
@@ -92,6 +104,8 @@ static void settle(struct lane *l, const struct queued *q, const char *state,
 
 	if (a->status >= 400)
 		lane_verdict(a, why);
+	if (l->bank)
+		settle_payment(l, q, a);
 	lane_offline_mark(l, q->id, state, why);
 	say("%s sync %s kind=%s key=%s receipt=%s status=%d booked=%s%s%s", l->o->name, state,
 	    q->kind, q->key, q->receipt, a->status, answer_text(a, "receipt", "-"),
@@ -154,6 +168,8 @@ static int64_t round_of_work(struct lane *l, bool *ret_reported)
 {
 	int64_t brought;
 
+	if (l->bank && bank_deliver(l))
+		*ret_reported = false;
 	if (!lane_online(l)) {
 		*ret_reported = false;
 		if (!probe(l))

@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A sale that is void now was paid with this, wherever that was. */
+static void give_back(struct lane *l, const struct answer *a)
+{
+	const char *payment = answer_text(a, "payment", "");
+
+	if (l->bank && *payment)
+		payment_reverse(l, payment);
+}
+
 /* Behind what is already waiting for this key, or at once, or later. */
 static int void_at_store(struct lane *l, const char *key, char *why)
 {
@@ -18,6 +27,8 @@ static int void_at_store(struct lane *l, const char *key, char *why)
 	lane_ask(l, "POST", "/voids", body, &a);
 	json_decref(body);
 	status = a.status && a.status < 500 ? lane_verdict(&a, why) : lane_offline_void(l, key);
+	if (a.status == 200 || a.status == 201)
+		give_back(l, &a);
 	answer_done(&a);
 	return status;
 }
@@ -32,13 +43,15 @@ int lane_void(struct lane *l, const char *key, char *why)
 		b = basket_claim_new(l, key);
 	if (!b)
 		return 503;
+	if (b->approved)
+		card_reverse(l, b);
 	paid = b->state == BASKET_PAID;
 	if (b->state != BASKET_VOID && !only_here)
 		status = void_at_store(l, key, why);
 	if (status <= 201) {
 		b->state = BASKET_VOID;
-		if (paid && !strcmp(b->sale.tender, "card"))
-			card_reverse(l, &b->sale);
+		if (paid && !strcmp(b->sale.tender, "card") && !l->bank)
+			card_reverse(l, b);
 	}
 	say("%s void key=%s status=%d", l->o->name, key, status);
 	basket_release(l, b);

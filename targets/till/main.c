@@ -12,7 +12,8 @@
 static const char usage[] =
 	"till store --data DIR [--port 8080]\n"
 	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
-	"          [--printer DEVICE] [--terminal HOST:PORT] [--timeout MS]\n"
+	"          [--printer DEVICE] [--terminal HOST:PORT] [--bank http://bank:8080]\n"
+	"          [--timeout MS] [--bank-timeout MS]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
 	"till init --data DIR [--goods goods.csv] [--stock N]\n"
 	"till bugs\n"
@@ -28,8 +29,9 @@ static const struct mode {
 	{"init", init_main, 0},
 };
 
-enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_PORT,
-	OPT_TIMEOUT, OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
+enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_BANK,
+	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT,
+	OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
 
 static const struct option longs[] = {
 	{"name", required_argument, NULL, OPT_NAME},
@@ -38,8 +40,10 @@ static const struct option longs[] = {
 	{"goods", required_argument, NULL, OPT_GOODS},
 	{"printer", required_argument, NULL, OPT_PRINTER},
 	{"terminal", required_argument, NULL, OPT_TERMINAL},
+	{"bank", required_argument, NULL, OPT_BANK},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"bank-timeout", required_argument, NULL, OPT_BANK_TIMEOUT},
 	{"floor", required_argument, NULL, OPT_FLOOR},
 	{"offline-count", required_argument, NULL, OPT_COUNT},
 	{"offline-sum", required_argument, NULL, OPT_SUM},
@@ -56,6 +60,7 @@ static void set_text(struct options *o, int which, const char *text)
 			     which == OPT_GOODS	   ? &o->goods :
 			     which == OPT_PRINTER  ? &o->printer :
 			     which == OPT_TERMINAL ? &o->terminal :
+			     which == OPT_BANK	   ? &o->bank :
 						     NULL;
 
 	if (field)
@@ -66,6 +71,7 @@ static void set_number(struct options *o, int which, const char *text)
 {
 	int64_t n = strtoll(text, NULL, 10);
 	int64_t *field = which == OPT_TIMEOUT ? &o->timeout_ms :
+			 which == OPT_BANK_TIMEOUT ? &o->bank_ms :
 			 which == OPT_FLOOR   ? &o->floor :
 			 which == OPT_COUNT   ? &o->offline_count :
 			 which == OPT_SUM     ? &o->offline_sum :
@@ -94,6 +100,7 @@ int main(int argc, char **argv)
 		.name = "lane-1",
 		.store = "http://store:8080",
 		.timeout_ms = 2000,
+		.bank_ms = 30000,
 		.floor = 5000,
 		.offline_count = 500,
 		.offline_sum = 2000000,

@@ -111,26 +111,26 @@ bool lines_decode(struct sale *s, const json_t *lines)
 
 json_t *sale_encode(const struct sale *s)
 {
-	const char *shape = "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
+	const char *shape = "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
 
-	return json_pack(shape, "key", s->key, "idem", s->idem, "episode", s->episode, "lane",
-			 s->lane, "tender", s->tender, "currency", CURRENCY, "total",
-			 (json_int_t)s->total, "amount", (json_int_t)s->amount, "created",
-			 (json_int_t)s->created_ms, "number", (json_int_t)s->number, "offline",
-			 s->offline, "manual", s->manual, "lines", lines_encode(s));
+	return json_pack(shape, "key", s->key, "idem", s->idem, "episode", s->episode,
+			 "payment", s->payment, "lane", s->lane, "tender", s->tender, "currency",
+			 CURRENCY, "total", (json_int_t)s->total, "amount", (json_int_t)s->amount,
+			 "created", (json_int_t)s->created_ms, "number", (json_int_t)s->number,
+			 "offline", s->offline, "manual", s->manual, "lines", lines_encode(s));
 }
 
 static bool fields_decode(struct sale *s, json_t *body, json_t **ret_lines)
 {
-	const char *shape = "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
-	const char *key, *idem, *episode, *lane, *tender;
+	const char *shape = "{s:s,s:s,s:s,s?s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:o}";
+	const char *key, *idem, *episode, *lane, *tender, *payment = "";
 	json_int_t total, amount, created, number;
 	int offline, manual;
 
-	if (json_unpack(body, shape, "key", &key, "idem", &idem, "episode", &episode, "lane",
-			&lane, "tender", &tender, "total", &total, "amount", &amount, "created",
-			&created, "number", &number, "offline", &offline, "manual", &manual,
-			"lines", ret_lines))
+	if (json_unpack(body, shape, "key", &key, "idem", &idem, "episode", &episode,
+			"payment", &payment, "lane", &lane, "tender", &tender, "total", &total,
+			"amount", &amount, "created", &created, "number", &number, "offline",
+			&offline, "manual", &manual, "lines", ret_lines))
 		return false;
 	s->total = total;
 	s->amount = amount;
@@ -141,6 +141,7 @@ static bool fields_decode(struct sale *s, json_t *body, json_t **ret_lines)
 	return *key && *idem && *lane && copy_text(s->key, sizeof(s->key), key) &&
 	       copy_text(s->idem, sizeof(s->idem), idem) &&
 	       copy_text(s->episode, sizeof(s->episode), episode) &&
+	       copy_text(s->payment, sizeof(s->payment), payment) &&
 	       copy_text(s->lane, sizeof(s->lane), lane) &&
 	       copy_text(s->tender, sizeof(s->tender), tender);
 }
@@ -159,22 +160,26 @@ bool sale_decode(struct sale *ret, const json_t *body)
 
 json_t *booked_encode(const struct booked *b)
 {
-	return json_pack("{s:s,s:s,s:I,s:s,s:b}", "receipt", b->receipt, "state", b->state, "total",
+	return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:b}", "receipt", b->receipt, "state", b->state,
+			 "payment", b->payment, "tender", b->tender, "total",
 			 (json_int_t)b->total, "currency", CURRENCY, "offline", b->offline);
 }
 
 bool booked_decode(struct booked *ret, const json_t *body)
 {
-	const char *receipt, *state;
+	const char *receipt, *state, *payment = "", *tender = "";
 	json_int_t total;
 	int offline;
 
 	memset(ret, 0, sizeof(*ret));
-	if (json_unpack((json_t *)(uintptr_t)body, "{s:s,s:s,s:I,s:b}", "receipt", &receipt,
-			"state", &state, "total", &total, "offline", &offline))
+	if (json_unpack((json_t *)(uintptr_t)body, "{s:s,s:s,s?s,s?s,s:I,s:b}", "receipt",
+			&receipt, "state", &state, "payment", &payment, "tender", &tender, "total",
+			&total, "offline", &offline))
 		return false;
 	ret->total = total;
 	ret->offline = offline;
 	return copy_text(ret->receipt, sizeof(ret->receipt), receipt) &&
-	       copy_text(ret->state, sizeof(ret->state), state);
+	       copy_text(ret->state, sizeof(ret->state), state) &&
+	       copy_text(ret->payment, sizeof(ret->payment), payment) &&
+	       copy_text(ret->tender, sizeof(ret->tender), tender);
 }

@@ -22,6 +22,7 @@ struct sale {
 	char key[KEY_MAX];   /* the basket, whoever asks and however often */
 	char idem[IDEM_MAX]; /* Idempotency-Key of the request that books it: the key */
 	char episode[KEY_MAX]; /* one go at paying, with its retries: what can be undone */
+	char payment[KEY_MAX]; /* what the bank charged it under; "": no bank was asked */
 	char lane[NAME_MAX_], tender[NAME_MAX_];
 	int64_t total, amount; /* cents: of the lines; handed over */
 	int64_t created_ms;
@@ -35,6 +36,8 @@ struct sale {
 struct booked {
 	char receipt[KEY_MAX]; /* "lane-1-17", offline "lane-1-o-5" */
 	char state[NAME_MAX_]; /* paid, void, refunded */
+	char payment[KEY_MAX]; /* the one it was paid with, which may be another lane's */
+	char tender[NAME_MAX_];
 	int64_t total;
 	bool offline;
 	bool again;            /* it had been booked before */

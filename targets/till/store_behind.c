@@ -78,6 +78,8 @@ static struct waiting *add(struct behind *b, const struct sale *s)
 	snprintf(w->booked.receipt, sizeof(w->booked.receipt), "%s%s-%lld", s->lane,
 		 s->offline ? "-o" : "", (long long)w->number);
 	copy_text(w->booked.state, sizeof(w->booked.state), "paid");
+	copy_text(w->booked.payment, sizeof(w->booked.payment), s->payment);
+	copy_text(w->booked.tender, sizeof(w->booked.tender), s->tender);
 	w->booked.total = s->total;
 	w->booked.offline = s->offline;
 	*b->last = w;

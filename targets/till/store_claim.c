@@ -50,7 +50,8 @@ int store_revive(struct db *db, const struct sale *s)
 		return rc ? rc : -EIO;
 	rc = db_run(db,
 		    "UPDATE sales SET state = 'paid', tender = ?, review = max(review, ?),"
-		    " undone = 0 WHERE id = ?", "tii", s->tender, (int64_t)!f.undone, f.id);
+		    " undone = 0, payment = ? WHERE id = ?", "titi", s->tender,
+		    (int64_t)!f.undone, s->payment, f.id);
 	if (!rc)
 		rc = pay(db, &f, s->key, s->lane, s->tender, f.total);
 	if (!rc)
@@ -72,7 +73,8 @@ static int change_tender(struct db *db, const struct found *f, const char *key, 
 	db_done(s);
 	if (!strcmp(tender, f->tender))
 		return 0;
-	rc = db_run(db, "UPDATE sales SET tender = ? WHERE id = ?", "ti", tender, f->id);
+	rc = db_run(db, "UPDATE sales SET tender = ?, payment = '' WHERE id = ?", "ti", tender,
+		    f->id);
 	if (!rc)
 		rc = pay(db, f, key, lane, f->tender, -f->total);
 	return rc ? rc : pay(db, f, key, lane, tender, f->total);

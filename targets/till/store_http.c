@@ -4,6 +4,8 @@
 #include "store.h"
 #include "till.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 static struct reply trouble(int status, const char *why)
@@ -84,10 +86,21 @@ static struct reply get_sale(void *arg, const struct request *rq)
 	return status == 200 ? with_booked(status, &b) : reply_error(status, "not in the books");
 }
 
+/* What the bank charged it under, if the sale is in this state; "" else. */
+static const char *payment_of(struct store *st, const char *key, const char *state, char *ret)
+{
+	struct booked b;
+
+	if (store_find(st, key, &b) != 200 || strcmp(b.state, state))
+		*b.payment = '\0';
+	memcpy(ret, b.payment, sizeof(b.payment));
+	return ret;
+}
+
 static struct reply post_void(void *arg, const struct request *rq)
 {
 	const char *key = body_text(rq, "key"), *lane = body_text(rq, "lane");
-	char why[WHY_MAX] = "";
+	char why[WHY_MAX] = "", payment[KEY_MAX];
 	int status;
 
 	if (!key || !lane)
@@ -96,14 +109,15 @@ static struct reply post_void(void *arg, const struct request *rq)
 	say("store void key=%s status=%d", key, status);
 	if (status > 201)
 		return trouble(status, why);
-	return (struct reply){status, json_pack("{s:s,s:s}", "key", key, "state", "void")};
+	return (struct reply){status, json_pack("{s:s,s:s,s:s}", "key", key, "state", "void",
+						"payment", payment_of(arg, key, "void", payment))};
 }
 
 static struct reply post_undo(void *arg, const struct request *rq)
 {
 	const char *key = body_text(rq, "key"), *episode = body_text(rq, "episode");
 	const char *lane = body_text(rq, "lane");
-	char why[WHY_MAX] = "";
+	char why[WHY_MAX] = "", payment[KEY_MAX];
 	int status;
 
 	if (!key || !episode || !lane)
@@ -112,7 +126,8 @@ static struct reply post_undo(void *arg, const struct request *rq)
 	say("store undo key=%s episode=%s status=%d", key, episode, status);
 	if (status > 201)
 		return trouble(status, why);
-	return (struct reply){status, json_pack("{s:s}", "key", key)};
+	return (struct reply){status, json_pack("{s:s,s:s}", "key", key, "payment",
+						payment_of(arg, key, "paid", payment))};
 }
 
 static struct reply post_refund(void *arg, const struct request *rq)

@@ -39,6 +39,8 @@ static int read_booked(sqlite3_stmt *s, struct booked *ret)
 	copy_text(ret->state, sizeof(ret->state), db_text(s, 1));
 	ret->total = sqlite3_column_int64(s, 2);
 	ret->offline = sqlite3_column_int(s, 3);
+	copy_text(ret->payment, sizeof(ret->payment), db_text(s, 4));
+	copy_text(ret->tender, sizeof(ret->tender), db_text(s, 5));
 	ret->again = true;
 	db_done(s);
 	return 1;
@@ -47,8 +49,8 @@ static int read_booked(sqlite3_stmt *s, struct booked *ret)
 static int find_by_idem(struct db *db, const char *idem, struct booked *ret)
 {
 	return read_booked(db_query(db,
-				    "SELECT receipt, state, total, offline FROM sales"
-				    " WHERE idem = ?", "t", idem), ret);
+				    "SELECT receipt, state, total, offline, payment, tender"
+				    " FROM sales WHERE idem = ?", "t", idem), ret);
 }
 
 static void offline_identity(const struct sale *s, struct identity *id)
@@ -95,11 +97,12 @@ static int book_sale(struct db *db, const struct sale *s, const struct identity 
 {
 	return db_run(db,
 		      "INSERT INTO sales(key, idem, lane, series, number, receipt, total, tender,"
-		      " currency, state, offline, manual, review, created, booked)"
-		      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'paid', ?, ?, ?, ?, ?)",
-		      "ttttitittiiiii", s->key, s->idem, s->lane, id->series, id->number,
+		      " currency, state, offline, manual, review, created, booked, payment)"
+		      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'paid', ?, ?, ?, ?, ?, ?)",
+		      "ttttitittiiiiit", s->key, s->idem, s->lane, id->series, id->number,
 		      id->receipt, s->total, s->tender, CURRENCY, (int64_t)s->offline,
-		      (int64_t)s->manual, (int64_t)id->review, s->created_ms, wall_ms());
+		      (int64_t)s->manual, (int64_t)id->review, s->created_ms, wall_ms(),
+		      s->payment);
 }
 
 static int book_all(struct db *db, const struct sale *s, const struct booking *how,
@@ -157,6 +160,8 @@ static int answer_again(struct db *db, const struct sale *s, struct booked *b, c
 	if (rc == 1 && !strcmp(b->state, "void") && (s->offline || f.undone)) {
 		rc = store_revive(db, s);
 		copy_text(b->state, sizeof(b->state), "paid");
+		copy_text(b->payment, sizeof(b->payment), s->payment);
+		copy_text(b->tender, sizeof(b->tender), s->tender);
 		return rc ? rc : 200;
 	}
 	snprintf(why, WHY_MAX, "this sale is %s", b->state);
@@ -186,6 +191,8 @@ static int sell_new(struct db *db, const struct sale *s, const struct booking *h
 		return rc;
 	copy_text(ret->receipt, sizeof(ret->receipt), id.receipt);
 	copy_text(ret->state, sizeof(ret->state), "paid");
+	copy_text(ret->payment, sizeof(ret->payment), s->payment);
+	copy_text(ret->tender, sizeof(ret->tender), s->tender);
 	ret->total = s->total;
 	ret->offline = s->offline;
 	return 201;
@@ -306,8 +313,8 @@ int store_find(struct store *st, const char *key, struct booked *ret)
 	memset(ret, 0, sizeof(*ret));
 	db_lock(&st->reader);
 	rc = read_booked(db_query(&st->reader,
-				  "SELECT receipt, state, total, offline FROM sales WHERE key = ?",
-				  "t", key), ret);
+				  "SELECT receipt, state, total, offline, payment, tender"
+				  " FROM sales WHERE key = ?", "t", key), ret);
 	db_unlock(&st->reader);
 	return rc == 1 ? 200 : rc == 0 ? 404 : 500;
 }
