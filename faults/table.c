@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "ledger/ledger.h"
 
+extern const struct fault_ops fault_bank_approve_then_drop, fault_bank_decline, fault_bank_down,
+	fault_bank_duplicate_reply, fault_bank_error, fault_bank_slow;
 extern const struct fault_ops fault_clock_jump;
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
@@ -33,6 +35,12 @@ extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
 	fault_process_restart;
 
 const struct fault_ops *const fault_table[] = {
+	&fault_bank_approve_then_drop,
+	&fault_bank_decline,
+	&fault_bank_down,
+	&fault_bank_duplicate_reply,
+	&fault_bank_error,
+	&fault_bank_slow,
 	&fault_clock_jump,
 	&fault_cpu_starve,
 	&fault_disk_bitrot,

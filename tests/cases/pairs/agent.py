@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One node of the table: tries its operation when told to, and says what came of it."""
 import errno
+import http.client
 import json
 import os
 import select
@@ -265,6 +266,52 @@ def day_clock(phase):
     return round((time.time() - time.monotonic() - ANCHOR) / 60)
 
 
+# ---- the bank ----
+
+def bank(method, path, body=None, key=None):
+    """One request: what came of it, as the bank's JSON; a number when it is an error; or gone."""
+    c = http.client.HTTPConnection("bank", 8080, timeout=PATIENCE)
+    try:
+        c.request(method, path, json.dumps(body) if body else None,
+                  {"Idempotency-Key": key} if key else {})
+        r = c.getresponse()
+        said = json.loads(r.read())
+        return said if r.status < 300 else "unknown" if r.status == 404 else r.status
+    except (ConnectionError, http.client.HTTPException):
+        return "gone"
+    finally:
+        c.close()
+
+
+def sale(phase):
+    return f"{sys.argv[1]}-{phase}"
+
+
+def pays(phase, key=None):
+    said = bank("POST", "/v1/payments", {"reference": sale(phase), "amount": 1295, "currency": "EUR",
+                                         "capture": True}, key)
+    if not isinstance(said, dict):
+        return said
+    return said["state"] + ("" if said["code"] == "00" else " " + said["code"])
+
+
+def pays_and_asks(phase):
+    """What the till heard, and what the bank has."""
+    heard = pays(phase, sale(phase))
+    has = bank("GET", f"/v1/payments?original={sale(phase)}")
+    return [heard, has["state"] if isinstance(has, dict) else has]
+
+
+def answers(phase):
+    """How many come to one request; the connection is closed behind the last."""
+    body = json.dumps({"reference": sale(phase), "amount": 1, "currency": "EUR"})
+    with socket.create_connection(("bank", 8080), PATIENCE) as s:
+        s.settimeout(PATIENCE)
+        s.sendall(f"POST /v1/payments HTTP/1.1\r\nConnection: close\r\nContent-Length: "
+                  f"{len(body)}\r\n\r\n{body}".encode())
+        return s.makefile().read().count("HTTP/1.1 201")
+
+
 # ---- a service ----
 
 def life(silence, where="127.0.0.1"):
@@ -380,6 +427,12 @@ DO = {
     "disk.stale-read": reads_again,
     "disk.torn-write": writes_back,
     "disk.vanish": reads,
+    "bank.approve-then-drop": pays_and_asks,
+    "bank.decline": pays,
+    "bank.down": pays_and_asks,
+    "bank.duplicate-reply": answers,
+    "bank.error": pays_and_asks,
+    "bank.slow": lambda p: a_while(p, 0.6, lambda: pays(p)),
     "noop": asks,
     "power.cut": lambda p: lives(p, "n-power-cut-victim"),
     "process.hang": lives,

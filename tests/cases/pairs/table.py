@@ -20,6 +20,18 @@ MANY = 3000
 VICTIMS = ("cpu.starve", "files.limit", "memory.limit", "process.hang", "process.kill",
            "process.limit", "process.restart")
 ROWS = {
+    "bank.approve-then-drop": ("how: reset", "", ["captured", "captured"], ["gone", "captured"],
+                               [r"on authorise #1 of bank.*-on approved, and the answer dropped"]),
+    "bank.decline": ("code: 54", "", "captured", "declined 54",
+                     [r"on authorise #1 of bank.*-on declined with 54"]),
+    "bank.down": ("how: reset, op: authorise", "", ["captured", "captured"], ["gone", "unknown"],
+                  [r"on authorise #1 of bank.*-on not answered: nothing was done"]),
+    "bank.duplicate-reply": ("", "", 1, 2,
+                             [r"on authorise #1 of bank.*-on approved, and answered twice"]),
+    "bank.error": ("code: 96, op: authorise", "", ["captured", "captured"], [503, "unknown"],
+                   [r"on authorise #1 of bank.*-on answered 96: nothing was done"]),
+    "bank.slow": ("delay: 600ms, op: authorise", "", "in time", "late",
+                  [r"on authorise #1 of bank.*-on approved, and the answer held back"]),
     "clock.jump": ("by: -1h", "", 0, -60,
                    [r"clock_gettime told a time that is 60 min behind"]),
     "cpu.starve": ("share: 20%, period: 2s", "", "never held", "held",
@@ -110,8 +122,8 @@ def node(row):
 def fault(row):
     """Its two lines of the experiment."""
     name, options, when = row.split()[0], *ROWS[row][:2]
-    where = {"net": f"between: [{node(row)}, peer]", "noop": ""}.get(
-        name.split(".")[0], f"node: {node(row)}")
+    where = {"net": f"between: [{node(row)}, peer]", "bank": f"from: {node(row)}",
+             "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
     if name == "power.cut":
