@@ -197,10 +197,11 @@ bench: all benches
 	-$(Q)$(MAKE) deps PACKAGES='$(BENCH_PACKAGES)'
 	@O='$(O)' B='$(B)' tests/bench/run $(ONLY)
 
-soak: all
+soak: all units
 	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
 	MURDERS=50 WORSTDAY=$(abspath $(O)/worstday) tests/cases/murder.sh
 	MANY=10000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/connections.sh
+	ORACLE_STATES=10000 $(B)/unit/check_oracle
 	$(O)/worstday run experiments/gate/till --seeds 25 -j2
 
 test-bare:

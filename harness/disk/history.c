@@ -13,6 +13,8 @@
  *                             opened O_SYNC or O_DSYNC: that write alone (open(2)).
  *   a name, strictly          fsync of its folder and nothing else: fsync(2), "does not necessarily
  *                             ensure that the entry in the directory ... has also reached disk".
+ *                             A folder's names are its data, so fdatasync does too (SQLite
+ *                             relies on that, os_unix.c).
  *   metadata, with a journal  transactions are committed in order (jbd2), so a sync that commits
  *                             the one with the object's last change commits all before it: ext4
  *                             remembers in i_sync_tid, and in i_datasync_tid for fdatasync, which
@@ -211,7 +213,7 @@ static void in_folder(struct history *h, size_t dir, size_t naming, const struct
 
 	GROW(d->names, d->names_count);
 	d->names[d->names_count++] = naming;
-	add_meta(d, r, op, false);
+	add_meta(d, r, op, true);
 }
 
 /* A name is about to change: who changed it last? */
