@@ -19,6 +19,8 @@ extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_fu
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
 	fault_disk_torn_write, fault_disk_vanish;
 
+extern const struct fault_ops fault_call_fail, fault_call_slow;
+
 /*
  * The explicit, sorted list of every fault. Not constructors: a constructor in
  * an unreferenced archive member is dropped by the linker, and the order must
@@ -41,6 +43,8 @@ const struct fault_ops *const fault_table[] = {
 	&fault_bank_duplicate_reply,
 	&fault_bank_error,
 	&fault_bank_slow,
+	&fault_call_fail,
+	&fault_call_slow,
 	&fault_clock_jump,
 	&fault_cpu_starve,
 	&fault_disk_bitrot,

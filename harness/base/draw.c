@@ -154,6 +154,17 @@ double draw_lognormal(struct draw d, double mean, double cv)
 	return exp(log(mean) - sigma2 / 2 + sqrt(sigma2) * radius * cos(angle));
 }
 
+int64_t draw_jitter(struct draw d, int shape, int64_t j)
+{
+	double u = unit(draw_attempt(d, 0)), width = (double)j;
+
+	if (shape == DRAW_EXPONENTIAL)
+		return (int64_t)(-width * log1p(-u));
+	if (shape == DRAW_UNIFORM)
+		return (int64_t)(width * (2 * u - 1));
+	return (int64_t)(width * sqrt(-2 * log1p(-u)) * cos(2 * M_PI * unit(draw_attempt(d, 1))));
+}
+
 unsigned draw_pick(struct draw d, const double *weights, unsigned n)
 {
 	double sum = 0, at;

@@ -30,6 +30,12 @@ int draw_chance(struct draw d, double p);
 double draw_exp(struct draw d, double mean);
 /** draw_lognormal - lognormal with the given mean and coefficient of variation. */
 double draw_lognormal(struct draw d, double mean, double cv);
+enum draw_shape { DRAW_UNIFORM, DRAW_NORMAL, DRAW_EXPONENTIAL };
+/**
+ * draw_jitter - how much more or less than a mean: uniform within ±j; normal with standard
+ * deviation j; exponential, only more, with mean j. @shape: enum draw_shape.
+ */
+int64_t draw_jitter(struct draw d, int shape, int64_t j);
 /** draw_pick - index into weights[0..n), proportional; n >= 1, sum > 0. */
 unsigned draw_pick(struct draw d, const double *weights, unsigned n);
 /** draw_object - fold a logical path such as "store/0/0" into an object ordinal. */

@@ -4,6 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
+
+#define PIECE_NS (NS_PER_S / 4)
+
 size_t hits_bytes(uint32_t places, uint32_t size)
 {
 	return sizeof(struct hits) + (size_t)places * size;
@@ -47,4 +51,23 @@ bool hits_pop(struct hits *h, void *ret)
 uint64_t hits_lost(const struct hits *h)
 {
 	return __atomic_load_n(&h->lost, __ATOMIC_RELAXED);
+}
+
+uint64_t pieces_step(struct pieces *p, int64_t now_ns)
+{
+	if (p->listed < PIECES_LISTED) {
+		p->listed++;
+		return 1;
+	}
+	if (!p->waiting++)
+		p->since_ns = now_ns;
+	return now_ns - p->since_ns >= PIECE_NS ? pieces_rest(p) : 0;
+}
+
+uint64_t pieces_rest(struct pieces *p)
+{
+	uint64_t n = p->waiting;
+
+	p->waiting = 0;
+	return n;
 }

@@ -27,4 +27,15 @@ bool hits_push(struct hits *h, const void *record, uint64_t weight);
 bool hits_pop(struct hits *h, void *ret);
 uint64_t hits_lost(const struct hits *h);
 
+#define PIECES_LISTED 1000 /* hits of one rule that are told one by one; more are counted */
+/** struct pieces - so that a rule that is met all the time floods nobody. Zero-initialise. */
+struct pieces {
+	uint64_t listed, waiting;
+	int64_t since_ns;
+};
+/** pieces_step - one hit more: for how many is a record to be told now? 0: for none yet. */
+uint64_t pieces_step(struct pieces *p, int64_t now_ns);
+/** pieces_rest - how many are still to be told; none after that. */
+uint64_t pieces_rest(struct pieces *p);
+
 #endif

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PASS_MAX 4
+#define PASS_MAX 5
 
 /** pass_send - one message with n descriptors (n <= PASS_MAX, may be 0). 0 or -errno. */
 int pass_send(int sock, const void *data, size_t len, const int *fds, size_t n);

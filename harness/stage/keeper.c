@@ -158,7 +158,7 @@ _Noreturn void keeper_main(const struct order *o, const int fds[ORDER_FDS])
 	k.signals = signals_open();
 	if (start(&k, o, fds) < 0)
 		_exit(0);
-	for (int i = ORDER_IN; i < ORDER_FDS; i++)
+	for (int i = ORDER_IN; i < ORDER_FDS; i++) /* the door too */
 		close(fds[i]);
 	while (!(k.empty && k.main_gone))
 		step(&k);

@@ -6,7 +6,8 @@
  *   clone3(NEWUSER, PIDFD) ──────► waits
  *   writes its uid and gid map
  *   "go" ────────────────────────► becomes its user, own session, default
- *                                  signals, limits, no_new_privs, execve
+ *                                  signals, limits, no_new_privs,
+ *                                  its filter of system calls, execve
  *   end of file, or what failed ◄─ (the pipe closes on exec)
  */
 #include "stage/room.h"
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -139,9 +141,11 @@ static void run(const struct order *o)
 	errno = ENOENT;
 }
 
-static _Noreturn void main_process(const struct order *o, const int fds[ORDER_FDS], int sync)
+static _Noreturn void main_process(const struct order *o, const int fds[ORDER_FDS], int sync,
+				   struct calls_page *page)
 {
 	char go;
+	int r;
 
 	if (read(sync, &go, 1) != 1)
 		_exit(126);
@@ -165,12 +169,18 @@ static _Noreturn void main_process(const struct order *o, const int fds[ORDER_FD
 		fail(sync, "dup2", NULL);
 	fcntl(sync, F_SETFD, FD_CLOEXEC);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	r = o->filter.bytes ? calls_install(&o->filter, page) : 0;
+	if (r < 0) {
+		errno = -r;
+		fail(sync, "installing its filter of system calls", NULL);
+	}
 	run(o);
 	fail(sync, "running", o->argv[0]);
 }
 
 /* The parent's half: maps, go, and wait for exec. */
-static int see_off(const struct order *o, int sync, struct launched *l)
+static int see_off(const struct order *o, const int fds[ORDER_FDS], int sync,
+		   struct calls_page *page, struct launched *l)
 {
 	struct failure f = { 0 };
 	ssize_t n;
@@ -182,6 +192,12 @@ static int see_off(const struct order *o, int sync, struct launched *l)
 	}
 	if (write(sync, "g", 1) != 1)
 		return -EPIPE;
+	r = o->filter.bytes ? calls_take(page, l->pidfd, sync, fds[ORDER_CALLS], o->node,
+					 o->process) : 0;
+	if (r < 0) {
+		snprintf(l->what, sizeof(l->what), "taking over the filter of its system calls");
+		return r;
+	}
 	do
 		n = read(sync, &f, sizeof(f));
 	while (n < 0 && errno == EINTR);
@@ -195,24 +211,27 @@ int launch(const struct order *o, const int fds[ORDER_FDS], struct launched *ret
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD,
 				   .pidfd = (uint64_t)(uintptr_t)&ret->pidfd };
+	struct calls_page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int sv[2], r;
 
 	ret->pidfd = -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+	if (page == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return -errno;
 	ret->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (ret->pid == 0) {
 		close(sv[0]);
-		main_process(o, fds, sv[1]);
+		main_process(o, fds, sv[1], page);
 	}
 	close(sv[1]);
 	if (ret->pid < 0) {
 		r = -errno;
 		snprintf(ret->what, sizeof(ret->what), "making its user namespace");
 	} else {
-		r = see_off(o, sv[0], ret);
+		r = see_off(o, fds, sv[0], page, ret);
 	}
 	close(sv[0]);
+	munmap(page, sizeof(*page));
 	if (r < 0 && ret->pid > 0) {
 		kill(ret->pid, SIGKILL);
 		while (waitpid(ret->pid, NULL, 0) < 0 && errno == EINTR)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct calls;
 struct disk;
 struct shim;
 struct stage;
@@ -19,5 +20,7 @@ int stage_probe_netem(bool bucket, char *why, size_t why_len);
 struct disk *stage_disk(struct stage *st, const char *node);
 /** stage_shim - the library preloaded into that node's services; borrowed; NULL: none is. */
 struct shim *stage_shim(struct stage *st, const char *node);
+/** stage_calls - the supervisor of system calls; borrowed; NULL: nobody's calls are looked at. */
+struct calls *stage_calls(struct stage *st);
 
 #endif

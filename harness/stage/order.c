@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What to start, as one datagram from the worker to a node's init: a head, strings, four fds. */
+/* What to start, as one datagram from the worker to a node's init: head, strings, filter, fds. */
 #include "stage/room.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 
 struct head {
 	struct idmap ids;
-	uint32_t forks, ours, argc, envc;
+	uint32_t forks, ours, argc, envc, node, filter_bytes;
 };
 
 static uint32_t pack(struct buf *b, char *const *strings)
@@ -28,7 +28,8 @@ static uint32_t pack(struct buf *b, char *const *strings)
 
 int order_send(int ctl, const struct order *o, const int fds[ORDER_FDS], struct err *e)
 {
-	struct head head = { .ids = o->ids, .forks = o->forks, .ours = o->ours };
+	struct head head = { .ids = o->ids, .forks = o->forks, .ours = o->ours, .node = o->node,
+			     .filter_bytes = o->filter.bytes };
 	struct buf b = { 0 };
 	int r;
 
@@ -36,6 +37,8 @@ int order_send(int ctl, const struct order *o, const int fds[ORDER_FDS], struct 
 	head.argc = pack(&b, o->argv);
 	head.envc = pack(&b, o->env);
 	buf_add(&b, o->cwd, strlen(o->cwd) + 1);
+	buf_add(&b, o->process ? o->process : "", o->process ? strlen(o->process) + 1 : 1);
+	buf_add(&b, o->filter.code, o->filter.bytes);
 	memcpy(b.data, &head, sizeof(head));
 	r = b.len > ORDER_MAX ? -E2BIG : pass_send(ctl, b.data, b.len, fds, ORDER_FDS);
 	buf_done(&b);
@@ -74,6 +77,10 @@ static void decode(struct order_mem *mem, size_t len, struct order *ret)
 	ret->argv = mem->argv = unpack_list(&p, end, head.argc);
 	ret->env = mem->env = unpack_list(&p, end, head.envc);
 	ret->cwd = unpack(&p, end);
+	ret->process = unpack(&p, end);
+	ret->node = head.node;
+	ret->filter = (struct calls_program){ .code = p, .bytes = head.filter_bytes };
+	assert(head.filter_bytes == (size_t)(end - p));
 }
 
 void order_mem_done(struct order_mem *m)

@@ -176,6 +176,7 @@ static int prepare_locked(struct slot *s, const struct stage_opts *o, const char
 
 	mine.env = NULL;
 	mine.disks = NULL;
+	mine.calls_count = 0;
 	mine.hooks = (struct stage_hooks){ 0 };
 	r = stage_open_from(s, &mine, NULL, &st, e);
 	if (r == 0)

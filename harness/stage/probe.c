@@ -247,6 +247,33 @@ static void probe_fuse(struct probe *p)
 	say(p, true, why, "");
 }
 
+/* Not every experiment needs it, as with disks. */
+static void probe_calls_fault(struct probe *p)
+{
+	struct slot s = { .home = -1 };
+	struct err e = { 0 };
+	char words[200];
+
+	if (!enter(&s, p))
+		return;
+	if (calls_try(words, sizeof(words), &e) == 0)
+		say(p, true, words, "");
+	else
+		say(p, false, e.msg, "Linux 5.9 or newer with CONFIG_SECCOMP_FILTER; in a "
+		    "container: docker run --security-opt seccomp=unconfined");
+}
+
+static void probe_calls(struct probe *p)
+{
+	char why[256];
+
+	probe_calls_fault(p);
+	if (p->ok)
+		return;
+	snprintf(why, sizeof(why), "not there: no fault on system calls (%.180s)", p->why);
+	say(p, true, why, "");
+}
+
 static void probe_pressure(struct probe *p)
 {
 	if (access("/proc/pressure/cpu", R_OK) == 0)
@@ -264,7 +291,7 @@ static const struct {
 	{ "/proc children", probe_children }, { "range of ids", probe_idmap },
 	{ "overlay", probe_overlay },         { "SOCK_DIAG", probe_diag },
 	{ "netem", probe_netem },             { "/dev/fuse", probe_fuse },
-	{ "pressure", probe_pressure },
+	{ "system calls", probe_calls },      { "pressure", probe_pressure },
 };
 
 /* Runs a probe in a child of its own; @shared is memory that both see. */
@@ -284,7 +311,7 @@ static void attempt(struct probe *shared, const char *name, void (*try)(struct p
 		;
 }
 
-int stage_probe_disk(char *why, size_t why_len)
+static int probe_one(const char *name, void (*try)(struct probe *p), char *why, size_t why_len)
 {
 	struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -292,12 +319,22 @@ int stage_probe_disk(char *why, size_t why_len)
 
 	if (p == MAP_FAILED)
 		return -ENOMEM;
-	attempt(p, "/dev/fuse", probe_fuse_fault);
+	attempt(p, name, try);
 	r = p->ok ? 0 : -ENOTSUP;
 	snprintf(why, why_len, "%s%s%s", p->why, p->ok ? "" : "; remedy: ",
 		 p->ok ? "" : p->remedy);
 	munmap(p, sizeof(*p));
 	return r;
+}
+
+int stage_probe_disk(char *why, size_t why_len)
+{
+	return probe_one("/dev/fuse", probe_fuse_fault, why, why_len);
+}
+
+int stage_probe_calls(char *why, size_t why_len)
+{
+	return probe_one("system calls", probe_calls_fault, why, why_len);
 }
 
 int stage_probe_netem(bool bucket, char *why, size_t why_len)

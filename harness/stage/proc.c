@@ -289,7 +289,7 @@ static void env_done(struct strlist *env)
 	free(env->at);
 }
 
-static int send_order(const struct proc_opts *o, const int fds[ORDER_FDS], struct err *e)
+static int send_order(const struct proc_opts *o, int fds[ORDER_FDS], struct err *e)
 {
 	struct account a = node_account(o->node, o->user);
 	uid_t outer = o->node->st->slot->service_id;
@@ -302,8 +302,12 @@ static int send_order(const struct proc_opts *o, const int fds[ORDER_FDS], struc
 		.env = env.at,
 		.cwd = o->cwd ? o->cwd : "/target",
 	};
-	int r = order_send(o->node->ctl, &order, fds, e);
+	int r = filters_order(o->node, o->process, &order, e);
 
+	if (order.filter.bytes)
+		fds[ORDER_CALLS] = calls_door(o->node->st->calls);
+	if (r == 0)
+		r = order_send(o->node->ctl, &order, fds, e);
 	env_done(&env);
 	return r;
 }
@@ -345,7 +349,8 @@ int proc_start(struct proc *p, const struct proc_opts *o, struct err *e)
 	out_far = pp[1];
 	fcntl(out_near, F_SETFL, O_NONBLOCK);
 	r = send_order(o, (int[ORDER_FDS]){ chan_far, o->in >= 0 ? o->in : st->null,
-					    o->out >= 0 ? o->out : out_far, out_far }, e);
+					    o->out >= 0 ? o->out : out_far, out_far,
+					    st->null }, e);
 	if (r < 0)
 		return r;
 	p->chan = (struct loop_fd){ .fd = steal_fd(&chan_near), .ready = chan_ready };

@@ -15,6 +15,7 @@
  *   service.c ready.c tree.c    supervision
  *   tasks.c limits.c pids.c     single processes of a service
  *   power.c                     a node without power, and its boot
+ *   filters.c                   whose system calls are looked at
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "calls/calls.h"
 #include "conf/target.h"
 #include "disk/disk.h"
 #include "shim/shim.h"
@@ -107,6 +109,7 @@ char *guardian_name(void);
 
 /* ---- nodes ---- */
 
+struct order;
 struct proc;
 struct svc;
 
@@ -154,6 +157,7 @@ struct stage {
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */
 	struct port_window *windows; /* ports.c: owned by who has ports taken */
 	struct limited *limited;     /* limits.c: owned by who holds limits */
+	struct calls *calls;      /* owned; NULL: nobody's system calls are looked at */
 };
 
 /** stage_open_from - stage_open, data from folder `prepared` (NULL: the seeds). */
@@ -187,6 +191,12 @@ void names_resolver(const struct stage_node *n, struct buf *out);
 int names_tell(const struct stage *st, struct err *e);
 /** names_ours - in a keeper, before its program starts: it sees HOSTS_OF_ALL. 0 or -errno. */
 int names_ours(void);
+
+/** filters_open - the supervisor of system calls, if the experiment has use for it. */
+int filters_open(struct stage *st, struct err *e);
+/** filters_order - what the order of a service's run says about its system calls. */
+int filters_order(const struct stage_node *n, const char *process, struct order *ret,
+		  struct err *e);
 
 /** struct account - what a `user:` resolves to. */
 struct account {
@@ -225,7 +235,7 @@ _Noreturn void init_main(struct stage_node *n, int ctl);
 
 /* ---- orders: what to start, from the worker to init ---- */
 
-enum { ORDER_CHAN, ORDER_IN, ORDER_OUT, ORDER_ERR, ORDER_FDS };
+enum { ORDER_CHAN, ORDER_IN, ORDER_OUT, ORDER_ERR, ORDER_CALLS, ORDER_FDS };
 
 /** struct order - one process to start. Strings are borrowed. */
 struct order {
@@ -234,6 +244,10 @@ struct order {
 	bool ours;        /* a question of the harness: names do not go over the wire */
 	char *const *argv, *const *env;
 	const char *cwd;
+	/* what its system calls are asked about, at the door in ORDER_CALLS; bytes 0: nothing */
+	struct calls_program filter;
+	unsigned node;
+	const char *process; /* "store/store/0" */
 };
 int order_send(int ctl, const struct order *o, const int fds[ORDER_FDS], struct err *e);
 /** struct order_mem - what a received order's strings live in; owned. */
@@ -358,6 +372,7 @@ struct proc_opts {
 	const struct strmap *env[4]; /* later ones win; may be NULL */
 	int in, out;            /* borrowed; -1: /dev/null, the log pipe */
 	const char *log;        /* name of the log file, without folder; NULL: none */
+	const char *process;    /* of a service: "store/store/0"; its calls may be looked at */
 };
 /** proc_start - order it; p is zeroed by the caller but for its hooks and owner. */
 int proc_start(struct proc *p, const struct proc_opts *o, struct err *e);

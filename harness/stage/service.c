@@ -183,6 +183,7 @@ int svc_start(struct svc *s, struct err *e)
 	};
 	struct proc *p = xcalloc(1, sizeof(*p));
 	struct err mine = { 0 };
+	char process[512];
 	int r;
 
 	assert(!s->proc);
@@ -201,6 +202,8 @@ int svc_start(struct svc *s, struct err *e)
 	s->ready = s->by_us = s->sigkilled = false;
 	s->wanted = s->begun = true;
 	r = shim_env(s, &ours, &mine);
+	svc_process(s, process, sizeof(process));
+	o.process = process;
 	if (r == 0)
 		r = proc_start(p, &o, &mine);
 	strmap_done(&ours);

@@ -99,6 +99,8 @@ int stage_alive(struct stage *st, struct err *e)
 {
 	if (!wire_alive(st->slot->wire))
 		return err_set(e, EPIPE, "the wire's process is gone");
+	if (st->calls && calls_alive(st->calls, e) < 0)
+		return -EPIPE;
 	for (size_t i = 0; i < st->nodes_count; i++) {
 		struct pollfd p = { .fd = st->nodes[i].pidfd, .events = POLLIN };
 		int r = st->nodes[i].disk ? disk_alive(st->nodes[i].disk, e) : 0;
@@ -130,6 +132,8 @@ int stage_open_from(struct slot *s, const struct stage_opts *o, const char *prep
 	st->prepared = prepared ? xstrdup(prepared) : NULL;
 	nodes_init(st);
 	r = slot_mend(s, e);
+	if (r == 0)
+		r = filters_open(st, e);
 	if (r == 0)
 		r = services_open(st, e);
 	if (r == 0)
@@ -333,6 +337,7 @@ static void nodes_close(struct stage *st)
 		free(n->rootfs);
 	}
 	free(st->nodes);
+	calls_free(st->calls); /* nobody is left who could wait for it */
 }
 
 void stage_free(struct stage *st)

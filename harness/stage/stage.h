@@ -26,6 +26,7 @@ struct stage;
 struct target;
 struct strlist;
 struct strmap;
+struct calls_watch;
 
 struct slot_opts {
 	const char *cache;  /* folder for prepared data; made when missing */
@@ -48,6 +49,8 @@ struct probe {
 size_t stage_probes(struct probe *ret, size_t max);
 /** stage_probe_disk - can this host give a node a disk of ours? < 0: no, with why and remedy. */
 int stage_probe_disk(char *why, size_t why_len);
+/** stage_probe_calls - can system calls of a service be held and made to fail? As above. */
+int stage_probe_calls(char *why, size_t why_len);
 
 enum service_event { SERVICE_STARTED, SERVICE_READY, SERVICE_EXITED, SERVICE_KILLED };
 
@@ -75,6 +78,8 @@ struct stage_opts {
 	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
 	const struct strlist *logged; /* of these, who keeps a log of operations; or NULL */
 	const struct strlist *shims; /* nodes whose services get our library preloaded; or NULL */
+	const struct calls_watch *calls; /* system calls that faults may be about; borrowed */
+	size_t calls_count;
 };
 
 /**

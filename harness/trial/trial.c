@@ -11,6 +11,7 @@
 #include "base/hist.h"
 #include "base/loop.h"
 #include "crowd/crowd.h"
+#include "faults/call.h"
 #include "faults/drive.h"
 #include "faults/hook.h"
 #include "stage/stage.h"
@@ -54,6 +55,7 @@ struct trial {
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
 	struct strlist disks, logged, shims; /* the stage borrows them */
+	struct calls_watch *calls; /* owned; the stage borrows it */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -287,6 +289,8 @@ static int do_stage(struct trial *t, struct err *e)
 	o.logged = &t->logged;
 	hook_nodes(t->in->experiment, &t->shims);
 	o.shims = &t->shims;
+	t->calls = call_watches(t->in->experiment, t->in->target, &o.calls_count);
+	o.calls = t->calls;
 	t->logs = xasprintf("%s/logs", t->in->dir);
 	o.logs = t->logs;
 	phase(t, PHASE_STAGE, "stage");
@@ -601,6 +605,7 @@ static void trial_end(struct trial *t)
 	strlist_done(&t->disks);
 	strlist_done(&t->logged);
 	strlist_done(&t->shims);
+	free(t->calls);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);
 	if (t->loop) {

@@ -42,6 +42,11 @@ ROWS = {
     "memory.limit": ("left: 32 MiB", "", "fed", "killed",
                      [r"/victim the largest of 1 process is killed: \d+ KiB in use"]),
     "process.limit": ("", "", "answers", "EAGAIN", [r"/victim EAGAIN on a new process or thread"]),
+    "call.fail": ('call: write, errno: EIO, path: f', "", 8192, "EIO",
+                  [r"^/var/lib/pair/f EIO on write of 8192 bytes$"]),
+    "call.fail many": ('call: write, errno: ENOSPC, path: f', "", 0, MANY, MANY),
+    "call.slow": ("call: fsync, by: 300ms, fd: file", "", "in time", "late",
+                  [r"^/var/lib/pair/f fsync, held for 300.000 ms$"] * 3),
     "disk.bitrot": ("bits: 3", "", 0, 3, [r"f read of .*: 3 bits turned over"]),
     "disk.error": ("op: [write]", "", 8192, "EIO", [r"f EIO on write of 8192 bytes"]),
     "disk.error lost": ("op: [fsync], then: succeeds, shows: old", "", ["ok", "ok", 4096],
@@ -140,7 +145,7 @@ def fault(row):
 
 def services(row):
     text = (f"  {node(row)}:\n" +
-            ("    data: {/var/lib/pair: null}\n" if row.startswith("disk.") else "") +
+            ("    data: {/var/lib/pair: null}\n" if row.startswith(("disk.", "call.")) else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
     if row in VICTIMS:
