@@ -64,6 +64,7 @@ help:
 	@echo 'make run      install what is missing, build, run a real experiment, end in a verdict'
 	@echo 'make test     install what is missing, build, run all tests (under 10 minutes)'
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
+	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (4 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
@@ -155,16 +156,14 @@ benches: $(BENCHES)
 # --- POS software that nobody here wrote ---------------------------------------------------------
 # Root directories from package registries alone; each step says its size and time, may be
 # interrupted and goes on with the next `make targets`. target.yml looks for them in build/rootfs.
-TARGET_PACKAGES := mmdebstrap debian-archive-keyring
-ROOTFS := build/rootfs
-
-.PHONY: targets
+.PHONY: targets test-targets
 targets:
-	$(Q)$(MAKE) deps PACKAGES='$(TARGET_PACKAGES)'
-	$(Q)targets/make-rootfs tryton targets/tryton/packages $(ROOTFS)
-	$(Q)targets/make-rootfs vendure targets/vendure/packages $(ROOTFS)
-	$(Q)command -v npm >/dev/null || $(MAKE) deps PACKAGES=npm
-	$(Q)targets/make-npm vendure targets/vendure build/npm
+	$(Q)s=0; for t in tryton vendure; do targets/prepare $$t || s=1; done; exit $$s
+
+# Their gates, after preparing what is not prepared. GATE_BUDGET seconds at most: what is left then
+# is skipped, and says so.
+test-targets: all
+	@MAKE='$(MAKE)' O='$(O)' tests/targets $(ONLY)
 
 # --- the two commands ----------------------------------------------------------------------------
 run: all

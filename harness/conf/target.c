@@ -378,9 +378,10 @@ static void host_path(struct load *l, const char *path, struct mark at, const ch
 
 	if (access(full, F_OK) == 0)
 		return;
-	diag_error(l->diag, at, "%s: \"%s\": %s%s%.*s", what, path, strerror(errno),
+	/* What lies beside the target's folder is made by a preparation that may not have run. */
+	diag_error(l->diag, at, "%s: \"%s\": %s%s%.*s%s", what, path, strerror(errno),
 		   path[0] == '/' || !folder ? "" : ", seen from ", path[0] == '/' ? 0 : folder,
-		   l->t->path);
+		   l->t->path, strncmp(path, "../", 3) ? "" : "; not prepared yet? make targets");
 }
 
 static void check_paths(struct load *l, const struct node *n)
