@@ -34,7 +34,8 @@ def say(words, since=[time.monotonic()]):
 
 
 def make_database():
-    """An empty file is what trytond-admin expects of SQLite; an old one is removed."""
+    """An empty file is what trytond-admin expects of SQLite; an old one is removed. PostgreSQL's
+    empty database was made by the step before."""
     from trytond.config import config
     config.update_etc(CONFIG)
     if config.get('database', 'uri').startswith('sqlite'):
@@ -43,8 +44,6 @@ def make_database():
             if os.path.exists(leftover):
                 os.unlink(leftover)
         open(path, 'w').close()
-    else:
-        subprocess.run(['createdb', DATABASE], check=True)
     secret = os.path.join(os.environ.get('TMPDIR', '/tmp'), 'trytond-password.%d' % os.getpid())
     with open(secret, 'w') as f:
         f.write(PASSWORD)

@@ -37,7 +37,8 @@ class Unknown extends Error {}
 const shop = { variants: null, shipping: null };
 const tried = new Map(); /* key -> { token, code } */
 
-function send(body, token, deadline) {
+/* Vendure does not read `?what`; it tells the calls apart for faults (`request:`) and logs. */
+function send(what, body, token, deadline) {
 	const left = deadline - Date.now();
 
 	return new Promise((resolve, reject) => {
@@ -47,7 +48,7 @@ function send(body, token, deadline) {
 			return reject(new Unknown('deadline passed'));
 		if (token)
 			headers.Authorization = `Bearer ${token}`;
-		const request = http.request(URL_, { method: 'POST', headers, agent: false }, response => {
+		const request = http.request(`${URL_}?${what}`, { method: 'POST', headers, agent: false }, response => {
 			const parts = [];
 
 			response.on('data', part => parts.push(part));
@@ -68,7 +69,7 @@ async function ask(session, query, variables, deadline) {
 	let answer;
 
 	try {
-		answer = await send(JSON.stringify({ query, variables }), session.token, deadline);
+		answer = await send(what, JSON.stringify({ query, variables }), session.token, deadline);
 	} catch (error) {
 		throw new Unknown(`${what}: ${error.message}`);
 	}

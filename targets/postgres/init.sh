@@ -1,7 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # An empty PostgreSQL cluster that the application's node may reach, with PostgreSQL's own defaults
-# for durability (fsync, synchronous_commit and full_page_writes on).
+# for durability (fsync, synchronous_commit and full_page_writes on). Targets mount this folder at
+# /postgres and run it as a `prepare:` step.
+#
+#   init.sh ROLE DATABASE
 set -eu
 bin=/usr/lib/postgresql/17/bin data=/srv/postgres
 $bin/initdb --pgdata=$data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8
@@ -12,7 +15,7 @@ unix_socket_directories = '/tmp'
 shared_buffers = 64MB
 max_connections = 40
 END
-printf 'CREATE ROLE vendure SUPERUSER LOGIN;\nCREATE DATABASE vendure OWNER vendure;\n' |
+printf 'CREATE ROLE %s SUPERUSER LOGIN;\nCREATE DATABASE %s OWNER %s;\n' "$1" "$2" "$1" |
 	while read -r statement; do
 		echo "$statement" | $bin/postgres --single -D $data postgres
 	done
