@@ -5,6 +5,8 @@
  */
 'use strict';
 
+const path = require('path');
+
 const { DefaultJobQueuePlugin, DefaultLogger, LogLevel, dummyPaymentHandler } =
 	require('@vendure/core');
 
@@ -31,7 +33,7 @@ exports.config = {
 	},
 	dbConnectionOptions: {
 		...databases[process.env.VENDURE_DB || 'postgres'],
-		synchronize: populating, migrations: [], logging: false,
+		synchronize: populating, migrations: [path.join(__dirname, 'migrations/*.js')], logging: false,
 	},
 	logger: new DefaultLogger({ level: LogLevel.Warn, timestamp: false }),
 	paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
