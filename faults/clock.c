@@ -40,6 +40,17 @@ int clock_parse_by(const struct yaml_node *n, const char *path, void *field, str
 	return 0;
 }
 
+void clock_by_check(const void *opts, struct mark at, struct diag *diag)
+{
+	const struct {
+		struct hook_opts hook;
+		int64_t by;
+	} *o = opts;
+
+	if (o->by == 0)
+		diag_error(diag, at, "by: a clock that jumps by nothing is right");
+}
+
 void clock_amount(int64_t by, struct buf *out)
 {
 	char text[DUR_TEXT];

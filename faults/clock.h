@@ -19,6 +19,8 @@ enum { CLOCK_OF_DAY, CLOCK_STEADY, CLOCK_BOTH };
 
 /** clock_parse_by - an option's parse_at: int64_t ns from "-1h" or "15s". */
 int clock_parse_by(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+/** clock_by_check - refuses a jump by nothing; `by` must follow `hook` in the options. */
+void clock_by_check(const void *opts, struct mark at, struct diag *diag);
 /** clock_words - a hook_arm's: by how much a clock is wrong. */
 void clock_words(const struct shim_hit *h, char *ret, size_t len);
 /** clock_amount - "1 h ahead", "15 s behind". */

@@ -27,8 +27,7 @@ static void clock_jump_check(const void *opts, struct mark at, struct diag *d)
 
 	if (o->by < 0 && o->clock != CLOCK_OF_DAY)
 		diag_error(d, at, "by: no kernel lets its monotonic clock go back");
-	if (o->by == 0)
-		diag_error(d, at, "by: a clock that jumps by nothing is right");
+	clock_by_check(opts, at, d);
 }
 
 static int clock_jump_arm(struct run *r, const void *opts, void *state, struct err *e)

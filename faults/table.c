@@ -13,7 +13,8 @@
 
 extern const struct fault_ops fault_bank_approve_then_drop, fault_bank_decline, fault_bank_down,
 	fault_bank_duplicate_reply, fault_bank_error, fault_bank_slow;
-extern const struct fault_ops fault_clock_jump;
+extern const struct fault_ops fault_clock_drift, fault_clock_freeze, fault_clock_jump,
+	fault_clock_set, fault_clock_strobe;
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
@@ -45,7 +46,11 @@ const struct fault_ops *const fault_table[] = {
 	&fault_bank_slow,
 	&fault_call_fail,
 	&fault_call_slow,
+	&fault_clock_drift,
+	&fault_clock_freeze,
 	&fault_clock_jump,
+	&fault_clock_set,
+	&fault_clock_strobe,
 	&fault_cpu_starve,
 	&fault_disk_bitrot,
 	&fault_disk_error,

@@ -14,7 +14,8 @@
  * one made by clone itself, when it first has something to tell. So a process has the same path in
  * every run, whatever its pid: ".2+1" is the second child of the main process, after one exec.
  *
- * A pid that was used twice within a trial would be taken for an exec; pids are not.
+ * A node that lost its power numbers its processes anew; SHIM_ENV then names another start than the
+ * table. Else a pid that was used twice in a trial would be taken for an exec; pids are not.
  */
 #include "faults/preload/preload.h"
 
@@ -127,7 +128,8 @@ static struct shim_process *entry_claim(int32_t pid)
 		int32_t nobody = 0;
 
 		if (__atomic_compare_exchange_n(&p->pid, &nobody, pid, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
+						__ATOMIC_RELAXED) ||
+		    nobody == pid) /* whoever had it before is dead */
 			return p;
 	}
 	return NULL;
@@ -159,6 +161,7 @@ static void become(int32_t pid, const struct preload_self *from, char sign, uint
 		if (s.entry) {
 			s.entry->service = s.service;
 			s.entry->start = s.start;
+			s.entry->children = s.entry->execs = 0;
 		}
 	}
 	if (s.entry) {
@@ -181,6 +184,12 @@ static struct preload_self self_of(struct shim_process *p)
 	return s;
 }
 
+/* Is it of the same life? Not to be known when the environment was cleaned. */
+static bool is_of(const struct shim_process *p, const char *env, const struct preload_self *s)
+{
+	return !env || (p->service == s->service && p->start == s->start);
+}
+
 static void find_self(void)
 {
 	int32_t pid = (int32_t)syscall(SYS_getpid);
@@ -188,23 +197,23 @@ static void find_self(void)
 	const char *env = getenv(SHIM_ENV);
 	struct preload_self s = { 0 };
 
-	if (p) {
+	if (env) {
+		s.service = number(&env);
+		env += *env == '.';
+		s.start = number(&env);
+	}
+	if (p && is_of(p, env, &s)) {
 		s = self_of(p);
 		become(pid, &s, '+', __atomic_add_fetch(&p->execs, 1, __ATOMIC_RELAXED));
 		return;
 	}
 	p = entry_find((int32_t)syscall(SYS_getppid));
-	if (p) {
+	if (p && is_of(p, env, &s)) {
 		s = self_of(p);
 		become(pid, &s, '.', __atomic_add_fetch(&p->children, 1, __ATOMIC_RELAXED));
 		return;
 	}
-	if (!env)
-		return;
-	s.service = number(&env);
-	env += *env == '.';
-	s.start = number(&env);
-	if (s.service < SHIM_SERVICES)
+	if (env && s.service < SHIM_SERVICES)
 		become(pid, &s, 0, 0);
 }
 

@@ -312,6 +312,23 @@ def answers(phase):
         return s.makefile().read().count("HTTP/1.1 201")
 
 
+def runs(phase):
+    """How fast the time of day runs against the steady clock."""
+    steady, day = time.monotonic(), time.time()
+    select.select([], [], [], 0.3)
+    speed = (time.time() - day) / (time.monotonic() - steady)
+    return "still" if speed < 0.1 else "fast" if speed > 1.3 else "right"
+
+
+def to_and_fro(phase):
+    """Which times of day there are within half a second, in minutes off."""
+    seen, end = set(), time.monotonic() + 0.5
+    while time.monotonic() < end:
+        seen.add(day_clock(phase))
+        select.select([], [], [], 0.005)
+    return sorted(seen)
+
+
 # ---- a service ----
 
 def life(silence, where="127.0.0.1"):
@@ -382,7 +399,11 @@ def grows(phase):
 
 
 DO = {
+    "clock.drift": runs,
+    "clock.freeze": runs,
     "clock.jump": day_clock,
+    "clock.set": lambda p: time.strftime("%F", time.gmtime()) == "2028-02-29",
+    "clock.strobe": to_and_fro,
     "cpu.starve": held,
     "file-size.limit": grows,
     "files.limit": lives,
