@@ -56,6 +56,8 @@ static const struct {
 					 "stock is read before and written after the sale"},
 	[BUG_SWALLOW_ERROR] = {"swallow-error", "e g", "restart, disk",
 			       "the store's error is told as paid"},
+	[BUG_SYNC_BY_CLOCK] = {"sync-by-clock", "g", "clock and network",
+			       "the queue brings what is younger than what it brought last"},
 	[BUG_TOTAL_FLOAT] = {"total-float", "-", "load", "money is added up in a float"},
 	[BUG_WAIT_FOR_SPACE] = {"wait-for-space", "g", "disk",
 				"a booking that found no space waits until there is some"},

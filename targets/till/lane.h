@@ -53,6 +53,7 @@ struct lane {
 	struct price *prices;    /* owned, sorted by sku */
 	size_t prices_count;
 	bool work;               /* for the sync thread */
+	int64_t brought_ms;      /* BUG_SYNC_BY_CLOCK: how old what it brought last is */
 	bool asked;              /* since the store went away; the sync thread's own */
 	atomic_bool online, closing;
 	int64_t started_ms;      /* with `episodes` names each go at paying */
@@ -122,7 +123,7 @@ int lane_verdict(const struct answer *a, char *why);
 
 /* lane_offline.c */
 struct queued {
-	int64_t id, attempts;
+	int64_t id, attempts, created_ms;
 	char kind[NAME_MAX_], key[KEY_MAX], receipt[KEY_MAX];
 	json_t *body; /* owned */
 };

@@ -250,11 +250,11 @@ bool lane_offline_next(struct lane *l, int64_t after, struct queued *ret)
 	memset(ret, 0, sizeof(*ret));
 	db_lock(&l->db);
 	s = db_query(&l->db,
-		     "SELECT id, attempts, kind, key, receipt, body FROM queue q"
-		     " WHERE state = 'queued' AND kind <> 'reversal' AND id > ?"
+		     "SELECT id, attempts, kind, key, receipt, body, created FROM queue q"
+		     " WHERE state = 'queued' AND kind <> 'reversal' AND id > ? AND created > ?"
 		     " AND NOT EXISTS (SELECT 1 FROM queue e"
 		     "  WHERE e.key = q.key AND e.id < q.id AND e.state = 'queued')"
-		     " ORDER BY id LIMIT 1", "i", after);
+		     " ORDER BY id LIMIT 1", "ii", after, l->brought_ms);
 	found = db_row(s) == 1;
 	if (found) {
 		ret->id = sqlite3_column_int64(s, 0);
@@ -263,6 +263,7 @@ bool lane_offline_next(struct lane *l, int64_t after, struct queued *ret)
 		copy_text(ret->key, sizeof(ret->key), db_text(s, 3));
 		copy_text(ret->receipt, sizeof(ret->receipt), db_text(s, 4));
 		ret->body = json_loads(db_text(s, 5), 0, NULL);
+		ret->created_ms = sqlite3_column_int64(s, 6);
 		db_done(s);
 	}
 	db_unlock(&l->db);

@@ -142,17 +142,21 @@ static bool drain(struct lane *l, int64_t *ret_brought)
 {
 	struct queued q;
 	enum brought result = BROUGHT;
-	int64_t after = 0;
+	int64_t after = 0, newest = l->brought_ms;
 
 	*ret_brought = 0;
 	while (!atomic_load(&l->closing) && lane_offline_next(l, after, &q)) {
 		result = bring(l, &q, *ret_brought);
 		*ret_brought += result == BROUGHT;
 		after = q.id;
+		if (result == BROUGHT && q.created_ms > newest)
+			newest = q.created_ms;
 		queued_done(&q);
 		if (result == STORE_GONE)
 			return false;
 	}
+	if (bug(BUG_SYNC_BY_CLOCK))
+		l->brought_ms = newest;
 	return true;
 }
 
