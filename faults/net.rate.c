@@ -15,10 +15,10 @@ struct net_rate_opts {
 static const struct opt net_rate_rows[] = {
 	LINK_ROWS(net_rate_opts),
 	LINK_BACKEND(net_rate_opts),
-	{ .name = "speed", .type = OPT_SIZE, .offset = offsetof(struct net_rate_opts, speed),
+	{ .name = "speed", .type = OPT_SPEED, .offset = offsetof(struct net_rate_opts, speed),
 	  .min = "1 B", .max = "10 GB",
-	  .help = "bytes a second, headers of IP included",
-	  .example = "32 kB" },
+	  .help = "a second, headers of IP included",
+	  .example = "256 kbit/s" },
 	{ .name = "queue", .type = OPT_SIZE, .offset = offsetof(struct net_rate_opts, queue),
 	  .def = "64 KiB", .max = "1 GB",
 	  .help = "bytes that may wait; 8192 packets at most",
@@ -74,5 +74,5 @@ const struct fault_ops fault_net_rate = {
 	.arm = net_rate_arm,
 	.disarm = link_disarm,
 	.describe = net_rate_describe,
-	.example = "net.rate: {between: [lane-*, store], speed: 32 kB}",
+	.example = "net.rate: {between: [lane-*, store], speed: 256 kbit/s}",
 };

@@ -60,6 +60,7 @@ enum opt_type {
 	OPT_INT,      /* int64_t, bare number allowed */
 	OPT_DURATION, /* struct dur: 50ms, 2min, 1h30min; a unit is mandatory */
 	OPT_SIZE,     /* int64_t bytes: 64 KiB, 1MB; a unit is mandatory (B, kB, KiB, ...) */
+	OPT_SPEED,    /* int64_t bytes per second: 64 kB/s, 2 Mbit/s, 64 kB; a unit is mandatory */
 	OPT_RATIO,    /* double 0..1: 20%, or 0.2 is rejected (needs %) */
 	OPT_PACE,     /* int64_t thousandths: 20x, 1.5x */
 	OPT_MONEY,    /* int64_t minor units: bare integer of cents, or "12.95 EUR" */
@@ -138,6 +139,7 @@ void opt_free(struct opt_table table, void *out);
 int opt_parse_duration(const char *text, enum domain domain, struct dur *ret, char *why,
 		       size_t why_len);
 int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len);
+int opt_parse_speed(const char *text, int64_t *ret, char *why, size_t why_len);
 int opt_parse_ratio(const char *text, double *ret, char *why, size_t why_len);
 int opt_parse_range(const char *text, struct range *ret, char *why, size_t why_len);
 int opt_parse_money(const char *text, int64_t *ret, char *why, size_t why_len);

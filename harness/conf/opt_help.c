@@ -10,6 +10,7 @@ static const char *const type_names[] = {
 	[OPT_INT] = "number",
 	[OPT_DURATION] = "duration",
 	[OPT_SIZE] = "size",
+	[OPT_SPEED] = "speed",
 	[OPT_RATIO] = "share",
 	[OPT_PACE] = "pace",
 	[OPT_MONEY] = "amount",

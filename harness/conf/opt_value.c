@@ -214,6 +214,45 @@ int opt_parse_size(const char *text, int64_t *ret, char *why, size_t why_len)
 	return 0;
 }
 
+/* In bits: a line's speed is sold in those. */
+static const struct unit speed_units[] = {
+	{"B", 8},	       {"kB", 8000},
+	{"KB", 8000},	       {"MB", 8000000},
+	{"GB", INT64_C(8) * BILLION}, {"KiB", 8 << 10},
+	{"MiB", 8 << 20},      {"GiB", INT64_C(8) << 30},
+	{"bit", 1},	       {"kbit", 1000},
+	{"Mbit", 1000000},     {"Gbit", BILLION},
+	{NULL, 0},
+};
+
+int opt_parse_speed(const char *text, int64_t *ret, char *why, size_t why_len)
+{
+	const char *p = spaces(text);
+	const struct unit *u;
+	wide v;
+
+	if (!decimal(&p, &v))
+		return complain(why, why_len, QUOTED " is not a speed like 64 kB/s or 2 Mbit/s",
+				text);
+	p = spaces(p);
+	if (!*p)
+		return complain(why, why_len, QUOTED " needs a unit (kB/s, MB/s, kbit/s, Mbit/s)",
+				text);
+	u = unit(speed_units, &p);
+	if (u && strncmp(p, "/s", 2) == 0)
+		p += 2;
+	if (!u || *spaces(p))
+		return complain(why, why_len,
+				QUOTED " has an unknown unit; known: B, kB, MB, GB, KiB, MiB, GiB, "
+				"bit, kbit, Mbit, Gbit, each also with /s",
+				text);
+	v = v * u->factor / ((wide)8 * BILLION);
+	if (v > INT64_MAX / 4)
+		return complain(why, why_len, QUOTED " is faster than any line", text);
+	*ret = (int64_t)v;
+	return 0;
+}
+
 int opt_parse_ratio(const char *text, double *ret, char *why, size_t why_len)
 {
 	const char *p = spaces(text);
@@ -444,6 +483,8 @@ static int parse_typed(const struct opt *row, const char *text, void *field, cha
 		return opt_parse_duration(text, row->domain, field, why, why_len);
 	case OPT_SIZE:
 		return opt_parse_size(text, field, why, why_len);
+	case OPT_SPEED:
+		return opt_parse_speed(text, field, why, why_len);
 	case OPT_RATIO:
 		return opt_parse_ratio(text, field, why, why_len);
 	case OPT_PACE:
@@ -487,6 +528,7 @@ static bool beyond(const struct opt *row, const void *field, const char *bound, 
 	switch (row->type) {
 	case OPT_INT:
 	case OPT_SIZE:
+	case OPT_SPEED:
 	case OPT_PACE:
 	case OPT_MONEY:
 		return sign < 0 ? *(const int64_t *)field < v.n : *(const int64_t *)field > v.n;

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* One row of every type, so that every reader of values is reached. */
 struct all {
 	bool flag;
-	int64_t n, size, pace, money;
+	int64_t n, size, speed, pace, money;
 	struct dur d;
 	double share, x;
 	char *text, *regex;
@@ -47,6 +47,7 @@ static const struct opt_value choices[] = {{"one", ""}, {"two", ""}, {NULL, NULL
 static const struct opt rows[] = {{ROW(flag, OPT_BOOL)},
 				  {ROW(n, OPT_INT), .min = "-5", .max = "5"},
 				  {ROW(size, OPT_SIZE), .max = "1GiB"},
+				  {ROW(speed, OPT_SPEED), .max = "1 Gbit/s"},
 				  {ROW(pace, OPT_PACE)},
 				  {ROW(money, OPT_MONEY)},
 				  {ROW(d, OPT_DURATION), .domain = DOMAIN_EITHER, .max = "1h"},
