@@ -151,7 +151,7 @@ struct stage {
 	struct proc *procs;       /* all that have a keeper; list */
 	struct buf misbehaved;
 	struct err failed;        /* first reason why stage_start cannot succeed */
-	struct err lost;          /* a process of ours died: nothing can be said any more */
+	struct err lost;          /* a process of ours died, or the host failed: no verdict */
 	bool wake;                /* stops a nested loop run */
 	bool stopping;            /* no policy brings anything back now */
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */

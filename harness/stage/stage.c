@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -94,6 +95,17 @@ static int nodes_open(struct stage *st, struct err *e)
 	return r;
 }
 
+/* Data that lie on no disk of ours share the trial's tmpfs: full, it is the host that fails them. */
+static void look_for_room(struct stage *st)
+{
+	struct statvfs v;
+
+	if (st->lost.code || statvfs(st->dir, &v) < 0 || (v.f_bavail && v.f_favail))
+		return;
+	err_set(&st->lost, EIO, "this host could not keep the nodes' data (%s): give it more "
+		"memory, or the target smaller data", strerror(ENOSPC));
+}
+
 /* Without its own processes the stage proves nothing: what then looks like a fault is none. */
 int stage_alive(struct stage *st, struct err *e)
 {
@@ -112,6 +124,7 @@ int stage_alive(struct stage *st, struct err *e)
 			return err_set(e, EPIPE, "the init of node %s is gone",
 				       st->nodes[i].conf->name);
 	}
+	look_for_room(st);
 	if (st->lost.code && e)
 		*e = st->lost;
 	return -st->lost.code;

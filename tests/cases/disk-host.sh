@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
 # Purpose: the host, not a fault, fails a trial with a disk of ours: what the disk lies on runs full
-# with no rule armed, and the results directory runs full while a disk fault is in effect. Expected:
+# with no rule armed, what all nodes' data lie on without one runs full, and the results directory runs
+# full while a disk fault is in effect. Expected:
 # exit 4 and a message that says so; the same trial with room enough holds. Buggy result: a verdict,
 # above all "holds" where the POS made room again and every promise was kept.
 set -u
@@ -61,6 +62,9 @@ try_both() { # name, fault
 	grep -Eq '^(holds|violated)' "$work/out" && echo "$1: a verdict" && failed=1
 }
 try_both "no fault" "noop: {}"
+sed '/^disk: /d; s/fills-and-frees/fills-disk/' "$work/no fault-fills.yml" >"$work/plain.yml"
+try "no disk of ours, runs full" 4 "this host could not keep the nodes' data .*No space left" \
+	--out "$work/results" "${many[@]}" "$work/plain.yml"
 try_both "another fault" "disk.slow: {node: shop, op: fsync, delay: 1ms}"
 experiment full.yml good "disk.slow: {node: shop, op: fsync, delay: 1ms}" 60
 for kib in 8 32 64; do
