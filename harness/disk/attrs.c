@@ -96,6 +96,7 @@ static int truncate_to(struct fs *fs, struct inode *i, off_t size, struct fuse_f
 	OP(req, DISK_TRUNCATE, i, .off = size);
 	int error = op_begin(fs, &op);
 
+	step_aside(fs);
 	if (!error && (fi ? ftruncate((int)fi->fh, size) : truncate(p.at, size)) < 0)
 		error = errno;
 	if (!error)

@@ -13,6 +13,7 @@
 #include "disk/past.h"
 
 #define READ_SMALL 65536
+#define SHORT 65536 /* bytes that are copied sooner than another thread is awake */
 /*
  * What the descriptor below does not have: appending is the kernel's doing (it says where), and
  * reads and writes past the cache are aligned for a disk that this is not.
@@ -40,24 +41,30 @@ static int host_errno(struct fs *fs, const char *what)
 	return error;
 }
 
+/*
+ * A file without a name (O_TMPFILE) comes here too, see serve.c. The log of operations knows files
+ * by their names, so with one it is refused, as by a file system that cannot.
+ */
 void disk_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		 struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct fuse_entry_param e = { .ino = 0 };
-	int fd = -1, flags = (fi->flags & ~NOT_BELOW) | (fi->flags & O_EXCL);
-	OP(req, DISK_CREATE, inode_of(fs, parent), .name = name);
-	int error = op_begin(fs, &op);
+	bool unnamed = (fi->flags & O_TMPFILE) == O_TMPFILE;
+	int fd = -1, flags = (fi->flags & ~NOT_BELOW) | (fi->flags & O_EXCL) |
+			     (unnamed ? 0 : O_CREAT | O_NOFOLLOW);
+	OP(req, DISK_CREATE, inode_of(fs, parent), .name = unnamed ? NULL : name);
+	int error = unnamed && fs->recorder ? EOPNOTSUPP : op_begin(fs, &op);
 
 	if (!error) {
 		caller_enter(req);
-		MAKE_ROOM(fs, fd, openat(op.inode->fd, name,
-					 flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
+		MAKE_ROOM(fs, fd, openat(op.inode->fd, unnamed ? "." : name, flags | O_CLOEXEC,
+					 mode));
 		error = fd < 0 ? host_errno(fs, "creating a file") : 0;
 		caller_leave(req);
 	}
 	if (!error)
-		error = inode_find(fs, op.inode, name, &e);
+		error = unnamed ? inode_of_open(fs, fd, &e) : inode_find(fs, op.inode, name, &e);
 	error = op_end(fs, &op, error);
 	if (error) {
 		if (fd >= 0)
@@ -102,6 +109,7 @@ void disk_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 
+	step_aside(fs); /* it may have been the last user of a large file */
 	close(fd_of(fi));
 	record_close(fs, inode_of(fs, ino));
 	room_freed(fs);
@@ -116,7 +124,11 @@ void disk_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
 	char *buf = large ? large : small;
 	OP(req, DISK_READ, inode_of(fs, ino), .off = off, .len = size);
 	int error = op_begin(fs, &op);
-	ssize_t n = error ? 0 : pread(fd_of(fi), buf, size, off);
+	ssize_t n;
+
+	if (size > SHORT)
+		step_aside(fs);
+	n = error ? 0 : pread(fd_of(fi), buf, size, off);
 
 	error = op_end(fs, &op, n < 0 ? errno : error);
 	if (error) {
@@ -176,6 +188,8 @@ void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, of
 	bool kept = false;
 	ssize_t n;
 
+	if (size > SHORT)
+		step_aside(fs);
 	if (!error)
 		error = place(fs, &op, fd_of(fi), &off);
 	if (!error)
@@ -218,6 +232,7 @@ void disk_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 	OP(req, DISK_ALLOCATE, inode_of(fs, ino), .off = off, .len = (size_t)len, .flags = mode);
 	int error = op_begin(fs, &op), r = 0;
 
+	step_aside(fs);
 	if (!error)
 		MAKE_ROOM(fs, r, fallocate(fd_of(fi), mode, off, len));
 	if (r < 0)
@@ -261,6 +276,7 @@ void disk_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	ssize_t n = 0;
 
 	(void)ino_in;
+	step_aside(fs);
 	if (!error)
 		error = place(fs, &op, fd_of(fi_out), &off_out);
 	if (!error && size)

@@ -72,6 +72,7 @@ bool room_soon(struct fs *fs)
 
 	if (now - __atomic_load_n(&fs->freed_ns, __ATOMIC_RELAXED) > ROOM_PATIENCE_NS)
 		return false;
+	step_aside(fs);
 	clock_sleep_until(now + NS_PER_MS / 2);
 	return true;
 }
@@ -119,11 +120,9 @@ static struct inode *remember(struct fs *fs, int fd, const struct stat *st)
 	return i;
 }
 
-int inode_find(struct fs *fs, const struct inode *parent, const char *name,
-	       struct fuse_entry_param *ret)
+/* Takes fd, which may be -1 with errno. */
+static int know(struct fs *fs, int fd, struct fuse_entry_param *ret)
 {
-	int fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
 	*ret = (struct fuse_entry_param){ .attr_timeout = REMEMBER_S,
 					  .entry_timeout = REMEMBER_S };
 	if (fd < 0)
@@ -138,6 +137,17 @@ int inode_find(struct fs *fs, const struct inode *parent, const char *name,
 	}
 	ret->ino = inode_number(fs, remember(fs, fd, &ret->attr));
 	return 0;
+}
+
+int inode_find(struct fs *fs, const struct inode *parent, const char *name,
+	       struct fuse_entry_param *ret)
+{
+	return know(fs, openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret);
+}
+
+int inode_of_open(struct fs *fs, int fd, struct fuse_entry_param *ret)
+{
+	return know(fs, open(proc_path(fd).at, O_PATH | O_CLOEXEC), ret);
 }
 
 void inode_forget(struct fs *fs, struct inode *i, uint64_t lookups)

@@ -117,6 +117,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enu
 	OP(req, kind, inode_of(fs, parent), .name = name);
 	int error = op_begin(fs, &op);
 
+	step_aside(fs);
 	if (!error && unlinkat(op.inode->fd, name, flags) < 0)
 		error = errno;
 	if (!error)
@@ -142,6 +143,7 @@ void disk_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 	   .to_inode = inode_of(fs, newparent), .to_name = newname, .flags = (int)flags);
 	int error = op_begin(fs, &op);
 
+	step_aside(fs);
 	if (!error && renameat2(op.inode->fd, name, op.to_inode->fd, newname, flags) < 0)
 		error = errno;
 	if (!error)

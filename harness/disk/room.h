@@ -7,6 +7,7 @@
  *
  *   disk.c                       the worker's end: fork, mount, orders, hits
  *   serve.c                      the server: session, threads, orders
+ *   team.c                       its threads
  *   inode.c                      which files the kernel knows
  *   names.c files.c attrs.c dirs.c   the operations
  *   rules.c effects.c            what goes wrong with them
@@ -65,10 +66,12 @@ struct inode {
 };
 
 struct rules;
+struct team;
 
 /** struct fs - one mounted disk, in its server. */
 struct fs {
 	struct fuse_session *se;
+	struct team *team;
 	const struct disk_opts *o;
 	struct disk_shared *shared;
 	int root_fd;           /* owned, O_PATH */
@@ -105,6 +108,8 @@ static inline fuse_ino_t inode_number(const struct fs *fs, const struct inode *i
 /** inode_find - open and remember parent/name, with one reference more. 0 or errno. */
 int inode_find(struct fs *fs, const struct inode *parent, const char *name,
 	       struct fuse_entry_param *ret);
+/** inode_of_open - the same for a file that is open, and may have no name. */
+int inode_of_open(struct fs *fs, int fd, struct fuse_entry_param *ret);
 void inode_forget(struct fs *fs, struct inode *i, uint64_t lookups);
 /** inode_numbers - of all that are known, or of those that are lied about; caller frees. */
 fuse_ino_t *inode_numbers(struct fs *fs, bool lied, size_t *ret_count);
@@ -246,6 +251,10 @@ void disk_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 void disk_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void disk_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
+/** team_run - serve what comes over fd; does not return: the process ends with the mount. */
+_Noreturn void team_run(struct fs *fs, int fd);
+/** step_aside - what this thread does now may take longer: another one takes requests. */
+void step_aside(struct fs *fs);
 /** serve_run - the server process; returns when the worker or the mount is gone. */
 void serve_run(struct fs *fs, int fuse_fd);
 

@@ -183,6 +183,7 @@ static void hold(struct rules *rules, const struct look *l)
 	const struct slot *s = &rules->at[l->held_by];
 	unsigned id = s->id;
 
+	step_aside(l->fs);
 	while (s->used && s->id == id && clock_now() < l->until)
 		pthread_cond_timedwait(&rules->over, &rules->lock, &until);
 }

@@ -2,7 +2,7 @@
 /*
  * Theory of operation. The server process of one disk:
  *
- *   threads of libfuse   take requests; as many as there are requests waiting
+ *   a team of threads    takes requests (team.c)
  *   orders               the worker's rules, one at a time
  *   dropper              tells the kernel to forget cached pages; alone, because that
  *                        waits for reads that a rule may be holding back
@@ -20,8 +20,8 @@
  *   locks stay in the kernel flock, fcntl and OFD locks work as on any file
  *                            system, between all processes that go through the mount
  *
- * Not passed on: O_TMPFILE (libfuse 3.14 has no word for it: EOPNOTSUPP), sync() and syncfs()
- * (they never arrive), reads that the kernel has cached.
+ * libfuse 3.14 has no word for O_TMPFILE either: it is asked to create a file with these flags.
+ * Not passed on: sync() and syncfs() (they never arrive), reads that the kernel has cached.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +41,6 @@
 #include "disk/past.h"
 #include "disk/room.h"
 
-#define THREADS_MAX 512
-#define THREADS_IDLE 8
 #define DROP_PATIENCE_NS (100 * NS_PER_MS)
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
@@ -78,11 +76,13 @@ static ssize_t from_kernel(int fd, void *buf, size_t len, void *userdata)
 {
 	struct fs *fs = userdata;
 	ssize_t n = read(fd, buf, len);
-	const struct fuse_in_header *h = buf;
+	struct fuse_in_header *h = buf;
 	const struct fuse_init_in *in = (const void *)((const char *)buf + sizeof(*h));
 
 	if (!fs->greeted && n >= (ssize_t)(sizeof(*h) + 16) && h->opcode == FUSE_INIT)
 		fs->kernel_flags = in->flags;
+	if (n >= (ssize_t)sizeof(*h) && h->opcode == FUSE_TMPFILE)
+		h->opcode = FUSE_CREATE; /* the same question and answer, told by its flags */
 	return n;
 }
 
@@ -107,6 +107,7 @@ void cache_drop(struct fs *fs)
 	const struct timespec until = { .tv_sec = by / NS_PER_S, .tv_nsec = by % NS_PER_S };
 	uint64_t mine;
 
+	step_aside(fs);
 	pthread_mutex_lock(&fs->drop_lock);
 	mine = ++fs->drop_wanted;
 	fs->drop_all = true;
@@ -250,7 +251,6 @@ void serve_run(struct fs *fs, int fuse_fd)
 	static const struct fuse_custom_io io = { .read = from_kernel, .writev = to_kernel };
 	char name[] = "disk", *argv[] = { name, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_loop_config *loop;
 	pthread_t thread;
 
 	if (fs_open(fs) < 0)
@@ -261,8 +261,5 @@ void serve_run(struct fs *fs, int fuse_fd)
 	if (pthread_create(&thread, NULL, orders, fs) != 0 ||
 	    pthread_create(&thread, NULL, dropper, fs) != 0)
 		return;
-	loop = fuse_loop_cfg_create();
-	fuse_loop_cfg_set_max_threads(loop, THREADS_MAX);
-	fuse_loop_cfg_set_idle_threads(loop, THREADS_IDLE);
-	fuse_session_loop_mt(fs->se, loop);
+	team_run(fs, fuse_fd);
 }

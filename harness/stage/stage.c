@@ -95,7 +95,7 @@ static int nodes_open(struct stage *st, struct err *e)
 	return r;
 }
 
-/* Data that lie on no disk of ours share the trial's tmpfs: full, it is the host that fails them. */
+/* Data that lie on no disk of ours share the trial's tmpfs: full, the host has failed them. */
 static void look_for_room(struct stage *st)
 {
 	struct statvfs v;

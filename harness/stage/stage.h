@@ -96,8 +96,8 @@ int stage_start(struct stage *st, struct err *e);
 /** stage_stop - stop signal, wait stop_within, SIGKILL; all services of all nodes; runs the loop.
  * -EPIPE as stage_alive. */
 int stage_stop(struct stage *st, struct err *e);
-/** stage_alive - negative errno with words when a process of ours (wire, init, keeper) died, or this
- * host failed the nodes' data: broken. */
+/** stage_alive - negative errno with words when a process of ours (wire, init, keeper) died, or
+ * this host failed the nodes' data: broken. */
 int stage_alive(struct stage *st, struct err *e);
 /** stage_free - kill what is left, unmount, return namespaces to the pool. */
 void stage_free(struct stage *st);

@@ -47,7 +47,7 @@
 #include "base/pass.h"
 #include "wire/impair.h"
 #include "wire/responder.h"
-#include "wire/spin.h"
+#include "base/spin.h"
 
 #define BURST 64
 #define SLICE_NS 100000 /* the least that the kernel takes */

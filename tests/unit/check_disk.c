@@ -434,10 +434,39 @@ static void script_socket(struct buf *o)
 	T(unlink("sock"));
 }
 
+static void script_unnamed(struct buf *o)
+{
+	char text[64] = "", at[64];
+	struct stat st;
+	int fd, other;
+
+	T((fd = open(".", O_TMPFILE | O_RDWR, 0640)) >= 0);
+	T(write(fd, "no name", 7));
+	T(fstat(fd, &st));
+	buf_printf(o, "%o links %u size %lld\n", st.st_mode, (unsigned)st.st_nlink,
+		   (long long)st.st_size);
+	list(o, ".");
+	snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
+	T(linkat(AT_FDCWD, at, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
+	see(o, "named");
+	show_text(o, "named");
+	T(pwrite(fd, "A", 1, 0));
+	show_text(o, "named");
+	T((other = open(".", O_TMPFILE | O_EXCL | O_RDWR, 0600)) >= 0);
+	snprintf(at, sizeof(at), "/proc/self/fd/%d", other);
+	T(linkat(AT_FDCWD, at, AT_FDCWD, "never", AT_SYMLINK_FOLLOW));
+	T(pwrite(other, "x", 1, 10));
+	T(pread(other, text, 20, 0));
+	T(open("named", O_TMPFILE | O_RDWR, 0600));
+	T(open(".", O_TMPFILE | O_RDONLY, 0600));
+	T(close(other));
+	list(o, ".");
+}
+
 static void (*const scripts[])(struct buf *o) = {
 	script_create, script_append, script_links, script_rename, script_unlinked, script_modes,
 	script_space, script_xattr, script_names, script_map, script_locks, script_direct,
-	script_socket,
+	script_socket, script_unnamed,
 };
 
 /* The first line that differs, for a person to read. */

@@ -20,7 +20,7 @@ static pid_t waiter(int *ret_started)
 	if (pid == 0) {
 		int fd;
 
-		snprintf(path, sizeof(path), "%s/0/waits", mnt);
+		snprintf(path, sizeof(path), "%s/0/waits-%d", mnt, getpid());
 		fd = open(path, O_RDWR | O_CREAT, 0600);
 		if (write(p[1], "s", 1) != 1)
 			_exit(9);
@@ -30,6 +30,50 @@ static pid_t waiter(int *ret_started)
 	*ret_started = p[0];
 	return pid;
 }
+
+static void write_and_read(struct buf *o)
+{
+	int fd = open("other", O_RDWR | O_CREAT, 0600);
+	char text[8192];
+
+	T(pwrite(fd, block, 8192, 0));
+	T(pread(fd, text, 8192, 0));
+}
+
+#define WRITTEN_AND_READ "pwrite(fd, block, 8192, 0) = 8192 \n" \
+			 "pread(fd, text, 8192, 0) = 8192 \n"
+
+static pid_t waiters[60];
+
+/* Sixty are held back, and whoever is not goes on; healed, all sixty do. */
+START_TEST(test_many_held)
+{
+	struct disk_rule r = rule_of(DISK_SLOW, DISK_BIT(DISK_FSYNC));
+	const int many = sizeof(waiters) / sizeof(*waiters);
+	struct world w = { 0 };
+	int started, status;
+	unsigned id;
+	char c;
+
+	world_open(&w);
+	r.delay_ns = 3600 * NS_PER_S;
+	id = arm(&w, &r);
+	for (int i = 0; i < many; i++) {
+		waiters[i] = waiter(&started);
+		ck_assert_int_eq(read(started, &c, 1), 1);
+		close(started);
+	}
+	while (w.count < many)
+		loop_run_until(w.loop, &(bool){ false }, clock_now() + NS_PER_MS);
+	expect(write_and_read, WRITTEN_AND_READ);
+	heal(&w, id);
+	for (int i = 0; i < many; i++) {
+		ck_assert_int_eq(waitpid(waiters[i], &status, 0), waiters[i]);
+		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	world_close(&w);
+}
+END_TEST
 
 /* Healing lets go of who is held back; so does the end of the server, with an error. */
 START_TEST(test_let_go)
@@ -75,15 +119,6 @@ static void tick(struct loop_timer *t, int64_t now)
 	ticks++;
 }
 
-static void write_and_read(struct buf *o)
-{
-	int fd = open("other", O_RDWR | O_CREAT, 0600);
-	char text[8192];
-
-	T(pwrite(fd, block, 8192, 0));
-	T(pread(fd, text, 8192, 0));
-}
-
 /* A disk that stands still holds up neither the worker's loop nor its orders, nor other files. */
 START_TEST(test_stall_alone)
 {
@@ -115,8 +150,7 @@ START_TEST(test_stall_alone)
 	snprintf(other.path, sizeof(other.path), "none");
 	ck_assert_msg(disk_rule_add(w.disk, w.loop, &other, on_hit, &w, &second, &e) == 0, "%s",
 		      e.msg);
-	expect(write_and_read, "pwrite(fd, block, 8192, 0) = 8192 \n"
-	       "pread(fd, text, 8192, 0) = 8192 \n");
+	expect(write_and_read, WRITTEN_AND_READ);
 	heal(&w, second);
 	ck_assert_int_lt(clock_now() - before, 5 * NS_PER_S);
 	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
@@ -288,6 +322,7 @@ static Suite *suite(void)
 	      *db = tcase_create("databases");
 
 	tcase_add_loop_test(stall, test_let_go, 0, 2);
+	tcase_add_test(stall, test_many_held);
 	tcase_add_test(stall, test_stall_alone);
 	tcase_set_timeout(stall, 30);
 	tcase_add_test(host, test_host_full);

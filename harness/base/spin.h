@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WD_WIRE_SPIN_H
-#define WD_WIRE_SPIN_H
+#ifndef WD_BASE_SPIN_H
+#define WD_BASE_SPIN_H
 
 /*
  * Whether to stay awake for the next packet. Pure but for a look at the machine's cores: who waits

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "wire/spin.h"
+#include "base/spin.h"
 #include "tests/unit/suite.h"
 
 static void running(struct spin *s, const char *text)

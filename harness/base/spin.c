@@ -12,7 +12,7 @@
  * SPIN_NS costs one try in 64 packets. A core that is taken away meanwhile counts as the longest
  * row of failures.
  */
-#include "wire/spin.h"
+#include "base/spin.h"
 
 #include <fcntl.h>
 #include <sched.h>
