@@ -85,5 +85,7 @@ int cli_usage(const struct cmd *cmd, const char *fmt, ...) __attribute__((format
 struct conf_catalog cmd_catalog(void);
 /** cmd_colour - may this stream show colours? (a terminal, and NO_COLOR is not set) */
 bool cmd_colour(int fd);
+/** cmd_ascii_only - the locale of the environment is not UTF-8. */
+bool cmd_ascii_only(void);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,4 +268,16 @@ bool cmd_colour(int fd)
 	const char *no = getenv("NO_COLOR");
 
 	return isatty(fd) && !(no && *no);
+}
+
+bool cmd_ascii_only(void)
+{
+	locale_t here = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+	bool utf8;
+
+	if (!here)
+		return true;
+	utf8 = !strcmp(nl_langinfo_l(CODESET, here), "UTF-8");
+	freelocale(here);
+	return !utf8;
 }

@@ -230,7 +230,8 @@ static int launch(const struct cli *c, struct plan *p)
 	v.many = o.seeds > 1 || p->count > 1;
 	v.live = (struct live_view){.out = stderr,
 				    .terminal = isatty(STDERR_FILENO),
-				    .colour = cmd_colour(STDERR_FILENO)};
+				    .colour = cmd_colour(STDERR_FILENO),
+				    .plain_text = cmd_ascii_only()};
 	o.hooks = (struct suite_hooks){
 		.arg = &v, .report = on_report, .ended = on_ended, .tick = on_tick};
 	plan_probe(p);

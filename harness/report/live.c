@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The live view. On a terminal: a block of one line a worker that is drawn
- * over itself five times a second. Elsewhere: a plain line every few seconds,
- * so that a CI log shows that something is alive, and no more.
+ * The live view. On a terminal: a block of six lines a worker (one line each
+ * when they would not fit) that is drawn over itself five times a second.
+ * Elsewhere: a plain line every few seconds, so that a CI log shows that
+ * something is alive, and no more.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +19,11 @@
 #include "trial/trial.h"
 
 #define PLAIN_EVERY_NS (5 * NS_PER_S)
-#define COLUMNS_DEFAULT 110
+#define SAMPLE_EVERY_NS NS_PER_S
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_PLAIN 400
+#define ROWS_DEFAULT 24
+#define BLOCK_LINES 6u
 /* More trials than anybody waits for: --until-fail without --seeds. */
 #define ENDLESS (INT64_MAX / 4)
 
@@ -34,31 +39,59 @@ static void put_time(struct buf *b, int64_t ns)
 	buf_adds(b, dur_text(text, ns));
 }
 
-static void describe(struct buf *b, const struct trial_live *l)
+/* Words may be torn while the worker writes them; it is only a view. */
+static struct trial_live read_live(const struct trial_live *l)
 {
 	struct trial_live now;
 
-	memcpy(&now, (const void *)l, sizeof(now)); /* words may be torn; it is only a view */
+	memcpy(&now, (const void *)l, sizeof(now));
 	now.experiment[sizeof(now.experiment) - 1] = '\0';
+	now.active[sizeof(now.active) - 1] = '\0';
 	now.last[sizeof(now.last) - 1] = '\0';
-	buf_printf(b, "%s%s: %s ", now.experiment, now.baseline ? " (good day)" : "",
-		   phase_names[now.phase]);
-	put_time(b, now.elapsed_ns);
-	if (now.phase < PHASE_SHOP)
-		return;
-	buf_printf(b, ", served %lld of %lld, in queue %lld", (long long)now.served,
-		   (long long)now.total, (long long)now.queued);
-	if (now.unknown)
-		buf_printf(b, ", unknown %lld", (long long)now.unknown);
-	if (now.left)
-		buf_printf(b, ", walked out %lld", (long long)now.left);
-	buf_adds(b, ", p95 ");
-	put_time(b, now.p95_ns);
-	if (now.pace_milli != 1000)
+	return now;
+}
+
+static void put_title(struct buf *b, const struct trial_live *now)
+{
+	buf_printf(b, "%s%s: %s ", now->experiment, now->baseline ? " (good day)" : "",
+		   phase_names[now->phase]);
+	put_time(b, now->elapsed_ns);
+}
+
+static void put_faults(struct buf *b, const struct trial_live *now)
+{
+	buf_printf(b, "faults active %lld", (long long)now->active_faults);
+	if (*now->active)
+		buf_printf(b, " (%s)", now->active);
+	buf_printf(b, ", fired %lld", (long long)now->fired);
+}
+
+/* The time at the till of 95 % of the sales so far. */
+static void put_p95(struct buf *b, const struct trial_live *now)
+{
+	buf_adds(b, "p95 ");
+	put_time(b, now->p95_ns);
+	if (now->pace_milli != 1000)
 		buf_adds(b, " shop");
-	if (!now.baseline)
-		buf_printf(b, ", faults active %lld, fired %lld", (long long)now.active_faults,
-			   (long long)now.fired);
+}
+
+static void describe(struct buf *b, const struct trial_live *now)
+{
+	put_title(b, now);
+	if (now->phase < PHASE_SHOP)
+		return;
+	buf_printf(b, ", served %lld of %lld, in queue %lld", (long long)now->served,
+		   (long long)now->total, (long long)now->queued);
+	if (now->unknown)
+		buf_printf(b, ", unknown %lld", (long long)now->unknown);
+	if (now->left)
+		buf_printf(b, ", walked out %lld", (long long)now->left);
+	buf_adds(b, ", ");
+	put_p95(b, now);
+	if (!now->baseline) {
+		buf_adds(b, ", ");
+		put_faults(b, now);
+	}
 }
 
 /* A line that wraps would be drawn over wrongly: one column less than the terminal has. */
@@ -66,9 +99,19 @@ static size_t columns(const struct live_view *v)
 {
 	struct winsize size;
 
-	if (!v->terminal || ioctl(fileno(v->out), TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+	if (!v->terminal)
+		return COLUMNS_PLAIN;
+	if (ioctl(fileno(v->out), TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
 		return COLUMNS_DEFAULT;
 	return size.ws_col - 1u;
+}
+
+static size_t rows(const struct live_view *v)
+{
+	struct winsize size;
+
+	return ioctl(fileno(v->out), TIOCGWINSZ, &size) < 0 || !size.ws_row ? ROWS_DEFAULT
+									    : size.ws_row;
 }
 
 /* Printable characters only, cut to a line: what the target logs must not move the cursor. */
@@ -111,11 +154,131 @@ void live_clear(struct live_view *v)
 	fflush(v->out);
 }
 
+/* ---- the block of one trial ---- */
+
+static void sample(struct live_past *p, const struct trial_live *now, int64_t at)
+{
+	if (p->baseline != now->baseline || strcmp(p->experiment, now->experiment) ||
+	    now->phase < PHASE_SHOP) {
+		memset(p, 0, sizeof(*p));
+		memcpy(p->experiment, now->experiment, sizeof(p->experiment));
+		p->baseline = now->baseline;
+	}
+	if (now->phase < PHASE_SHOP || at < p->next_ns)
+		return;
+	p->next_ns = at + SAMPLE_EVERY_NS;
+	if (p->count == LIVE_SAMPLES) {
+		memmove(p->queued, p->queued + 1, sizeof(p->queued) - sizeof(*p->queued));
+		memmove(p->p95_ns, p->p95_ns + 1, sizeof(p->p95_ns) - sizeof(*p->p95_ns));
+		p->count--;
+	}
+	p->queued[p->count] = now->queued;
+	p->p95_ns[p->count++] = now->p95_ns;
+}
+
+/* Eighths of the largest value; nothing at all is the lowest. */
+static void put_spark(struct buf *b, const int64_t *at, size_t n, bool plain_text)
+{
+	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	static const char *const marks[] = {"_", ".", ",", "-", "=", "+", "*", "#"};
+	int64_t most = 1;
+
+	for (size_t i = 0; i < n; i++)
+		most = at[i] > most ? at[i] : most;
+	for (size_t i = 0; i < n; i++) {
+		int64_t step = at[i] <= 0 ? 0 : (int64_t)((double)at[i] / (double)most * 7.0);
+
+		buf_adds(b, (plain_text ? marks : blocks)[step]);
+	}
+}
+
+static void block_sales(struct live_view *v, const struct trial_live *now)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "  served %lld of %lld   at the tills %lld   unknown %lld   walked out %lld",
+		   (long long)now->served, (long long)now->total, (long long)now->at_till,
+		   (long long)now->unknown, (long long)now->left);
+	put_line(v, &b);
+	buf_done(&b);
+}
+
+static void block_curves(struct live_view *v, const struct trial_live *now,
+			 const struct live_past *p)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "  in queue %-5lld ", (long long)now->queued);
+	put_spark(&b, p->queued, p->count, v->plain_text);
+	put_line(v, &b);
+	buf_reset(&b);
+	buf_adds(&b, "  ");
+	put_p95(&b, now);
+	buf_adds(&b, "  ");
+	put_spark(&b, p->p95_ns, p->count, v->plain_text);
+	put_line(v, &b);
+	buf_done(&b);
+}
+
+static void block(struct live_view *v, const struct trial_live *now, const struct live_past *p)
+{
+	struct buf b = {0};
+
+	put_title(&b, now);
+	if (v->colour)
+		fputs("\033[1m", v->out);
+	put_line(v, &b);
+	if (v->colour)
+		fputs("\033[0m", v->out);
+	buf_reset(&b);
+	if (now->phase >= PHASE_SHOP) {
+		block_sales(v, now);
+		block_curves(v, now, p);
+		if (!now->baseline) {
+			buf_adds(&b, "  ");
+			put_faults(&b, now);
+			put_line(v, &b);
+			buf_reset(&b);
+		}
+	}
+	if (*now->last) {
+		buf_printf(&b, "  last: %s", now->last);
+		put_line(v, &b);
+	}
+	buf_done(&b);
+}
+
+static size_t busy_count(const struct trial_live *live, size_t n)
+{
+	size_t busy = 0;
+
+	for (size_t i = 0; i < n; i++)
+		busy += !is_idle(&live[i]);
+	return busy;
+}
+
+static void show_one(struct live_view *v, const struct trial_live *l, struct live_past *p,
+		     bool whole, int64_t at)
+{
+	struct trial_live now = read_live(l);
+	struct buf b = {0};
+
+	if (p)
+		sample(p, &now, at);
+	if (whole && p) {
+		block(v, &now, p);
+		return;
+	}
+	describe(&b, &now);
+	put_line(v, &b);
+	buf_done(&b);
+}
+
 void live_show(struct live_view *v, const struct trial_live *live, size_t n, int64_t done,
 	       int64_t total)
 {
 	int64_t now = clock_now();
-	size_t i;
+	bool whole = v->terminal && busy_count(live, n) * BLOCK_LINES + 1 < rows(v);
 
 	if (!v->started_ns) {
 		v->started_ns = now;
@@ -128,15 +291,9 @@ void live_show(struct live_view *v, const struct trial_live *live, size_t n, int
 		fprintf(v->out, "\033[%dA", v->lines);
 	v->lines = 0;
 	suite_line(v, done, total);
-	for (i = 0; i < n; i++) {
-		struct buf b = {0};
-
-		if (is_idle(&live[i]))
-			continue;
-		describe(&b, &live[i]);
-		put_line(v, &b);
-		buf_done(&b);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!is_idle(&live[i]))
+			show_one(v, &live[i], i < LIVE_PASTS ? &v->past[i] : NULL, whole, now);
 	if (v->terminal)
 		fputs("\033[J", v->out);
 	fflush(v->out);

@@ -108,6 +108,7 @@ static void update_live(struct trial *t)
 	v->p95_ns = p.p95_ns;
 	if (t->triggers) {
 		v->active_faults = triggers_active(t->triggers);
+		triggers_active_names(t->triggers, v->active, sizeof(v->active));
 		v->fired = triggers_fired(t->triggers);
 	}
 }

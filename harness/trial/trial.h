@@ -28,7 +28,8 @@ struct trial_live {
 	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults,
 		fired, total, pace_milli;
 	char experiment[96];
-	char last[160]; /* latest event in words */
+	char active[96]; /* the faults that are armed, by name */
+	char last[160];	 /* latest event in words */
 };
 
 struct trial_in {

@@ -488,6 +488,33 @@ int64_t triggers_active(const struct triggers *t)
 	return t->active_count;
 }
 
+static bool is_armed(const struct triggers *t, const struct trigger *g)
+{
+	for (const struct activation *a = t->active; a; a = a->next)
+		if (a->armed && a->trigger == g)
+			return true;
+	return false;
+}
+
+void triggers_active_names(const struct triggers *t, char *text, size_t size)
+{
+	size_t len = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < t->count; i++) {
+		int n;
+
+		if (!is_armed(t, &t->at[i]))
+			continue;
+		n = snprintf(text + len, size - len, "%s%s", len ? ", " : "", t->at[i].ops->name);
+		if ((size_t)n >= size - len) {
+			memcpy(text + size - 4, "...", 4);
+			return;
+		}
+		len += (size_t)n;
+	}
+}
+
 int64_t triggers_fired(const struct triggers *t)
 {
 	return t->fired;

@@ -52,6 +52,9 @@ void triggers_heal(struct triggers *t);
 /** triggers_error - why arming or healing failed (the trial is broken), or NULL. */
 const char *triggers_error(const struct triggers *t);
 int64_t triggers_active(const struct triggers *t);
+/** triggers_active_names - the faults that are armed now, in the order of the file, with commas;
+ * "..." at the end when they do not fit into @size bytes (at least 4). */
+void triggers_active_names(const struct triggers *t, char *text, size_t size);
 int64_t triggers_fired(const struct triggers *t);
 /** triggers_disturbed - some fault that changes anything has fired. */
 bool triggers_disturbed(const struct triggers *t);
