@@ -26,7 +26,10 @@ struct cli {
 	int64_t seed;	   /* -1: as in the file */
 	const char *junit; /* NULL: none */
 	const char *out;
-	const char *lane, *keep_dir; /* probe; NULL: not given */
+	const char *lane, *keep_dir; /* probe, shell; NULL: not given */
+	const char *trial;           /* ctl, exec: a pid; NULL: the only one */
+	bool no_prompt;              /* shell */
+	struct strlist publishes;    /* owned; shell */
 	int keep;	     /* enum store_keep */
 	struct strlist sets; /* owned */
 	const char *program; /* as it was called */
@@ -56,17 +59,24 @@ struct cmd {
 	const char *about; /* a paragraph for --help */
 	const struct cli_opt *opts;
 	size_t words_min, words_max;
+	bool words_end_options; /* what follows the first word is somebody else's */
 	int (*run)(const struct cli *c);
 };
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
 extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
-    cmd_init, cmd_probe;
+    cmd_init, cmd_probe, cmd_shell, cmd_ctl, cmd_exec;
 
 #define CLI_OPT_JSON                                                                               \
 	{                                                                                          \
 		.name = "json", .type = CLI_FLAG, .offset = offsetof(struct cli, json),            \
 		.help = "print JSON instead of text"                                               \
+	}
+#define CLI_OPT_TRIAL                                                                              \
+	{                                                                                          \
+		.name = "trial", .letter = 't', .type = CLI_STRING,                                \
+		.offset = offsetof(struct cli, trial), .arg = "PID",                               \
+		.help = "which, when several are under way: the worstday process or its worker"    \
 	}
 #define CLI_OPT_END                                                                                \
 	{                                                                                          \

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "faults/fault.h"
 #include "judge/judge.h"
@@ -168,6 +169,8 @@ static void getopt_tables(const struct cmd *cmd, struct option *longs, char *sho
 {
 	size_t i, n = opts_count(cmd->opts);
 
+	if (cmd->words_end_options)
+		*shorts++ = '+';
 	*shorts++ = ':';
 	for (i = 0; i < n; i++) {
 		const struct cli_opt *o = &cmd->opts[i];
@@ -228,7 +231,7 @@ static int words_check(const struct cmd *cmd, const struct cli *c)
 int cli_parse(const struct cmd *cmd, int argc, char **argv, struct cli *ret)
 {
 	struct option longs[OPTS_MAX + 2] = {0};
-	char shorts[2 * OPTS_MAX + 2];
+	char shorts[2 * OPTS_MAX + 3];
 	int value, r;
 
 	getopt_tables(cmd, longs, shorts);
@@ -248,10 +251,14 @@ void cli_done(struct cli *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->sets.count; i++)
-		free(c->sets.at[i]);
-	free(c->sets.at);
-	c->sets = (struct strlist){0};
+	struct strlist *lists[] = {&c->sets, &c->publishes};
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t k = 0; k < lists[i]->count; k++)
+			free(lists[i]->at[k]);
+		free(lists[i]->at);
+		*lists[i] = (struct strlist){0};
+	}
 }
 
 struct conf_catalog cmd_catalog(void)

@@ -198,6 +198,15 @@ static void faults_check(const struct experiment *x, const struct target *t, str
 	backend_check(x, t, diag);
 }
 
+int plan_check(const struct experiment *x, const struct target *t, struct diag *diag)
+{
+	size_t errors = diag_errors(diag);
+
+	experiment_check_target(x, t, diag);
+	faults_check(x, t, diag);
+	return diag_errors(diag) > errors ? -EINVAL : 0;
+}
+
 int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
 	     const struct strlist *sets, struct diag *diag)
 {
@@ -208,10 +217,8 @@ int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
 	if (!x)
 		return -EINVAL;
 	t = plan_target(p, x, diag);
-	if (t) {
-		experiment_check_target(x, t, diag);
-		faults_check(x, t, diag);
-	}
+	if (t)
+		plan_check(x, t, diag);
 	if (!t || diag_errors(diag) > errors) {
 		experiment_free(x);
 		return -EINVAL;

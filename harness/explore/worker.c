@@ -32,6 +32,7 @@
 #include "explore/baseline.h"
 #include "explore/manifest.h"
 #include "stage/stage.h"
+#include "trial/control.h"
 
 #define PROBES_MAX 64
 
@@ -42,6 +43,7 @@ struct worker {
 	const struct suite_opts *o;
 	struct slot *slot;
 	struct trial_live *live;
+	int control; /* owned; <= 0: nobody can talk to us */
 	enum verdict no_slot; /* with slot NULL: what that makes every trial */
 	char why[512];
 };
@@ -222,6 +224,7 @@ static int good_day(struct running *run, struct err *e)
 			      .dir = dir,
 			      .slot = run->w->slot,
 			      .live = run->w->live,
+			      .control = run->w->control,
 			      .interrupted = &interrupted,
 			      .baseline_rate = -1};
 	int r = store_make(dir, e);
@@ -260,6 +263,7 @@ static int bad_day(struct running *run, struct err *e)
 			      .dir = run->store.temp,
 			      .slot = run->w->slot,
 			      .live = run->w->live,
+			      .control = run->w->control,
 			      .interrupted = &interrupted,
 			      .baseline_rate = run->good.rate,
 			      .baseline_p95_ns = run->good.p95_ns,
@@ -380,6 +384,7 @@ _Noreturn void worker_main(const struct suite_opts *o, int fd, struct trial_live
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	signals_set();
+	w.control = control_listen(getppid()); /* while we see the host's network */
 	stage_enter(&w);
 	if (parent_gone(fd))
 		_exit(1);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "stage/room.h"
 
 #define PORTS_MAX 64
@@ -211,6 +212,45 @@ unsigned task_waited_for(pid_t pid, bool data)
 	doors_read(&d, pid, "tcp", data);
 	doors_read(&d, pid, "tcp6", data);
 	return d.count && any_file(pid, is_door, &d) ? d.found : 0;
+}
+
+/* ---- joining one ---- */
+
+static bool is_there(const struct svc *s, const char *where)
+{
+	return s->proc && s->proc->started && !s->proc->exited &&
+	       (str_eq(s->name, where) || str_eq(s->node->conf->name, where));
+}
+
+static int nowhere(struct stage *st, const char *where, struct err *e)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < st->nodes_count; i++)
+		buf_printf(&b, " %s", st->nodes[i].conf->name);
+	if (svc_find(st, where))
+		err_set(e, ENOENT, "%s does not run now", where);
+	else
+		err_set(e, ENOENT, "there is no node or service %s; nodes:%s", where, b.data);
+	buf_done(&b);
+	return -ENOENT;
+}
+
+int stage_pidfd(struct stage *st, const char *where, struct err *e)
+{
+	const struct stage_node *n = stage_node(st, where);
+	int fd = n ? n->pidfd : -1;
+
+	for (size_t i = 0; i < st->svcs_count; i++) {
+		if (!is_there(&st->svcs[i], where))
+			continue;
+		fd = st->svcs[i].proc->main_fd;
+		break;
+	}
+	if (fd < 0)
+		return nowhere(st, where, e);
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? err_errno(e, errno, "dup") : fd;
 }
 
 /* ---- the end of one ---- */

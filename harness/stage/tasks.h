@@ -43,6 +43,9 @@ unsigned task_waited_for(pid_t pid, bool data);
  * ret. */
 bool task_file_of(pid_t pid, int64_t size, char *ret, size_t len);
 
+/** stage_pidfd - of a process to join: the main one of a service ("node/service"), or of the first
+ * that runs on a node, or the node's init. Owned by the caller; -errno with words. */
+int stage_pidfd(struct stage *st, const char *where, struct err *e);
 /** stage_task_kill - SIGKILL to one process of a service. 0, -ESRCH or -ENOENT. */
 int stage_task_kill(struct stage *st, const char *service, pid_t pid);
 

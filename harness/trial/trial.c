@@ -16,6 +16,7 @@
 #include "faults/hook.h"
 #include "stage/stage.h"
 #include "trial/books.h"
+#include "trial/control.h"
 #include "trial/evidence.h"
 #include "trial/hosts.h"
 #include "trial/noise.h"
@@ -52,6 +53,7 @@ struct trial {
 	struct crowd *crowd;
 	struct triggers *triggers; /* NULL on the good day */
 	struct settle *settle;
+	struct control *control;   /* NULL: nobody can talk to us */
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
 	struct strlist disks, logged, shims; /* the stage borrows them */
@@ -211,6 +213,18 @@ static void on_log(void *arg, const char *node, const char *service, const char 
 		triggers_log(t->triggers, node, service, line, len);
 }
 
+/* Somebody wants to look into a node; that is all a trial is asked for. */
+static void on_asked(void *arg, struct control_talk *talk, const char *text)
+{
+	struct trial *t = arg;
+
+	if (strncmp(text, "enter ", 6) == 0)
+		control_enter(talk, t->stage, text + 6);
+	else
+		control_answer(talk, 64, "this is a trial with a schedule of its own: only "
+			       "`worstday exec` reaches it\n", NULL, 0);
+}
+
 /* Does a trigger wait for lines of the target's output? */
 static bool logs_wanted(const struct trial *t)
 {
@@ -303,6 +317,8 @@ static int do_stage(struct trial *t, struct err *e)
 	err = stage_open(t->in->slot, &o, &t->stage, e);
 	if (err >= 0)
 		err = hosts_open(&t->hosts, t->stage, t->in->target, t->loop, t->ledger, e);
+	if (err == 0 && t->in->control > 0)
+		t->control = control_serve(t->loop, t->in->control, on_asked, t);
 	return err < 0 ? err : evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
@@ -598,6 +614,7 @@ static void trial_end(struct trial *t)
 		crowd_free(t->crowd);
 	triggers_free(t->triggers);
 	hosts_close(&t->hosts);
+	control_end(t->control);
 	if (t->stage)
 		stage_free(t->stage);
 	settle_free(t->settle);

@@ -41,6 +41,7 @@ struct trial_in {
 	struct slot *slot;
 	struct trial_live *live; /* may be NULL */
 	const volatile sig_atomic_t *interrupted; /* 1: heal, judge, report; 2: stop at once */
+	int control;             /* of control_listen; 0: nobody can talk to this trial */
 	double baseline_rate;    /* < 0 unknown */
 	int64_t baseline_p95_ns;
 	int64_t baseline_system_p50_ns, baseline_human_mean_ns; /* 0 unknown */

@@ -67,7 +67,7 @@ struct pending {
 struct triggers {
 	struct triggers_in in;
 	struct trigger *at;
-	size_t count;
+	size_t count, room;       /* triggers; places for them */
 	struct activation *active;
 	struct pending *pending, **pending_end;
 	bool busy, shop_open, healed;
@@ -422,7 +422,6 @@ void triggers_open(struct triggers *t, int64_t open_ns)
 
 		if (w->after_sales > 0)
 			continue;
-		g->at.fire = at_timer;
 		/* "From the first arrival" is before that shopper does anything. */
 		loop_timer_at(t->in.loop, &g->at, open_ns + (w->at.ns > 0 ? wall(t, w->at) : -1));
 	}
@@ -441,6 +440,20 @@ void triggers_heal(struct triggers *t)
 
 /* ---- life ---- */
 
+static int trigger_init(struct triggers *t, size_t i, struct err *e)
+{
+	struct trigger *g = &t->at[i];
+
+	g->all = t;
+	g->index = (int)i;
+	g->item = &t->in.experiment->faults[i];
+	g->ops = g->item->kind->ops;
+	g->at.fire = at_timer;
+	if (g->item->when.pattern && regex_new(&g->pattern, g->item->when.pattern, e) < 0)
+		return err_wrap(e, "faults[%zu].when", i);
+	return 0;
+}
+
 int triggers_new(struct triggers **ret, const struct triggers_in *in, struct err *e)
 {
 	struct triggers *t = xcalloc(1, sizeof(*t));
@@ -448,22 +461,73 @@ int triggers_new(struct triggers **ret, const struct triggers_in *in, struct err
 	t->in = *in;
 	t->pending_end = &t->pending;
 	t->count = in->experiment->faults_count;
-	t->at = xcalloc(t->count ? t->count : 1, sizeof(*t->at));
+	t->room = t->count + in->by_hand;
+	t->at = xcalloc(t->room + 1, sizeof(*t->at));
 	for (size_t i = 0; i < t->count; i++) {
-		struct trigger *g = &t->at[i];
+		int r = trigger_init(t, i, e);
 
-		g->all = t;
-		g->index = (int)i;
-		g->item = &in->experiment->faults[i];
-		g->ops = g->item->kind->ops;
-		if (g->item->when.pattern &&
-		    regex_new(&g->pattern, g->item->when.pattern, e) < 0) {
+		if (r < 0) {
 			triggers_free(t);
-			return err_wrap(e, "faults[%zu].when", i);
+			return r;
 		}
 	}
 	*ret = t;
 	return 0;
+}
+
+/* ---- by hand ---- */
+
+int triggers_add(struct triggers *t, struct err *e)
+{
+	struct trigger *g = &t->at[t->count];
+	int r;
+
+	if (t->count == t->room)
+		return err_set(e, E2BIG, "that was the last of %zu faults", t->room);
+	r = trigger_init(t, t->count, e);
+	t->count++; /* also the one that failed: it stays as shut as it is */
+	if (r < 0)
+		return r;
+	if (g->item->when.at.ns > 0)
+		loop_timer_at(t->in.loop, &g->at, clock_now() + wall(t, g->item->when.at));
+	else
+		open_trigger(g);
+	drain(t);
+	return t->error ? err_set(e, EIO, "%s", t->error) : 0;
+}
+
+void triggers_heal_one(struct triggers *t, size_t i)
+{
+	struct activation *a = t->active;
+
+	t->at[i].open = false;
+	loop_timer_cancel(t->in.loop, &t->at[i].at);
+	while (a) {
+		struct activation *next = a->next;
+
+		if (a->trigger == &t->at[i])
+			activation_end(a);
+		a = next;
+	}
+	drain(t);
+}
+
+int64_t triggers_hits(const struct triggers *t, size_t i)
+{
+	return t->at[i].hits;
+}
+
+bool triggers_armed(const struct triggers *t, size_t i)
+{
+	for (const struct activation *a = t->active; a; a = a->next)
+		if (a->trigger == &t->at[i])
+			return true;
+	return loop_timer_armed(&t->at[i].at);
+}
+
+void triggers_forget_error(struct triggers *t)
+{
+	free(steal_ptr(&t->error));
 }
 
 void triggers_free(struct triggers *t)

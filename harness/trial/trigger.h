@@ -30,6 +30,7 @@ struct triggers_in {
 	struct loop *loop;
 	struct ledger *ledger;
 	int64_t seed;
+	size_t by_hand; /* how many may be added: the experiment has room for so many more faults */
 };
 
 /** triggers_new - compile every `when:`; nothing is armed yet. Caller frees. */
@@ -46,11 +47,20 @@ void triggers_service(struct triggers *t, enum service_event ev, const char *nod
 		      const char *service);
 void triggers_log(struct triggers *t, const char *node, const char *service, const char *line,
 		  size_t len);
+/** triggers_add - the experiment has one more fault, behind those known: its `at:` counts from now. */
+int triggers_add(struct triggers *t, struct err *e);
+/** triggers_heal_one - disarm fault i, and arm it no more. */
+void triggers_heal_one(struct triggers *t, size_t i);
+/** triggers_hits - of fault i so far. triggers_armed - is it, now? */
+int64_t triggers_hits(const struct triggers *t, size_t i);
+bool triggers_armed(const struct triggers *t, size_t i);
 /** triggers_heal - disarm everything and arm nothing more. */
 void triggers_heal(struct triggers *t);
 
 /** triggers_error - why arming or healing failed (the trial is broken), or NULL. */
 const char *triggers_error(const struct triggers *t);
+/** triggers_forget_error - whoever armed it by hand has been told. */
+void triggers_forget_error(struct triggers *t);
 int64_t triggers_active(const struct triggers *t);
 /** triggers_active_names - the faults that are armed now, in the order of the file, with commas;
  * "..." at the end when they do not fit into @size bytes (at least 4). */

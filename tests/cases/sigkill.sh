@@ -67,12 +67,22 @@ state() {
 "$worstday" run --quiet --set shoppers.count=3 --set faults=[] --out "$work/results" \
 	"$work/kill.yml" >/dev/null 2>&1
 state >"$work/before"
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
 failed=0
 for n in $(seq "$kills"); do
 	file=kill
 	[ $((n % 2)) = 0 ] && file=ports
-	"$worstday" run --quiet --out "$work/results" "$work/$file.yml" >"$work/out" 2>&1 &
+	if [ $((n % 4)) = 3 ]; then # and a shell, with what is armed in it by hand
+		file=shell
+		(cd "$work" && exec "$worstday" shell "$top/tests/cases/pos/target.yml" --no-prompt \
+			-p shop:8000) >"$work/out" 2>&1 </dev/null &
+	else
+		"$worstday" run --quiet --out "$work/results" "$work/$file.yml" >"$work/out" 2>&1 &
+	fi
 	pid=$!
+	[ $file = shell ] && python3 -c 'import select; select.select([], [], [], 0.8)' &&
+		"$worstday" ctl --trial $pid arm process.limit '{service: pos}' >/dev/null 2>&1
 	python3 -c 'import select,random; select.select([], [], [], random.random() * 1.5)'
 	kill -9 "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
