@@ -18,6 +18,8 @@ kills=${KILLS:-12}
 worstday=${WORSTDAY:-$top/build/worstday}
 work=$(mktemp -d "${TMPDIR:-/tmp}/wd-sigkill-XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
 
 cat >"$work/kill.yml" <<'Y'
 title: A morning that is cut short
@@ -67,8 +69,6 @@ state() {
 "$worstday" run --quiet --set shoppers.count=3 --set faults=[] --out "$work/results" \
 	"$work/kill.yml" >/dev/null 2>&1
 state >"$work/before"
-export TMPDIR=$work/tmp
-mkdir "$TMPDIR"
 failed=0
 for n in $(seq "$kills"); do
 	file=kill
