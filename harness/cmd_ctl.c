@@ -56,9 +56,10 @@ const struct cmd cmd_ctl = {
 	.args = "[OPTION]... WORD...",
 	.summary = "say something to a shell that is under way",
 	.about =
-		"The same words as at the prompt of `worstday shell`: faults, arm, heal, status, sell,\n"
-		"books, log, save, quit; `worstday ctl help` lists them. Exit 0 when it was done, 1\n"
-		"for a sale that was not told ok, 64 when it could not be, 65 for a bad fault.",
+		"The same words as at the prompt of `worstday shell`: faults, arm, heal, status,\n"
+		"sell, books, log, save, quit; `worstday ctl help` lists them. Exit 0 when it was\n"
+		"done, 1 for a sale that was not told ok, 64 when it could not be, 65 for a bad\n"
+		"fault.",
 	.opts = options,
 	.words_min = 1,
 	.words_max = SIZE_MAX,

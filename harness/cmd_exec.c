@@ -173,9 +173,9 @@ const struct cmd cmd_exec = {
 	.name = "exec",
 	.args = "[OPTION]... NODE[/SERVICE] COMMAND [ARGUMENT]...",
 	.summary = "run psql, gdb or curl inside a node of a trial or shell under way",
-	.about = "COMMAND sees what the service sees (of a node: its first that runs, else its init):\n"
-		 "its files, network, processes, environment and user. The terminal is yours. It ends\n"
-		 "with the node. Exits as COMMAND does.",
+	.about = "COMMAND sees what the service sees (of a node: its first that runs, else its\n"
+		 "init): its files, network, processes, environment and user. The terminal is\n"
+		 "yours. It ends with the node. Exits as COMMAND does.",
 	.opts = options,
 	.words_min = 2,
 	.words_max = SIZE_MAX,

@@ -200,7 +200,8 @@ static int ports(struct shell *s, struct err *e)
 /* Until the target is ready: its first line, empty when it is. */
 static int await(struct shell *s, int ready, struct err *e)
 {
-	struct pollfd p[2] = {{.fd = ready, .events = POLLIN}, {.fd = s->signals, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = ready, .events = POLLIN},
+			      {.fd = s->signals, .events = POLLIN}};
 	struct signalfd_siginfo si;
 	char words[ERR_MSG_MAX] = "";
 	cleanup_free char *worker = xasprintf("%d", s->worker);
@@ -436,11 +437,11 @@ const struct cmd cmd_shell = {
 	.args = "[OPTION]... TARGET",
 	.summary = "start a target to work with, and break it by hand",
 	.about =
-		"TARGET is a name (targets/NAME/target.yml) or a path. There are no shoppers and no\n"
-		"schedule, but a prompt: arm and heal any fault while somebody works with the POS,\n"
-		"sell, read the books, save what was done as an experiment. `help` lists the words;\n"
-		"`worstday ctl` says them from elsewhere, `worstday exec` runs a program in a node.\n"
-		"Published ports never cross the wire: faults on links do not touch them.",
+		"TARGET is a name (targets/NAME/target.yml) or a path. There are no shoppers and\n"
+		"no schedule, but a prompt: arm and heal any fault while somebody works with the\n"
+		"POS, sell, read the books, save what was done as an experiment. `help` lists the\n"
+		"words; `worstday ctl` says them from elsewhere, `worstday exec` runs a program in\n"
+		"a node. Published ports never cross the wire: no fault on links touches them.",
 	.opts = options,
 	.words_min = 1,
 	.words_max = 1,

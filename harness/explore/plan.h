@@ -49,7 +49,7 @@ int plan_load(struct plan *ret, char *const *paths, size_t count, const struct c
 /** plan_add - one experiment file and its target. */
 int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
 	     const struct strlist *sets, struct diag *diag);
-/** plan_check - an experiment against a target, its faults too. 0, or -EINVAL and errors in diag. */
+/** plan_check - an experiment against a target, its faults too. 0; -EINVAL, errors in diag. */
 int plan_check(const struct experiment *x, const struct target *t, struct diag *diag);
 /** plan_probe - try the faults of every experiment here; fills `unsupported`. */
 void plan_probe(struct plan *p);
