@@ -51,8 +51,9 @@ static const struct cli_opt options[] = {
 	 .type = CLI_LIST,
 	 .offset = offsetof(struct cli, sets),
 	 .arg = "PATH=VALUE",
-	 .help = "change a value, e.g. env={TILL_BUG: no-fsync} or disk=as-needed (without: all "
-		 "data lie on disks that may fail); repeatable"},
+	 .help = "change a value, e.g. env={TILL_BUG: no-fsync}; disk=as-needed: data lie on no "
+		 "disk that may fail; faults=[{call.slow: {...}}]: call.* faults and power.cut "
+		 "that may be armed later (all others always may); repeatable"},
 	{.name = "keep",
 	 .letter = 'k',
 	 .type = CLI_STRING,
@@ -440,8 +441,8 @@ const struct cmd cmd_shell = {
 		"TARGET is a name (targets/NAME/target.yml) or a path. There are no shoppers and\n"
 		"no schedule, but a prompt: arm and heal any fault while somebody works with the\n"
 		"POS, sell, read the books, save what was done as an experiment. `help` lists the\n"
-		"words; `worstday ctl` says them from elsewhere, `worstday exec` runs a program in\n"
-		"a node. Published ports never cross the wire: no fault on links touches them.",
+		"words; `worstday ctl` says them from elsewhere, `worstday exec` runs a program\n"
+		"in a node. Published ports never cross the wire: no fault on links touches them.",
 	.opts = options,
 	.words_min = 1,
 	.words_max = 1,

@@ -269,15 +269,14 @@ int plan_load(struct plan *ret, char *const *paths, size_t count, const struct c
 	return diag_errors(diag) ? -EINVAL : 0;
 }
 
-/* May this host do it, and can this target's programs be reached by it? */
-static int probe_fault(const struct plan_entry *entry, size_t i, char *why, size_t why_len)
+int plan_probe_fault(const struct conf_item *item, const struct target *t, char *why,
+		     size_t why_len)
 {
-	const struct conf_item *item = &entry->experiment->faults[i];
 	const struct fault_ops *ops = item->kind->ops;
 	int r = fault_probe(ops, item->opts, why, why_len);
 
 	if (r >= 0 && ops->reach)
-		r = ops->reach(item->opts, entry->target, why, why_len);
+		r = ops->reach(item->opts, t, why, why_len);
 	return r;
 }
 
@@ -291,7 +290,7 @@ static void entry_probe(struct plan_entry *entry)
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		char text[512] = "";
 
-		if (probe_fault(entry, i, text, sizeof(text)) < 0)
+		if (plan_probe_fault(&x->faults[i], entry->target, text, sizeof(text)) < 0)
 			buf_printf(&why, "%s%s: %s", why.len ? "; " : "", ops->name, text);
 	}
 	if (why.len)

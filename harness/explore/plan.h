@@ -51,6 +51,10 @@ int plan_add(struct plan *p, const char *path, const struct conf_catalog *cat,
 	     const struct strlist *sets, struct diag *diag);
 /** plan_check - an experiment against a target, its faults too. 0; -EINVAL, errors in diag. */
 int plan_check(const struct experiment *x, const struct target *t, struct diag *diag);
+/** plan_probe_fault - may this host do it, and does it reach this target's programs? Negative and
+ * why, with the remedy. */
+int plan_probe_fault(const struct conf_item *item, const struct target *t, char *why,
+		     size_t why_len);
 /** plan_probe - try the faults of every experiment here; fills `unsupported`. */
 void plan_probe(struct plan *p);
 void plan_done(struct plan *p);

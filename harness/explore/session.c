@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "faults/call.h"
+#include "faults/drive.h"
 #include "ledger/ledger.h"
 #include "stage/stage.h"
 #include "trial/control.h"
@@ -67,7 +69,8 @@ static void on_tick(struct loop_timer *t, int64_t now_ns)
 {
 	struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, tick));
 
-	if (*s->in->interrupted || stage_alive(s->stage, NULL) < 0)
+	if (*s->in->interrupted || stage_alive(s->stage, NULL) < 0 ||
+	    hosts_alive(&s->hosts, NULL) < 0)
 		s->wake = s->over = true;
 	loop_timer_at(s->loop, t, now_ns + TICK_NS);
 }
@@ -87,9 +90,17 @@ static int open_stage(struct session *s, struct err *e)
 	if (s->in->disks)
 		strlist_add(&s->disks, "*", (struct mark){ 0 });
 	o.disks = &s->disks;
+	drive_logged(s->in->experiment, &s->logged);
+	o.logged = &s->logged;
+	strlist_add(&s->shims, "*", (struct mark){ 0 });
+	o.shims = &s->shims;
+	s->calls = call_watches(s->in->experiment, s->in->target, &o.calls_count);
+	o.calls = s->calls;
 	r = stage_prepare(s->in->slot, &o, &ran, e);
 	if (r == 0)
 		r = stage_open(s->in->slot, &o, &s->stage, e);
+	if (r == 0)
+		r = hosts_open(&s->hosts, s->stage, s->in->target, s->loop, s->ledger, e);
 	return r == 0 ? stage_start(s->stage, e) : r;
 }
 
@@ -106,6 +117,7 @@ static int begin(struct session *s, struct err *e)
 	if (r < 0)
 		return r;
 	in.stage = s->stage;
+	in.bank = s->hosts.bank;
 	in.loop = s->loop;
 	in.ledger = s->ledger;
 	r = triggers_new(&s->triggers, &in, e);
@@ -143,6 +155,7 @@ static void end(struct session *s)
 		stage_stop(s->stage, NULL);
 	if (s->loop)
 		loop_timer_cancel(s->loop, &s->tick);
+	hosts_close(&s->hosts);
 	stage_free(s->stage);
 	if (s->ledger)
 		ledger_close(s->ledger, NULL);
@@ -156,7 +169,10 @@ static void end(struct session *s)
 	free(s->x.faults);
 	free(s->sold);
 	free(s->logs);
+	free(s->calls);
 	strlist_done(&s->disks);
+	strlist_done(&s->logged);
+	strlist_done(&s->shims);
 }
 
 /* One turn: run the loop until somebody asks, then answer everybody. */
@@ -177,7 +193,8 @@ static int turn(struct session *s, struct err *e)
 		free(a->text);
 		free(a);
 	}
-	return stage_alive(s->stage, e);
+	r = stage_alive(s->stage, e);
+	return r < 0 ? r : hosts_alive(&s->hosts, e);
 }
 
 static void tell_ready(const struct session *s, const char *words)

@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "conf/experiment.h"
 #include "explore/publish.h"
+#include "trial/hosts.h"
 
 struct control;
 struct control_talk;
@@ -29,7 +30,8 @@ struct told;
 struct triggers;
 
 struct session_in {
-	const struct experiment *experiment; /* without faults: whose shoppers `sell` takes */
+	/* whose shoppers `sell` takes; its faults are not armed, but prepared for */
+	const struct experiment *experiment;
 	const struct target *target;
 	const struct conf_catalog *cat;
 	struct slot *slot;
@@ -82,7 +84,9 @@ struct session {
 	struct asked *first, **last;
 	struct loop_timer tick;
 	char *logs;             /* owned */
-	struct strlist disks;
+	struct strlist disks, logged, shims; /* the stage borrows them */
+	struct calls_watch *calls;           /* owned; the stage borrows it */
+	struct hosts hosts;
 	int64_t began_ns;
 	bool wake, over;
 };

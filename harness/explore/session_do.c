@@ -134,9 +134,16 @@ static struct experiment *read_arm(struct reply *r, const char *yaml, const char
 static int can_arm(struct reply *r, const struct conf_item *it)
 {
 	const struct fault_ops *ops = it->kind->ops;
+	bool declared = false;
 	char why[512] = "";
 
-	if (fault_probe(ops, it->opts, why, sizeof(why)) < 0)
+	for (size_t i = 0; i < r->s->in->experiment->faults_count; i++)
+		declared |= r->s->in->experiment->faults[i].kind == it->kind;
+	if ((ops->layer == LAYER_CALL || ops->logs_disk) && !declared)
+		return refuse(r, "%s needs to be prepared when services start: worstday shell "
+			      "--set 'faults=[{%s: {...}}]' names what may be armed later",
+			      ops->name, ops->name);
+	if (plan_probe_fault(it, r->s->in->target, why, sizeof(why)) < 0)
 		return refuse(r, "%s does not work here: %s", ops->name, why);
 	if (ops->layer == LAYER_DISK && !r->s->in->disks)
 		return refuse(r, "%s: the data do not lie on disks of ours here", ops->name);

@@ -45,7 +45,7 @@ void control_enter(struct control_talk *t, struct stage *st, const char *where);
 /** control_call - connect to the worker of `trial` (a pid as text; NULL: the only one there is).
  * The socket, or -errno with words. */
 int control_call(const char *trial, struct err *e);
-/** control_ask - ask, hand each piece to `said`, and wait for the end. The exit code, or -errno with
+/** control_ask - ask, hand each piece to `said`, wait for the end. The exit code, or -errno with
  * words. @ret_fd: NULL, or the descriptor that came (-1: none); owned. */
 int control_ask(int sock, const char *text, void (*said)(void *arg, const char *text, size_t len),
 		void *arg, int *ret_fd, struct err *e);

@@ -47,7 +47,7 @@ void triggers_service(struct triggers *t, enum service_event ev, const char *nod
 		      const char *service);
 void triggers_log(struct triggers *t, const char *node, const char *service, const char *line,
 		  size_t len);
-/** triggers_add - the experiment has one more fault, behind those known: its `at:` counts from now. */
+/** triggers_add - the experiment has one more fault, behind those known; `at:` is from now. */
 int triggers_add(struct triggers *t, struct err *e);
 /** triggers_heal_one - disarm fault i, and arm it no more. */
 void triggers_heal_one(struct triggers *t, size_t i);
