@@ -184,6 +184,30 @@ void call_check(const void *opts, struct mark at, struct diag *d)
 			   o->at_least > 0 ? "at_least" : "at_most");
 }
 
+void call_check_made(const struct call_opts *o, bool part, struct diag *d)
+{
+	for (size_t i = 0; i < o->call.count; i++) {
+		struct calls_set set = { { 0 } };
+		const char *why;
+		unsigned can = 0;
+
+		if (calls_word(o->call.at[i], &set, &why) < 0)
+			continue;
+		for (unsigned k = 0; k < calls_count; k++) {
+			const struct calls_call *c = &calls_table[k];
+
+			can += calls_has(&set, k) && c->by != BY_NOBODY &&
+			       (!part || c->size || c->vec || c->msg);
+		}
+		if (!can)
+			diag_error(d, o->call.marks[i], part
+				   ? "call: %s moves no bytes that could be fewer"
+				   : "call: %s cannot be made in the program's place (its paths, "
+				     "memory or descriptors are its own); call.slow holds it "
+				     "before it is made", o->call.at[i]);
+	}
+}
+
 int call_check_target(const void *opts, const struct target *t, struct mark at, struct diag *d)
 {
 	const struct call_opts *o = opts;
@@ -218,8 +242,10 @@ static void did_words(const struct calls_hit *h, char *buf, size_t len)
 	char what[64];
 
 	what_words(h, what, sizeof(what));
-	if (h->effect == CALLS_SHORT)
-		snprintf(buf, len, "%s: only %" PRId64 " moved", what, h->done);
+	if (h->effect == CALLS_SHORT && h->error)
+		snprintf(buf, len, "%s: %s", what, strerrorname_np(h->error));
+	else if (h->effect == CALLS_SHORT)
+		snprintf(buf, len, "%s: only %" PRId64 " were moved", what, h->done);
 	else if (h->error && h->effect == CALLS_FAIL)
 		snprintf(buf, len, "%s on %s", strerrorname_np(h->error), what);
 	else
@@ -232,7 +258,15 @@ static void on_hit(void *arg, const struct calls_hit *h)
 {
 	static const char *const whys[CALLS_WHYS] = {
 		[CALLS_WHY_NONE] = "left alone",
-		[CALLS_WHY_FULL] = "not held: thousands are held already",
+		[CALLS_WHY_FULL] = "left alone: too many are held or being made already",
+		[CALLS_WHY_NO_PART] = "left alone: it moves too few bytes to be cut",
+		[CALLS_WHY_DATAGRAM] = "left alone: a datagram or such is moved as a whole",
+		[CALLS_WHY_OWN] = "left alone: only the program itself can make it (an address, "
+				  "flags or descriptors go with it)",
+		[CALLS_WHY_LARGE] = "left alone: more than 1 MiB at once",
+		[CALLS_WHY_SIGNALS] = "left alone: this kernel (before 5.19) lets signals end a "
+				      "call that we are making",
+		[CALLS_WHY_GONE] = "its process is gone",
 	};
 	const struct call_state *s = arg;
 	struct run *r = s->run;
@@ -318,6 +352,18 @@ int call_arm(struct run *r, const struct calls_rule *rule, void *state, struct e
 	return err;
 }
 
+int call_late_arm(struct run *r, const void *opts, enum calls_effect effect, void *state,
+		  struct err *e)
+{
+	const struct call_late_opts *o = opts;
+	struct calls_rule rule = call_rule(r, &o->call, effect);
+
+	rule.delay_ns = dur_wall(o->by, r->experiment->shoppers.pace_milli);
+	rule.jitter_ns = o->jitter.ns;
+	rule.shape = o->shape;
+	return call_arm(r, &rule, state, e);
+}
+
 int call_disarm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	struct call_state *s = state;
@@ -354,6 +400,17 @@ void call_describe(const struct call_opts *o, struct buf *out)
 		buf_printf(out, ", only by programs like %s", o->process);
 	if (o->thread)
 		buf_printf(out, ", only by threads like %s", o->thread);
+}
+
+void call_late_describe(const void *opts, const char *how, struct buf *out)
+{
+	const struct call_late_opts *o = opts;
+
+	call_describe(&o->call, out);
+	buf_printf(out, " %s ", how);
+	words_later(out, o->by.ns, o->jitter.ns);
+	if (o->by.domain == DOMAIN_SHOP)
+		buf_adds(out, " of shop time");
 }
 
 struct calls_watch *call_watches(const struct experiment *x, const struct target *t,

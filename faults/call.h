@@ -55,6 +55,24 @@ extern const struct opt_value call_kinds[], call_counts[], call_shapes[];
 	  .def = "100%", .help = "the chance of each call, drawn from the seed for that process " \
 	  "and how many-eth such call of it that is", .example = "20%" }
 
+/** struct call_late_opts - of the faults that hold a call, before it is made or after. */
+struct call_late_opts {
+	struct call_opts call;
+	struct dur by, jitter;
+	int shape;
+};
+#define CALL_LATE_ROWS \
+	{ .name = "by", .type = OPT_DURATION, .offset = offsetof(struct call_late_opts, by), \
+	  .domain = DOMAIN_EITHER, .min = "1us", .max = "24h", .example = "300ms", \
+	  .help = "how much longer it takes, the mean of it with jitter; to hang, longer than " \
+		  "anybody waits" }, \
+	{ .name = "jitter", .type = OPT_DURATION, \
+	  .offset = offsetof(struct call_late_opts, jitter), .domain = DOMAIN_SYSTEM, \
+	  .def = "0s", .min = "0s", .max = "1h", .example = "50ms", \
+	  .help = "how much it differs from one to the next" }, \
+	{ .name = "shape", .type = OPT_ENUM, .offset = offsetof(struct call_late_opts, shape), \
+	  .def = "uniform", .values = call_shapes, .help = "the distribution of the jitter" }
+
 /** struct call_state - a fault's state: one rule. */
 struct call_state {
 	struct run *run;
@@ -71,8 +89,15 @@ struct calls_set call_set(const struct call_opts *o);
 /** call_rule - a rule of this effect with all that the shared options say. */
 struct calls_rule call_rule(const struct run *r, const struct call_opts *o,
 			    enum calls_effect effect);
+/** call_check_made - that we can make each of the calls that are meant; @part: of its bytes. */
+void call_check_made(const struct call_opts *o, bool part, struct diag *d);
 /** call_arm - hand the rule to the supervisor; hits become fired events. */
 int call_arm(struct run *r, const struct calls_rule *rule, void *state, struct err *e);
+/** call_late_arm - the same for a fault with struct call_late_opts. */
+int call_late_arm(struct run *r, const void *opts, enum calls_effect effect, void *state,
+		  struct err *e);
+/** call_late_describe - "fsync of store held for 300 ms". @how: the words between. */
+void call_late_describe(const void *opts, const char *how, struct buf *out);
 /** call_disarm - a fault's. */
 int call_disarm(struct run *r, const void *opts, void *state, struct err *e);
 /** call_describe - "fsync and write of store (*.db-wal)". */

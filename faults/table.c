@@ -20,7 +20,8 @@ extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_fu
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
 	fault_disk_torn_write, fault_disk_vanish;
 
-extern const struct fault_ops fault_call_fail, fault_call_slow;
+extern const struct fault_ops fault_call_fail, fault_call_interrupt, fault_call_short,
+	fault_call_slow, fault_call_slow_return;
 
 /*
  * The explicit, sorted list of every fault. Not constructors: a constructor in
@@ -45,7 +46,10 @@ const struct fault_ops *const fault_table[] = {
 	&fault_bank_error,
 	&fault_bank_slow,
 	&fault_call_fail,
+	&fault_call_interrupt,
+	&fault_call_short,
 	&fault_call_slow,
+	&fault_call_slow_return,
 	&fault_clock_drift,
 	&fault_clock_freeze,
 	&fault_clock_jump,

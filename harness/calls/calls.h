@@ -102,6 +102,7 @@ int calls_try(char *ret_words, size_t len, struct err *e);
 struct calls_page {
 	int32_t fd;     /* 0: not yet; else the child's listener */
 	int32_t taken;
+	int32_t killable; /* the kernel lets nothing but death end a call that waits for us */
 };
 /**
  * calls_install - in the child, with no_new_privs set, last thing before its exec: install the

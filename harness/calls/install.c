@@ -43,12 +43,13 @@ static void futex_wake(int32_t *at)
 	syscall(SYS_futex, at, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static int install(const struct sock_fprog *prog)
+static int install(const struct sock_fprog *prog, int32_t *ret_killable)
 {
 	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			  SECCOMP_FILTER_FLAG_NEW_LISTENER |
 			  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, prog);
 
+	*ret_killable = fd >= 0;
 	if (fd < 0 && errno == EINVAL) /* before Linux 5.19 */
 		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			     SECCOMP_FILTER_FLAG_NEW_LISTENER, prog);
@@ -61,7 +62,7 @@ int calls_install(const struct calls_program *p, struct calls_page *page)
 		.len = (unsigned short)(p->bytes / sizeof(struct sock_filter)),
 		.filter = (struct sock_filter *)(uintptr_t)p->code,
 	};
-	int fd = install(&prog);
+	int fd = install(&prog, &page->killable);
 
 	if (fd < 0)
 		return fd;
@@ -101,6 +102,7 @@ int calls_take(struct calls_page *page, int pidfd, int failing, int door, unsign
 	listener = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (listener < 0)
 		return -errno;
+	a.killable = (uint32_t)page->killable;
 	snprintf(a.process, sizeof(a.process), "%s", process);
 	fds[ARRIVAL_LISTENER] = listener;
 	fds[ARRIVAL_PIDFD] = pidfd;

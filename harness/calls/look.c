@@ -178,16 +178,18 @@ static uint64_t socket_kinds(const struct look *l)
 {
 	cleanup_close int fd = borrow(l);
 	int domain = 0, type = 0;
+	uint64_t stream;
 	socklen_t n = sizeof(domain);
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0)
 		return bit(CALLS_SOCKET);
+	stream = type == SOCK_STREAM ? bit(LOOK_STREAM) : 0;
 	if (domain == AF_UNIX)
-		return bit(CALLS_SOCKET) | bit(CALLS_UNIX);
+		return bit(CALLS_SOCKET) | bit(CALLS_UNIX) | stream;
 	if (domain != AF_INET && domain != AF_INET6)
-		return bit(CALLS_SOCKET);
-	return bit(CALLS_SOCKET) | (type == SOCK_STREAM ? bit(CALLS_TCP) :
+		return bit(CALLS_SOCKET) | stream;
+	return bit(CALLS_SOCKET) | stream | (type == SOCK_STREAM ? bit(CALLS_TCP) :
 				    type == SOCK_DGRAM ? bit(CALLS_UDP) : 0);
 }
 

@@ -11,6 +11,7 @@
  *   calls.c     the worker's end: orders, hits
  *   serve.c     the supervisor: listeners, threads, answers, what is held
  *   ruling.c    which rules act on a call, and what they do
+ *   perform.c   calls that we make in a program's place
  *   look.c      what a call is about: path, peer, descriptor, bytes
  *   who.c       whose call it is: processes by their descent
  */
@@ -59,6 +60,7 @@ struct calls_order {
 /** struct calls_arrival - keeper to supervisor, with the listener and the process's pidfd. */
 struct calls_arrival {
 	uint32_t node;
+	uint32_t killable;        /* as in struct calls_page */
 	char process[CALLS_NAME]; /* "store/store/0" */
 };
 enum { ARRIVAL_LISTENER, ARRIVAL_PIDFD, ARRIVAL_FDS };
@@ -98,11 +100,22 @@ struct listener {
 	int fd;                 /* owned */
 	unsigned place, node;
 	bool used, gone;
+	bool killable;          /* signals that do not kill wait for the answer */
 	pid_t main;
 	uint32_t orphans;       /* processes whose parent is not known */
 	char process[CALLS_NAME], service[CALLS_NAME];
 	struct calls_facts *facts;
 	pthread_t thread;
+};
+
+/** struct perform - a call that we make in the program's place. */
+struct perform {
+	bool any;               /* there is one */
+	bool shorter;           /* fewer bytes than it asked for */
+	int64_t part;           /* so many */
+	int64_t delay_ns;       /* it hears of it so much later */
+	unsigned place, rule;   /* of whom */
+	struct calls_hit hit;   /* told when it is done */
 };
 
 /** struct look - one call under the eyes of the rules; what is not known yet is found out once. */
@@ -122,6 +135,7 @@ struct look {
 	uint64_t kinds;         /* bits: a TCP socket is a socket too */
 	int64_t size;           /* bytes to be moved; -1: it moves none */
 	/* what was decided */
+	struct perform perform;
 	int32_t error;          /* return this and do nothing */
 	int64_t until;          /* held until then; 0: not */
 	unsigned held_by;       /* place of the rule that holds it longest */
@@ -131,6 +145,7 @@ struct look {
 const char *look_path(struct look *l);
 const char *look_peer(struct look *l);
 bool look_is(struct look *l, enum calls_kind kind);
+#define LOOK_STREAM CALLS_KINDS /* one kind more: a socket without message boundaries */
 int64_t look_size(struct look *l);
 /** look_memory - bytes of the program's memory at that address; how many, or -errno. */
 ssize_t look_memory(struct look *l, uint64_t at, void *to, size_t len);
@@ -162,6 +177,10 @@ int ruling_del(struct sup *s, unsigned id);
 void ruling_decide(struct ruling *r, struct look *l);
 /** ruling_any - is any rule armed for that call? */
 bool ruling_any(const struct ruling *r, unsigned call);
+/** ruling_holds - is the rule with this number still armed? */
+bool ruling_holds(const struct ruling *r, unsigned id);
+/** ruling_made - tell what came of a call that we have made. Under the lock. */
+void ruling_made(struct sup *s, struct perform *p, int64_t result);
 
 /* serve.c */
 /** struct held - a call that waits for its time. */
@@ -169,16 +188,20 @@ struct held {
 	int64_t until;
 	uint64_t id;
 	int fd;                 /* its listener */
+	bool made;              /* by us: it does not go on but returns value */
 	int32_t error;          /* then it fails with this; 0: it goes on */
+	int64_t value;
 	unsigned place;         /* of the rule that holds it */
 };
+
+#define HELD_MAX 8192
 
 struct sup {
 	pthread_mutex_t lock;
 	struct calls_shared *shared;
 	const struct calls_node *nodes; /* borrowed */
 	size_t nodes_count;
-	struct ruling *rules;
+	struct ruling *ruling;
 	struct listener listener[CALLS_SERVICES];
 	struct process *bucket[1024];
 	struct task {           /* thread → process, remembered */
@@ -196,9 +219,21 @@ struct sup {
 		uint32_t ticket; /* 0: free */
 	} waiting[64];          /* syncs that the worker has not heard of yet */
 	uint32_t sync_asked;
+	unsigned performing;    /* calls that are being made by us */
 	int wake;               /* eventfd: a thread has held something that is due earlier */
 	size_t req_bytes, resp_bytes;
 };
+/** serve_hold - until its time; false: there is no room. serve_answer: now. Under the lock. */
+bool serve_hold(struct sup *s, struct held h);
+void serve_answer(const struct held *h);
+
+/* perform.c */
+#define PERFORM_MAX 64
+/** perform_may - can we make that call for the program? @part: of its bytes. */
+enum calls_why perform_may(struct look *l, bool part);
+/** perform - make it, as l->perform says; the answer follows. False: it cannot be, after all. */
+bool perform(struct look *l);
+
 /** serve_release - let go whom the rule in this place holds. Under the lock. */
 void serve_release(struct sup *s, unsigned place);
 /** serve_main - the supervisor; returns when the worker is gone. @arg: struct calls_serve. */

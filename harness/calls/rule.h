@@ -77,8 +77,8 @@ struct calls_rule {
 enum calls_did { CALLS_DID, CALLS_DID_NOT, CALLS_UNHEARD };
 /** enum calls_why - why a call that was chosen was left alone. */
 enum calls_why {
-	CALLS_WHY_NONE, CALLS_WHY_FULL, CALLS_WHY_NO_PART, CALLS_WHY_DATAGRAM, CALLS_WHY_RIGHTS,
-	CALLS_WHY_LARGE, CALLS_WHY_GONE, CALLS_WHY_PATH, CALLS_WHYS
+	CALLS_WHY_NONE, CALLS_WHY_FULL, CALLS_WHY_NO_PART, CALLS_WHY_DATAGRAM, CALLS_WHY_OWN,
+	CALLS_WHY_LARGE, CALLS_WHY_SIGNALS, CALLS_WHY_GONE, CALLS_WHYS
 };
 
 /** struct calls_hit - one altered call, or `count` of them when they came too fast to list. */

@@ -19,6 +19,8 @@
 #include "base/draw.h"
 #include "base/str.h"
 
+#define PART_MAX 65536   /* bytes of a short result: it can always be shorter */
+#define TOLD_NOT_MAX 20
 #define COUNTERS 1024 /* processes that one rule counts apart; the rest share the last */
 
 enum salt { SALT_CHANCE = 1, SALT_JITTER, SALT_PART };
@@ -33,6 +35,7 @@ struct slot {
 	} counter[COUNTERS];
 	int64_t of_call[CALLS_MAX];
 	struct pieces pieces;
+	unsigned told_not;
 	struct calls_hit last;  /* of the piece */
 };
 
@@ -46,6 +49,13 @@ struct ruling {
 struct ruling *ruling_new(void)
 {
 	return xcalloc(1, sizeof(struct ruling));
+}
+
+bool ruling_holds(const struct ruling *r, unsigned id)
+{
+	const struct slot *s = &r->at[id % CALLS_RULES_MAX];
+
+	return s->used && s->id == id;
 }
 
 bool ruling_any(const struct ruling *r, unsigned call)
@@ -157,10 +167,9 @@ static void name_object(struct look *l, struct calls_hit *h)
 	snprintf(h->object, sizeof(h->object), "%s", what);
 }
 
-static void tell(struct slot *slot, struct look *l, uint64_t nth, int32_t error, int64_t ns)
+static void hit_fill(const struct slot *slot, struct look *l, uint64_t nth, int32_t error,
+		     int64_t ns, struct calls_hit *h)
 {
-	struct calls_hit *h = &slot->last;
-
 	*h = (struct calls_hit){ .t_ns = l->now, .count = 1, .ns = ns, .size = look_size(l),
 				 .done = -1, .rule = slot->id, .call = l->index,
 				 .effect = slot->r.effect, .node = l->at->node, .error = error,
@@ -169,9 +178,48 @@ static void tell(struct slot *slot, struct look *l, uint64_t nth, int32_t error,
 		 l->process ? l->process->name : l->at->process);
 	if (slot->pieces.listed < PIECES_LISTED)
 		name_object(l, h);
-	h->count = pieces_step(&slot->pieces, l->now);
-	if (h->count)
-		push(l->sup, h);
+}
+
+static void tell_hit(struct sup *sup, struct slot *slot, const struct calls_hit *h)
+{
+	slot->last = *h;
+	slot->last.count = pieces_step(&slot->pieces, clock_now());
+	if (slot->last.count)
+		push(sup, &slot->last);
+}
+
+static void tell(struct slot *slot, struct look *l, uint64_t nth, int32_t error, int64_t ns)
+{
+	struct calls_hit h;
+
+	hit_fill(slot, l, nth, error, ns, &h);
+	tell_hit(l->sup, slot, &h);
+}
+
+/* It was chosen, and is left alone. The first few times that is worth a word. */
+static void tell_not(struct slot *slot, struct look *l, uint64_t nth, enum calls_why why)
+{
+	struct calls_hit h;
+
+	if (slot->told_not >= TOLD_NOT_MAX)
+		return;
+	slot->told_not++;
+	hit_fill(slot, l, nth, 0, 0, &h);
+	h.did = CALLS_DID_NOT;
+	h.why = why;
+	push(l->sup, &h);
+}
+
+/* What came of a call that we have made: shorter than it would have been? Late in any case. */
+void ruling_made(struct sup *s, struct perform *p, int64_t result)
+{
+	struct slot *slot = &s->ruling->at[p->place];
+
+	if (!ruling_holds(s->ruling, p->rule) || (p->shorter && result < p->part))
+		return;
+	p->hit.done = result;
+	p->hit.error = result < 0 ? (int32_t)-result : 0;
+	tell_hit(s, slot, &p->hit);
 }
 
 /* ---- deciding ---- */
@@ -211,11 +259,56 @@ static int64_t delay(const struct slot *s, uint64_t object, uint64_t nth)
 	return ns > 0 ? ns : 0;
 }
 
+/* By us, in its place; the first that wants that has it. */
+static void do_perform(struct slot *s, unsigned place, struct look *l, uint64_t object,
+		       uint64_t nth)
+{
+	bool shorter = s->r.effect == CALLS_SHORT;
+	int64_t size = look_size(l), most = size - 1 < PART_MAX ? size - 1 : PART_MAX;
+	enum calls_why why = perform_may(l, shorter);
+
+	if (l->error || l->perform.any)
+		return;
+	if (why == CALLS_WHY_NONE && l->sup->performing >= PERFORM_MAX)
+		why = CALLS_WHY_FULL;
+	if (why == CALLS_WHY_NONE && shorter && s->r.bytes > most)
+		why = CALLS_WHY_NO_PART;
+	if (why != CALLS_WHY_NONE) {
+		tell_not(s, l, nth, why);
+		return;
+	}
+	l->perform = (struct perform){ .any = true, .shorter = shorter, .place = place,
+				       .rule = s->id, .part = size };
+	if (shorter)
+		l->perform.part = s->r.bytes > 0 ? s->r.bytes :
+				  draw_range(dice(s, object, nth, SALT_PART), 1, most);
+	else
+		l->perform.delay_ns = delay(s, object, nth);
+	hit_fill(s, l, nth, 0, l->perform.delay_ns, &l->perform.hit);
+}
+
+static void do_slow(struct slot *s, unsigned place, struct look *l, uint64_t object, uint64_t nth)
+{
+	int64_t ns = delay(s, object, nth);
+
+	if (ns <= 0)
+		return;
+	if (l->sup->held_count >= HELD_MAX) {
+		tell_not(s, l, nth, CALLS_WHY_FULL);
+		return;
+	}
+	tell(s, l, nth, 0, ns);
+	if (l->now + ns > l->until) {
+		l->until = l->now + ns;
+		l->held_by = place;
+	}
+}
+
 static void befall(struct slot *s, unsigned place, struct look *l)
 {
 	uint64_t object = l->process ? l->process->object : draw_object(l->at->process);
 	uint64_t nth = count(s, object);
-	int64_t of_call = ++s->of_call[l->index], n = ++s->n, ns;
+	int64_t of_call = ++s->of_call[l->index], n = ++s->n;
 
 	if (s->r.counts == CALLS_PER_PROCESS)
 		n = (int64_t)nth;
@@ -223,23 +316,13 @@ static void befall(struct slot *s, unsigned place, struct look *l)
 		n = of_call;
 	if (!chosen(s, n, object, nth))
 		return;
-	switch (s->r.effect) {
-	case CALLS_FAIL:
-		if (l->error)
-			break;
+	if (s->r.effect == CALLS_SLOW) {
+		do_slow(s, place, l, object, nth);
+	} else if (s->r.effect != CALLS_FAIL) {
+		do_perform(s, place, l, object, nth);
+	} else if (!l->error && !l->perform.any) {
 		l->error = s->r.error;
 		tell(s, l, nth, s->r.error, 0);
-		break;
-	default:
-		ns = delay(s, object, nth);
-		if (ns <= 0)
-			break;
-		tell(s, l, nth, 0, ns);
-		if (l->now + ns > l->until) {
-			l->until = l->now + ns;
-			l->held_by = place;
-		}
-		break;
 	}
 }
 
@@ -298,7 +381,7 @@ int ruling_add(struct ruling *r, const struct calls_rule *rule)
 
 int ruling_del(struct sup *sup, unsigned id)
 {
-	struct ruling *r = sup->rules;
+	struct ruling *r = sup->ruling;
 	unsigned place = id % CALLS_RULES_MAX, n = 0;
 	struct slot *s = &r->at[place];
 

@@ -43,7 +43,6 @@
 #include "base/pass.h"
 #include "base/str.h"
 
-#define HELD_MAX 8192
 #define FD_DOOR APART_FD_MORE
 
 #if defined(__x86_64__)
@@ -57,13 +56,19 @@
 
 /* ---- answers ---- */
 
+void serve_answer(const struct held *h)
+{
+	bool goes_on = !h->error && !h->made;
+	struct seccomp_notif_resp r = { .id = h->id, .error = -h->error, .val = h->value,
+					.flags = goes_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0 };
+
+	while (ioctl(h->fd, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 && errno == EINTR)
+		;
+}
+
 static void answer(int fd, uint64_t id, int32_t error)
 {
-	struct seccomp_notif_resp r = { .id = id, .error = -error,
-					.flags = error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-
-	while (ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 && errno == EINTR)
-		;
+	serve_answer(&(struct held){ .fd = fd, .id = id, .error = error });
 }
 
 /* ---- who is held: a heap, the earliest first; under the lock ---- */
@@ -102,8 +107,7 @@ static void take_out(struct sup *s, unsigned i)
 	}
 }
 
-/* False: there is no room, and nobody is held. */
-static bool hold(struct sup *s, struct held h)
+bool serve_hold(struct sup *s, struct held h)
 {
 	uint64_t one = 1;
 	bool first = !s->held_count || h.until < s->held[0].until;
@@ -127,7 +131,7 @@ void serve_release(struct sup *s, unsigned place)
 			continue;
 		}
 		take_out(s, i);
-		answer(h.fd, h.id, h.error);
+		serve_answer(&h);
 		i = 0; /* the heap has moved */
 	}
 }
@@ -142,7 +146,7 @@ static int64_t expire(struct sup *s)
 		struct held h = s->held[0];
 
 		take_out(s, 0);
-		answer(h.fd, h.id, h.error);
+		serve_answer(&h);
 	}
 	next = s->held_count ? s->held[0].until : 0;
 	pthread_mutex_unlock(&s->lock);
@@ -220,16 +224,18 @@ static void decide(struct sup *s, struct look *l)
 	if (i >= 0) {
 		l->index = (unsigned)i;
 		l->call = &calls_table[i];
-		ruling_decide(s->rules, l);
+		ruling_decide(s->ruling, l);
 	}
-	if (l->error || l->until)
+	if (l->error || l->until || l->perform.any)
 		l->at->facts->altered++;
+	if (l->perform.any && !l->error && perform(l))
+		return;
 	h = (struct held){ .until = l->until, .id = l->req->id, .fd = l->at->fd,
 			   .error = l->error, .place = l->held_by };
 	if (!l->error && tells_sync(s, l, h))
 		return;
-	if (!l->until || !hold(s, h))
-		answer(h.fd, h.id, h.error);
+	if (!l->until || !serve_hold(s, h))
+		serve_answer(&h);
 }
 
 static void one_call(struct listener *at, const struct seccomp_notif *req)
@@ -245,7 +251,7 @@ static void one_call(struct listener *at, const struct seccomp_notif *req)
 		return;
 	}
 	pthread_mutex_lock(&s->lock);
-	if (i >= 0 && !ruling_any(s->rules, (unsigned)i) && nr != s->nr_clone &&
+	if (i >= 0 && !ruling_any(s->ruling, (unsigned)i) && nr != s->nr_clone &&
 	    nr != s->nr_clone3 && nr != s->nr_fork && nr != s->nr_vfork && nr != s->nr_sync &&
 	    nr != s->nr_syncfs)
 		answer(at->fd, req->id, 0); /* nobody is interested now */
@@ -360,6 +366,7 @@ static void arrive(struct sup *s)
 		abort(); /* more services than a target may have; the trial is broken then */
 	at->fd = fds[ARRIVAL_LISTENER];
 	at->node = a.node;
+	at->killable = a.killable;
 	snprintf(at->process, sizeof(at->process), "%s", a.process);
 	snprintf(at->service, sizeof(at->service), "%s", a.process);
 	slash = strrchr(at->service, '/');
@@ -385,8 +392,8 @@ static int sync_told(struct sup *s, uint32_t ticket)
 			struct held h = s->waiting[i].held;
 
 			s->waiting[i].ticket = 0;
-			if (h.until <= clock_now() || !hold(s, h))
-				answer(h.fd, h.id, 0);
+			if (h.until <= clock_now() || !serve_hold(s, h))
+				serve_answer(&h);
 		}
 	return 0;
 }
@@ -397,7 +404,7 @@ static int obey(struct sup *s, const struct calls_order *o)
 	case CALLS_HELLO:
 		return 0;
 	case CALLS_RULE_ADD:
-		return ruling_add(s->rules, &o->rule);
+		return ruling_add(s->ruling, &o->rule);
 	case CALLS_RULE_DEL:
 		return ruling_del(s, o->index);
 	case CALLS_SYNC_NODES:
@@ -504,7 +511,7 @@ static void prepare(struct sup *s)
 			       ? sizes.seccomp_notif : sizeof(struct seccomp_notif);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->held = xcalloc(HELD_MAX, sizeof(*s->held));
-	s->rules = ruling_new();
+	s->ruling = ruling_new();
 	pthread_mutex_init(&s->lock, NULL);
 	numbers(s);
 }

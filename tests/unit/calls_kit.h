@@ -34,6 +34,7 @@ struct kit {
 	struct calls_watch watch[4];
 	size_t watches;
 	uint64_t hits;          /* all that were told */
+	unsigned left_alone;
 	struct calls_hit last, first;
 	int runs;
 	void (*on_hit)(void *arg, const struct calls_hit *h);
@@ -133,6 +134,10 @@ static inline void kit_hit(void *arg, const struct calls_hit *h)
 {
 	struct kit *k = arg;
 
+	if (h->did == CALLS_DID_NOT) {
+		k->left_alone++;
+		return;
+	}
 	if (!k->hits)
 		k->first = *h;
 	k->hits += h->count;

@@ -384,6 +384,185 @@ START_TEST(signals_wait)
 }
 END_TEST
 
+/* ---- made in its place ---- */
+
+static int moves(void *arg)
+{
+	int fd = file("f"), sv[2], p[2], n = 0;
+	char buf[64] = "";
+
+	(void)arg;
+	told->error[n++] = (int32_t)write(fd, "0123456789", 10);
+	told->error[n++] = (int32_t)lseek(fd, 0, SEEK_CUR);
+	told->error[n++] = (int32_t)pwrite(fd, "ABCDEFGHIJ", 10, 4);
+	told->error[n++] = (int32_t)pread(fd, buf, 10, 0);
+	told->error[n++] = memcmp(buf, "012AAAA", 3);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+	told->error[n++] = (int32_t)send(sv[0], "0123456789", 10, 0);
+	told->error[n++] = (int32_t)recv(sv[1], buf, sizeof(buf), 0);
+	told->error[n++] = pipe(p);
+	told->error[n++] = (int32_t)writev(p[1], (struct iovec[]){
+		{ (void *)(uintptr_t)"01", 2 }, { (void *)(uintptr_t)"2345", 4 } }, 2);
+	told->error[n++] = (int32_t)readv(p[0], (struct iovec[]){ { buf, 1 }, { buf + 32, 9 } }, 2);
+	told->error[n++] = buf[0] == '0' && buf[32] == '1' && buf[33] == '2';
+	told->error[n++] = (int32_t)write(fd, "x", 1);
+	close(p[0]);
+	signal(SIGPIPE, SIG_IGN);
+	told->error[n++] = write(p[1], "12345", 5) < 0 ? errno : 0;
+	return 0;
+}
+
+START_TEST(short_by_us)
+{
+	struct calls_rule r = kit_rule("write", CALLS_SHORT);
+	static const char *const words[] = { "write", "read", "send", "recv" };
+	static const int32_t want[] = { 3, 3, 3, 3, 0, 3, 3, 0, 3, 3, 1, 1, EPIPE };
+	struct kit k;
+
+	open_kit(&k, "write read send recv");
+	for (int i = 1; i < 4; i++) {
+		struct calls_set more = kit_set(words[i]);
+
+		for (int b = 0; b < CALLS_MAX / 64; b++)
+			r.calls.bits[b] |= more.bits[b];
+	}
+	r.bytes = 3;
+	kit_heal(&k, kit_arm(&k, &r));
+	kit_arm(&k, &r);
+	ck_assert_int_eq(kit_end(kit_start(&k, moves, NULL)), 0);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		ck_assert_msg(told->error[i] == want[i], "%zu: %d, not %d", i, told->error[i],
+			      want[i]);
+	kit_close(&k);
+}
+END_TEST
+
+static int reads_late(void *arg)
+{
+	const int *fd = arg;
+	char buf[16];
+
+	told->error[0] = (int32_t)read(fd[0], buf, sizeof(buf));
+	return 0;
+}
+
+/* A read that waits for its data is cut too; one that still waits when healed is let be. */
+START_TEST(a_read_that_waits)
+{
+	struct calls_rule r = kit_rule("read", CALLS_SHORT);
+	struct kit k;
+	int fd[2];
+
+	r.bytes = 2;
+	for (int heal = 0; heal < 2; heal++) {
+		unsigned id;
+		pid_t pid;
+
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+		open_kit(&k, "read");
+		id = kit_arm(&k, &r);
+		pid = kit_start(&k, reads_late, fd);
+		if (heal)
+			kit_heal(&k, id);
+		ck_assert_int_eq(write(fd[1], "0123456789", 10), 10);
+		ck_assert_int_eq(kit_end(pid), 0);
+		ck_assert_int_eq(told->error[0], heal ? 10 : 2);
+		kit_close(&k);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+END_TEST
+
+static int truncates(void *arg)
+{
+	int fd = file(arg);
+	int64_t before;
+
+	told->error[0] = (int32_t)write(fd, "0123456789", 10);
+	at(1);
+	before = clock_now();
+	told->error[1] = ftruncate(fd, 4) < 0 ? errno : 0;
+	told->ns[0] = clock_now() - before;
+	told->error[2] = ftruncate(fd, -1) < 0 ? errno : 0;
+	return 0;
+}
+
+/* The effect is there long before its program hears of it. */
+START_TEST(late_after_its_effect)
+{
+	struct calls_rule r = kit_rule("ftruncate", CALLS_SLOW_RETURN);
+	char path[300];
+	struct kit k;
+	struct stat st = { .st_size = -1 };
+	int64_t by = clock_now() + 20 * NS_PER_S;
+	unsigned id;
+	pid_t pid;
+
+	open_kit(&k, "ftruncate");
+	r.delay_ns = 3600 * NS_PER_S;
+	id = kit_arm(&k, &r);
+	pid = kit_start(&k, truncates, (void *)(uintptr_t)"f");
+	hit_wait(&k, 1);
+	snprintf(path, sizeof(path), "%s/f", dir);
+	while (st.st_size != 4 && clock_now() < by)
+		ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 4);
+	ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
+	kit_heal(&k, id);
+	ck_assert_int_eq(kit_end(pid), 0);
+	ck_assert_int_eq(told->error[1], 0);
+	ck_assert_int_eq(told->error[2], EINVAL);
+	kit_close(&k);
+}
+END_TEST
+
+/* ---- syncs ---- */
+
+static int syncs_all(void *arg)
+{
+	int fd = file(arg);
+
+	told->error[0] = syncfs(fd) < 0 ? errno : 0;
+	at(1);
+	return 0;
+}
+
+static void on_sync(void *arg, unsigned node, const char *process, bool all)
+{
+	int *count = arg;
+
+	ck_assert_int_eq(node, 0);
+	ck_assert_str_eq(process, "store/pos/0");
+	ck_assert(!all);
+	ck_assert_int_eq(told->at, 0); /* it waits for us */
+	++*count;
+}
+
+START_TEST(syncs_are_told_first)
+{
+	uint64_t nodes[CALLS_NODES_MAX / 64] = { 1 };
+	struct err e = { 0 };
+	struct kit k;
+	int count = 0;
+	int64_t by = clock_now() + 20 * NS_PER_S;
+	pid_t pid;
+
+	open_kit(&k, "sync syncfs");
+	ck_assert_int_eq(calls_on_sync(k.calls, k.loop, nodes, on_sync, &count, &e), 0);
+	pid = kit_start(&k, syncs_all, (void *)(uintptr_t)"f");
+	while (!__atomic_load_n(&told->at, __ATOMIC_ACQUIRE) && clock_now() < by) {
+		bool stop = false;
+
+		loop_run_until(k.loop, &stop, clock_now() + NS_PER_MS);
+	}
+	ck_assert_int_eq(kit_end(pid), 0);
+	ck_assert_int_eq(count, 1);
+	ck_assert_int_eq(told->error[0], 0);
+	kit_close(&k);
+}
+END_TEST
+
 /* ---- descent ---- */
 
 static int family(void *arg)
@@ -616,7 +795,8 @@ int main(void)
 		fails_while_armed, paths_of_all_kinds, the_nth_connect_to_a_peer,
 		arguments_and_sizes, held_for_a_while, healing_lets_go, dying_while_held,
 		signals_wait, children_have_numbers, programs_have_numbers, rings_and_listeners,
-		same_calls_are_hit,
+		same_calls_are_hit, short_by_us, a_read_that_waits, late_after_its_effect,
+		syncs_are_told_first,
 	};
 	Suite *s = suite_create("calls");
 	bool able = can();

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """One node of the table: tries its operation when told to, and says what came of it."""
+import ctypes
 import errno
 import http.client
 import json
@@ -200,6 +201,17 @@ def appends(phase):
 
 def reads(phase):
     return file(phase, os.O_RDONLY, lambda fd: bits(os.pread(fd, 4096, 0)))
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def interrupted(phase):
+    """Python itself would ask again."""
+    def do(fd):
+        n = LIBC.read(fd, ctypes.create_string_buffer(4096), 4096)
+        return errno.errorcode[ctypes.get_errno()] if n < 0 else n - 4096
+    return file(phase, os.O_RDONLY, do)
 
 
 def writes_back(phase):
@@ -411,6 +423,9 @@ DO = {
     "process.limit": threads,
     "call.fail": appends,
     "call.fail many": failures,
+    "call.interrupt": interrupted,
+    "call.short": appends,
+    "call.slow-return": lambda p: times(p, 0.3, lambda: file(p, os.O_WRONLY, os.fsync)),
     "call.slow": lambda p: times(p, 0.3, lambda: file(p, os.O_WRONLY, os.fsync)),
     "net.accept-stall": lambda p: asks(p, SILENCE if p == "on" else PATIENCE),
     "net.corrupt": turned,
