@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/draw.h"
+#include "wire/room.h"
 #include "wire_kit.h"
 #include "tests/unit/suite.h"
 
@@ -297,6 +298,122 @@ START_TEST(another_seed)
 }
 END_TEST
 
+/* ---- a capture ---- */
+
+/* Two sales of the reference till over a healthy wire, with their lookups; `pcap: all` wrote it. */
+#define CAPTURE "tests/unit/two-sales.pcapng"
+enum { PACKET_BLOCK = 6, PACKETS_MAX = 200 };
+
+struct captured_packet {
+	int64_t t_ns;
+	int from, to;
+	size_t len;
+	uint8_t frame[VNET + 1600];
+};
+
+static uint32_t le32(const uint8_t *p)
+{
+	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+/* False: it went to the name server, or came from there. */
+static bool between_nodes(struct captured_packet *c)
+{
+	const uint8_t *ip = c->frame + VNET;
+	uint8_t back[60];
+	bool v6 = ip[0] >> 4 == 6;
+
+	memcpy(back, ip, sizeof(back));
+	memcpy(back + (v6 ? 24 : 16), ip + (v6 ? 8 : 12), v6 ? 16 : 4);
+	c->from = switch_dest(back, sizeof(back));
+	c->to = switch_dest(ip, c->len - VNET);
+	return c->from >= 0 && c->to >= 0;
+}
+
+static unsigned capture_read(struct captured_packet *ret)
+{
+	static uint8_t file[64 << 10];
+	FILE *f = fopen(CAPTURE, "r");
+	unsigned count = 0;
+	size_t size;
+
+	ck_assert_msg(f, "no " CAPTURE);
+	size = fread(file, 1, sizeof(file), f);
+	fclose(f);
+	for (size_t at = 0; at + 12 <= size; at += le32(file + at + 4)) {
+		struct captured_packet *c = &ret[count];
+		const uint8_t *b = file + at;
+
+		if (le32(b) != PACKET_BLOCK)
+			continue;
+		ck_assert_uint_lt(count, PACKETS_MAX);
+		ck_assert_uint_le(le32(b + 20), sizeof(c->frame) - VNET);
+		memset(c, 0, sizeof(*c));
+		c->t_ns = (int64_t)((uint64_t)le32(b + 12) << 32 | le32(b + 16));
+		c->len = VNET + le32(b + 20);
+		memcpy(c->frame + VNET, b + 28, c->len - VNET);
+		count += between_nodes(c);
+	}
+	return count;
+}
+
+/* @pace: of its time, in per cent. */
+static char *capture_replay(int64_t pace, bool times)
+{
+	static const enum wire_effect what[] = { WIRE_DROP, WIRE_DELAY, WIRE_DUPLICATE,
+						 WIRE_CORRUPT };
+	static struct captured_packet c[PACKETS_MAX];
+	unsigned count = capture_read(c);
+	struct kit k;
+	char *log;
+
+	ck_assert_uint_gt(count, 50);
+	kit_open(&k);
+	for (int i = 0; i < 4; i++) {
+		struct wire_rule r = kit_rule(what[i], "capture", i, 20250428);
+
+		r.a[0] = r.b[0] = 0xff;
+		r.chance = 0.3;
+		r.delay_ns = NS_PER_MS;
+		r.jitter_ns = r.effect == WIRE_DELAY ? NS_PER_MS : 0;
+		r.overtake = true;
+		r.bits = 1;
+		ck_assert_int_ge(impair_add(k.im, &r, 0), 0);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		kit_to(&k, (c[i].t_ns - c[0].t_ns) * pace / 100);
+		kit_send(&k, (unsigned)c[i].from, (unsigned)c[i].to, c[i].frame, c[i].len);
+	}
+	kit_to(&k, INT64_MAX / 2);
+	ck_assert_uint_gt(k.hits_count, count / 2);
+	log = event_log(&k, times);
+	printf("# %u captured packets, %zu events, %zu bytes\n", count, k.hits_count, strlen(log));
+	kit_close(&k);
+	return log;
+}
+
+/* Twice: the same bytes. At other paces the times differ, and nothing else. */
+START_TEST(a_capture_replayed)
+{
+	static const int64_t paces[] = { 100, 1, 37, 5000 };
+	char *one = capture_replay(100, true), *two = capture_replay(100, true);
+
+	ck_assert_str_eq(one, two);
+	free(one);
+	free(two);
+	one = capture_replay(100, false);
+	for (size_t i = 0; i < sizeof(paces) / sizeof(*paces); i++) {
+		two = capture_replay(paces[i], false);
+		ck_assert_str_eq(one, two);
+		free(two);
+	}
+	two = capture_replay(1, true);
+	ck_assert_str_ne(one, two);
+	free(one);
+	free(two);
+}
+END_TEST
+
 /* ---- large frames ---- */
 
 #define STREAM (1 << 20)
@@ -508,6 +625,7 @@ int main(void)
 	tcase_add_test(tc, replayed);
 	tcase_add_loop_test(tc, mixed_otherwise, 0, (int)(sizeof(ways) / sizeof(ways[0])));
 	tcase_add_test(tc, another_seed);
+	tcase_add_test(tc, a_capture_replayed);
 	tcase_add_test(tc, large_frames);
 	tcase_add_test(tc, passes_survive_traffic);
 	tcase_add_test(tc, nothing_is_lost_for_ever);
