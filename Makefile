@@ -66,7 +66,7 @@ help:
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
 	@echo 'make deps     only install the Debian packages'
-	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (4 minutes)'
+	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (6 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
 	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs, 10,000 connections'
 	@echo 'make fuzz     fuzz every parser for 60 s each'

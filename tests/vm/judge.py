@@ -17,6 +17,7 @@ import sys
 P_MIN = 1e-5
 LATE = 0.01  # of the distribution function: what the guest itself adds to KS's distance
 SENT = 3000
+PAIR, PAUSE_MS = 200, 250  # datagrams of a sale; what lies between two sales
 
 
 def binomial(hits, n, p):
@@ -53,7 +54,7 @@ class Case:
     def __init__(self, name, backend):
         self.name, self.backend = name, backend
         self.exit, self.got, self.stream, self.lines = None, [], None, []
-        self.arrived = []
+        self.arrived, self.also = [], []
 
     def read(self, line):
         m = re.match(r"got (\d+) (-?\d+) (\d) (\d+)$", line)
@@ -62,6 +63,9 @@ class Case:
             self.arrived.append(int(m[4]) / 1e6)
             return
         self.lines.append(line)
+        m = re.match(r"also got (\d+) ", line)
+        if m:
+            self.also.append(int(m[1]))
         m = re.match(r"stream (\d+) bytes in (\d+) ns", line)
         if m:
             self.stream = int(m[1])
@@ -83,6 +87,29 @@ class Case:
         sums = [int(m[1]) for line in self.lines
                 for m in [re.match(r"fired lane: (\d+) packets to store " + word, line)] if m]
         return sum(sums) if sums else None
+
+
+    def sales(self):
+        """What arrived, by sale: between two there is a pause."""
+        parts, last = [], None
+        for got, at in zip(self.got, self.arrived):
+            if last is None or at - last > PAUSE_MS:
+                parts.append([])
+            parts[-1].append(got)
+            last = at
+        return parts
+
+
+# One sale of a pair, when the fault is on: (number, age in ms, whole) of what arrived of PAIR.
+ALTERED = {
+    "drop": lambda got, late: 60 < len(got) < 140,
+    "delay": lambda got, late: len(got) == PAIR and min(ms for _, ms, _ in got) >= 50,
+    "duplicate": lambda got, late: 260 < len(got) < 340,
+    "corrupt": lambda got, late: 60 < len(got) < 140 and all(ok for _, _, ok in got),
+    "reorder": lambda got, late: len(got) == PAIR and [n for n, _, _ in got] != list(range(PAIR)),
+    # 128 bytes each: 200 of them, less the burst, take 0.7 s at 32 kB/s.
+    "rate": lambda got, late: len(got) == PAIR and 500 < got[-1][1] < 700,
+}
 
 
 class Judge:
@@ -205,6 +232,33 @@ class Judge:
             n = case.fired("delayed") or 0
             self.say(case, n >= 3000000 // 1448, f"{n} packets delayed: one for each segment")
 
+    def pair(self, case):
+        """Off, on, healed."""
+        sales = case.sales()
+        words = ", ".join(str(len(s)) for s in sales)
+        self.say(case, len(sales) == 3, f"three sales: {words} datagrams")
+        for when, got in zip(("off", "on", "healed"), sales):
+            plain = ([n for n, _, _ in got] == list(range(PAIR)) and all(ok for _, _, ok in got) and
+                     sorted(ms for _, ms, _ in got)[PAIR // 2] < self.late + 5)
+            good = ALTERED[case.name[5:]](got, self.late) if when == "on" else plain
+            self.say(case, good, f"{when}: as it should be" if good else
+                     f"{when}: {got[:20]} ...")
+
+    def beside(self, case):
+        lost, there = case.lost(), len(set(case.also))
+        self.rate(case, len(lost), SENT, 0.2, "lost by netem")
+        self.counted(case, "dropped", len(lost), 0, "lost")
+        self.rate(case, SENT - there, SENT, 0.2, "lost by the wire")
+        told = [int(m[1]) for x in case.lines for m in [re.search(r"of the wire (\d+)", x)] if m]
+        self.say(case, told == [SENT - there], f"the wire tells of {told}, {SENT - there} are missing")
+
+    def killed(self, case):
+        left = [x for x in case.lines if x.startswith(("left behind", "blind"))]
+        clean = case.lines.count("clean")
+        running = case.lines.count("running when killed")
+        self.say(case, clean == running == 5 and not left,
+                 f"{running} killed in the middle, {clean} left nothing {left[:5]}")
+
     def till(self, case):
         self.say(case, case.exit == 0 and any("violated 0 of 2" in x for x in case.lines),
                  f"exit {case.exit}: the right till holds, twice")
@@ -231,7 +285,8 @@ class Judge:
                     print("\n".join("     | " + x for x in case.lines[:12]))
                     continue
             try:
-                how = "till" if name.startswith("till") else name.replace("-", "_")
+                how = name.split("-")[0] if name.startswith(("till", "pair")) else \
+                    name.replace("-", "_")
                 getattr(self, "rate_case" if how == "rate" else how)(case)
             except (IndexError, ValueError, ZeroDivisionError) as e:
                 self.say(case, False, f"nothing to judge: {e!r}")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # In the guest (tests/vm/run tests/vm/netem.sh): every kind of fault with both back ends on one
-# measured link, and the reference till under netem. Prints what arrived; judge.py judges it.
+# measured link, on and off again, beside the other back end, killed in the middle; and the
+# reference till under netem. Prints what arrived; judge.py judges it.
 #
 #   BACKENDS   "netem wire"      which        CASES   patterns of names, default all
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,7 +12,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/wd-vm-XXXXXX") || exit 1
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 
-target() { # env of the sender
+target() { # env of the sender; $depot: a third node
 	cat >"$work/target.yml" <<Y
 name: link
 title: One measured link
@@ -26,6 +27,7 @@ nodes:
     mounts: {/opt/probe: $probe}
     services:
       - {name: idle, run: [/bin/sleep, "100000"], end: any, stop_within: 500ms}
+$depot
 lanes: [lane]
 goods: [{sku: APPLE, price: 129}]
 driver:
@@ -39,7 +41,7 @@ title: $name
 target: target.yml
 seed: 1
 baseline: never
-shoppers: {count: ${shoppers:-1}, arrivals: constant 60/min, lanes: [lane], basket: 1, human: none,
+shoppers: {count: ${shoppers:-1}, arrivals: constant 20/min, lanes: [lane], basket: 1, human: none,
   step_timeout: 300s}
 faults:
 $1
@@ -65,10 +67,12 @@ run() { # backend
 	echo "=== $name $1 exit $code"
 	[ $code = 0 ] || cat "$work/said"
 	find "$work/out" -name store.recv.log -exec cat {} +
+	find "$work/out" -name depot.recv.log -exec sed 's/^/also /' {} +
 	find "$work/out" -name events.ndjson -exec grep -h '"kind":"fired"' {} + |
 		sed 's/.*"node":"\([^"]*\)".*"did":"\(.*\)"}}/fired \1: \2/' >"$work/fired"
-	echo "events $(wc -l <"$work/fired")"
-	head -n 40 "$work/fired"
+	echo "events $(wc -l <"$work/fired"), of the wire $(grep -c '^fired lane: .* pass ' "$work/fired")"
+	grep ' packets to ' "$work/fired"
+	grep -v ' packets to ' "$work/fired" | head -n 40
 	find "$work/out" -name verdict.json -exec grep -h 'netem' {} + | head -n 3 | cut -c1-200 | sed 's/^/report /'
 	echo "=== end"
 }
@@ -87,6 +91,75 @@ try() { # name, env of the sender, fault, options...
 		target "$env"
 		experiment "$faults"
 		run "$backend"
+	done
+}
+
+# Off in the first sale, on in the second, healed in the third.
+pair() { # fault with its options
+	name=${1%%:*}
+	name=pair-${name#net.}
+	wanted "$name" || return 0
+	target 'TO: 10.77.0.1, COUNT: "200", GAP_US: "1000", WAIT_MS: "600"'
+	shoppers=3
+	experiment "  - ${1%\}}, between: [lane, store], backend: netem}
+    when: {after: 1 sales, for: 1 sales}"
+	run netem
+	shoppers=
+}
+
+# Two back ends at a time, on two links of one node.
+beside() { # how many datagrams
+	depot="  depot:
+    mounts: {/opt/probe: $probe}
+    services:
+      - {name: recv, run: [/opt/probe/probe, recv], ready: {log: /^ready/}, end: any,
+         stop_within: 500ms}"
+	target "TO: 10.77.0.1, ALSO: 10.77.0.3, COUNT: \"$1\", GAP_US: \"1000\""
+	depot=
+	experiment '  - net.drop: {between: [lane, store], rate: 20%, backend: netem}
+  - net.drop: {between: [lane, depot], rate: 20%}'
+}
+
+# What a run could leave behind. Kernel threads have no command line.
+state() {
+	for p in /proc/[0-9]*; do
+		[ -s "$p/cmdline" ] || [ -n "$(cat "$p/cmdline" 2>/dev/null)" ] || continue
+		grep -qs "^PPid:[[:space:]]$$\$" "$p/status" || [ "${p#/proc/}" = $$ ] ||
+			echo "process $(tr '\0' ' ' <"$p/cmdline" 2>/dev/null | cut -c1-60)"
+	done | sort
+	sed 's/^[0-9]* [0-9]* /mount /' /proc/self/mountinfo | sort
+	for i in /sys/class/net/*; do echo "interface ${i##*/}"; done
+	find /sys/fs/cgroup "${TMPDIR:-/tmp}" -maxdepth 1 -name '*worstday*' 2>/dev/null | sed 's/^/file /'
+	find "$work" -name '.tmp*' | sed 's/^/file /'
+}
+
+# SIGKILL to the harness once both back ends are armed; then nothing of it may be left within 2 s.
+killed() {
+	state >"$work/before"
+	for n in 1 2 3 4 5; do
+		rm -rf "$work/out"
+		"$worstday" run --quiet --out "$work/out" "$work/x.yml" >"$work/said" 2>&1 &
+		pid=$!
+		for try in $(seq 600); do
+			[ "$(find "$work/out" -name events.ndjson -exec grep -h '"kind":"armed"' {} + 2>/dev/null |
+				wc -l)" = 2 ] && break
+			usleep 20000
+		done
+		[ "$n" = 1 ] || usleep $((n * 137000))
+		kill -0 $pid && echo "running when killed" || tail -n 3 "$work/said"
+		state | cmp -s - "$work/before" && echo "blind: a running harness is not seen"
+		kill -9 $pid
+		wait $pid 2>/dev/null
+		for try in $(seq 40); do
+			state >"$work/after"
+			cmp -s "$work/before" "$work/after" && break
+			usleep 50000
+		done
+		if cmp -s "$work/before" "$work/after"; then
+			echo "clean"
+		else
+			diff "$work/before" "$work/after" | sed 's/^/left behind: /'
+		fi
 	done
 }
 
@@ -112,6 +185,24 @@ try rate-full 'TO: 10.77.0.1, COUNT: "200", GAP_US: "0", SIZE: "972", WAIT_MS: "
 try together "$each" 'net.drop: {rate: 10%}' 'net.delay: {delay: 15ms}' \
 	'net.rate: {speed: 100 kB}'
 try segments 'TO: 10.77.0.1, TCP: "3000000", WAIT_MS: "600"' 'net.delay: {delay: 1ms}'
+pair 'net.drop: {rate: 50%}'
+pair 'net.delay: {delay: 50ms}'
+pair 'net.duplicate: {rate: 50%}'
+pair 'net.corrupt: {rate: 50%}'
+pair 'net.reorder: {rate: 30%, hold: 20ms}'
+pair 'net.rate: {speed: 32 kB/s, queue: 1 MB, burst: 2 kB}'
+name=beside
+if wanted beside; then
+	beside 3000
+	run netem
+fi
+name=killed
+if wanted killed; then
+	beside 15000
+	echo "=== killed netem exit 0"
+	killed
+	echo "=== end"
+fi
 
 # The reference till, with the smoke experiments of those that netem can do, twice over: the
 # second trial finds the namespaces of the first.

@@ -3,7 +3,8 @@
  * The two ends of a measured link. `probe recv` prints a line for each datagram that arrives:
  * its number, its age in ns (both nodes have the same clock), whether its bytes are whole, when.
  * `probe send` is a script driver: a sale is COUNT datagrams of SIZE bytes, one every GAP_US, to
- * TO, or with TCP set so many bytes over one connection. Then it waits for the last to arrive.
+ * TO (and to ALSO), or with TCP set so many bytes over one connection. Then it waits for the last
+ * to arrive.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -123,12 +124,12 @@ static int receive(void)
 
 /* ---- sending ---- */
 
-static int connected(int type)
+static int connected(const char *to, int type)
 {
 	struct addrinfo hints = { .ai_socktype = type, .ai_flags = AI_NUMERICHOST }, *a;
 	int fd;
 
-	if (getaddrinfo(getenv("TO"), PORT, &hints, &a) != 0)
+	if (getaddrinfo(to, PORT, &hints, &a) != 0)
 		return -1;
 	fd = socket(a->ai_family, type, 0);
 	if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
@@ -139,34 +140,46 @@ static int connected(int type)
 	return fd;
 }
 
+static int sender(const char *to)
+{
+	int fd = connected(to, SOCK_DGRAM), room = 8 << 20;
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	return fd;
+}
+
 static int send_datagrams(void)
 {
-	int fd = connected(SOCK_DGRAM), room = 8 << 20;
+	const char *also = getenv("ALSO");
+	int fd[2] = { sender(getenv("TO")), also ? sender(also) : -1 };
 	long count = env_number("COUNT", 1000), gap = env_number("GAP_US", 1000);
 	long size = env_number("SIZE", 100);
 	int64_t next = now();
 	struct datagram d;
 
-	if (fd < 0)
+	if (fd[0] < 0 || (also && fd[1] < 0))
 		return fail("connecting");
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	memset(d.fill, FILL, sizeof(d.fill));
 	for (long i = 0; i < count; i++) {
 		if (gap)
 			until(next += gap * 1000);
 		d.number = (uint32_t)i;
 		d.sent_ns = now();
-		if (send(fd, &d, (size_t)(size > SIZE_MAX_ ? SIZE_MAX_ : size), 0) < 0)
-			fprintf(stderr, "send %ld: %s\n", i, strerror(errno));
+		for (int k = 0; k < 2 && fd[k] >= 0; k++)
+			if (send(fd[k], &d, (size_t)(size > SIZE_MAX_ ? SIZE_MAX_ : size), 0) < 0)
+				fprintf(stderr, "send %ld: %s\n", i, strerror(errno));
 	}
-	close(fd);
+	close(fd[0]);
+	if (also)
+		close(fd[1]);
 	return 0;
 }
 
 static int send_stream(long bytes)
 {
 	static char chunk[65536];
-	int fd = connected(SOCK_STREAM);
+	int fd = connected(getenv("TO"), SOCK_STREAM);
 	ssize_t n = 1;
 
 	if (fd < 0)
