@@ -40,7 +40,10 @@ BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 TILL_SRC := $(sort $(wildcard targets/till/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 # What runs inside the target's processes: never instrumented, and it asks for old symbols only.
-PRE_SRC  := $(sort $(wildcard faults/preload/*.c)) harness/shim/told.c harness/base/draw.c
+PRE_SRC  := $(sort $(wildcard faults/preload/*.c)) harness/shim/told.c harness/base/draw.c \
+	harness/base/gate.c harness/base/glob.c
+ALLOC_SRC := $(sort $(wildcard faults/preload/alloc/*.c))
+ALLOC_OBJ := $(ALLOC_SRC:%.c=$(B)/preload/%.o)
 PRE_OBJ  := $(PRE_SRC:%.c=$(B)/preload/%.o)
 PRE_FLAGS = -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) -O2 -g -fPIC \
 	-fvisibility=hidden -ffunction-sections -fno-stack-protector -U_FORTIFY_SOURCE \
@@ -108,14 +111,21 @@ $(B)/preload/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(PRE_FLAGS) -MMD -MP -c -o $@ $<
 
 # libdl by name: there dlsym lived before it moved into libc.
-$(B)/preload.so: $(PRE_OBJ)
+$(B)/preload.so: $(PRE_OBJ) Makefile
 	@$(if $(V),,echo '  LD    $@')
 	$(Q)$(CC) -shared -o $@ $(PRE_OBJ) -Wl,--gc-sections -Wl,-z,now -Wl,-z,defs -Wl,-soname,worstday \
 		-Wl,--no-as-needed $(shell $(CC) -print-file-name=libdl.so.2)
 
-# The library goes into one object, as it is.
-$(B)/harness/shim/image.o: $(B)/preload.so
-$(B)/harness/shim/image.o: private CFLAGS_ALL += -DWD_PRELOAD_SO='"$(B)/preload.so"'
+# What it asks preload.so for is found because that is loaded before it: no loader looks for it.
+$(B)/alloc.so: $(ALLOC_OBJ) Makefile
+	@$(if $(V),,echo '  LD    $@')
+	$(Q)$(CC) -shared -o $@ $(ALLOC_OBJ) -Wl,--gc-sections -Wl,-z,now -Wl,--no-as-needed \
+		$(shell $(CC) -print-file-name=libdl.so.2)
+
+# The libraries go into one object, as they are.
+$(B)/harness/shim/image.o: $(B)/preload.so $(B)/alloc.so
+$(B)/harness/shim/image.o: private CFLAGS_ALL += -DWD_PRELOAD_SO='"$(B)/preload.so"' \
+	-DWD_ALLOC_SO='"$(B)/alloc.so"'
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -151,7 +161,7 @@ $(B)/bench/%: tests/bench/%.c $(B)/libworstday.a $(B)/flags
 units: $(UNITS)
 benches: $(BENCHES)
 
--include $(PRE_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+-include $(PRE_OBJ:.o=.d) $(ALLOC_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
 
 # --- POS software that nobody here wrote ---------------------------------------------------------
 # Root directories from package registries alone; each step says its size and time, may be

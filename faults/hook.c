@@ -94,14 +94,19 @@ int hook_reach(const void *opts, const struct target *t, char *why, size_t why_l
 	return 0;
 }
 
-void hook_nodes(const struct experiment *x, struct strlist *ret)
+static enum shim_library library_of(const struct fault_ops *ops)
+{
+	return str_eq(ops->name, "lib.alloc-fail") ? SHIM_MEMORY : SHIM_CORE;
+}
+
+void hook_nodes(const struct experiment *x, struct strlist ret[SHIM_LIBRARIES])
 {
 	for (size_t i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		const struct hook_opts *o = x->faults[i].opts;
 
 		for (size_t k = 0; ops->reach == hook_reach && k < o->node.count; k++)
-			strlist_add(ret, o->node.at[k], o->node.marks[k]);
+			strlist_add(&ret[library_of(ops)], o->node.at[k], o->node.marks[k]);
 	}
 }
 

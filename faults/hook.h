@@ -46,8 +46,8 @@ int hook_disarm(struct run *r, const void *opts, void *state, struct err *e);
 void hook_release(struct run *r, void *state);
 /** hook_describe - "in store (only store/store)". */
 void hook_describe(const struct hook_opts *o, struct buf *out);
-/** hook_nodes - patterns of the nodes whose services must load the library. Adds to ret. */
-void hook_nodes(const struct experiment *x, struct strlist *ret);
+/** hook_nodes - patterns of the nodes whose services must load a library, by library: added. */
+void hook_nodes(const struct experiment *x, struct strlist ret[SHIM_LIBRARIES]);
 
 /** HOOK_HOOKS - the members of struct fault_ops that are the same for all of them. */
 #define HOOK_HOOKS \

@@ -231,6 +231,7 @@ static void forked(uint32_t n)
 	struct preload_self parent = preload_self;
 
 	memset(told, 0, sizeof(told));
+	preload_forget_calls();
 	become((int32_t)syscall(SYS_getpid), &parent, '.', n);
 }
 
@@ -244,7 +245,7 @@ static void in_child(void)
 }
 
 /* A child that no handler has told about. */
-static void check_pid(void)
+void preload_check_pid(void)
 {
 	struct shim_process *parent = preload_self.entry;
 	int32_t pid = (int32_t)syscall(SYS_getpid);
@@ -281,6 +282,11 @@ __attribute__((constructor)) static void start(void)
 
 /* ---- hits ---- */
 
+bool preload_armed_out(uint32_t effects)
+{
+	return preload_armed(effects);
+}
+
 bool preload_once(unsigned place, uint32_t serial)
 {
 	return __atomic_exchange_n(&told[place], serial, __ATOMIC_RELAXED) != serial;
@@ -316,7 +322,7 @@ void preload_tell(struct shim_hit *h)
 	struct shim_cell *c;
 	uint32_t turn, mine;
 
-	check_pid();
+	preload_check_pid();
 	REAL(clock_gettime)(CLOCK_MONOTONIC, &ts);
 	h->t_ns = preload_ns(&ts);
 	h->service = preload_self.service;

@@ -11,7 +11,11 @@
  *   page.c      the shared files, which process this is, telling hits
  *   clock.c     reading clocks
  *   deadline.c  waiting until a time of a clock
+ *   decide.c    calls that may fail: which of them do
+ *   resolver.c  names
+ *   alloc/      memory, a library of its own
  */
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -28,7 +32,8 @@
 	X(pthread_mutex_clocklock) X(pthread_rwlock_timedrdlock) X(pthread_rwlock_timedwrlock)     \
 	X(pthread_rwlock_clockrdlock) X(pthread_rwlock_clockwrlock) X(pthread_timedjoin_np)        \
 	X(pthread_clockjoin_np) X(sem_timedwait) X(sem_clockwait) X(mq_timedsend)                  \
-	X(mq_timedreceive) X(cnd_timedwait) X(mtx_timedlock) X(timer_settime) X(timerfd_settime)
+	X(mq_timedreceive) X(cnd_timedwait) X(mtx_timedlock) X(timer_settime) X(timerfd_settime)   \
+	X(getaddrinfo) X(gethostbyname) X(gethostbyname2)
 
 #define PRELOAD_ENUM(fn) HOOK_##fn,
 enum preload_hook { PRELOAD_HOOKS(PRELOAD_ENUM) HOOKS };
@@ -71,6 +76,24 @@ void preload_count(uint32_t serial);
 /** preload_tell - put a record of it into the ring; lost when that is full. Fills in t_ns, and who
  * this process is. */
 void preload_tell(struct shim_hit *h);
+
+/** struct preload_call - one call that rules may alter. @what: a name, or NULL. */
+struct preload_call {
+	enum shim_effect effect;
+	const char *call, *what;
+	uint64_t size;
+};
+/** preload_decide - does a rule alter it? Then it is counted and told, and *ret is the rule. Keeps
+ * errno. */
+EXPORT bool preload_decide(const struct preload_call *c, struct shim_rule *ret);
+/** preload_armed_out - preload_armed for the other libraries. */
+EXPORT bool preload_armed_out(uint32_t effects);
+/** preload_still - is that rule still armed? */
+bool preload_still(uint32_t serial);
+/** preload_check_pid - this may be a child that no handler has told about. */
+void preload_check_pid(void);
+/** preload_forget_calls - a new process counts from one. */
+void preload_forget_calls(void);
 
 /** preload_told - the told time for a real one, and what that altered is counted and told. */
 int64_t preload_told(enum shim_clock clock, int64_t real, const char *call);

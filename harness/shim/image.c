@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The preloaded library inside this program: so it is always the one that was
- * built with it, and nothing has to be found at run time.
+ * The preloaded libraries inside this program: so they are always those that
+ * were built with it, and nothing has to be found at run time.
  */
 #include "shim/shim.h"
 
 #ifndef WD_PRELOAD_SO
-#error "WD_PRELOAD_SO is the path of faults/preload's library: see the Makefile"
+#error "WD_PRELOAD_SO, WD_ALLOC_SO: paths of faults/preload's libraries, see the Makefile"
 #endif
 
-__asm__(".section .rodata, \"a\", %progbits\n"
-	".balign 16\n"
-	".globl wd_preload_so, wd_preload_so_end\n"
-	".hidden wd_preload_so, wd_preload_so_end\n"
-	"wd_preload_so:\n"
-	".incbin \"" WD_PRELOAD_SO "\"\n"
-	"wd_preload_so_end:\n"
-	".byte 0\n"
-	".previous\n");
+#define IMAGE(name, path)                                                                          \
+	__asm__(".section .rodata, \"a\", %progbits\n"                                            \
+		".balign 16\n"                                                                     \
+		".globl " #name ", " #name "_end\n"                                                \
+		".hidden " #name ", " #name "_end\n" #name ":\n"                                   \
+		".incbin \"" path "\"\n" #name "_end:\n"                                           \
+		".byte 0\n"                                                                        \
+		".previous\n");                                                                    \
+	extern const char name[], name##_end[]
 
-extern const char wd_preload_so[], wd_preload_so_end[];
+IMAGE(wd_preload_so, WD_PRELOAD_SO);
+IMAGE(wd_alloc_so, WD_ALLOC_SO);
 
-const void *shim_image(size_t *ret_size)
+const void *shim_image(enum shim_library library, size_t *ret_size)
 {
-	*ret_size = (size_t)(wd_preload_so_end - wd_preload_so);
-	return wd_preload_so;
+	*ret_size = library == SHIM_MEMORY ? (size_t)(wd_alloc_so_end - wd_alloc_so)
+					   : (size_t)(wd_preload_so_end - wd_preload_so);
+	return library == SHIM_MEMORY ? wd_alloc_so : wd_preload_so;
 }

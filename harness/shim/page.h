@@ -48,6 +48,8 @@ enum shim_effect {
 	SHIM_DRIFT,  /* rate: it gains so much of each second */
 	SHIM_FREEZE, /* it stands still */
 	SHIM_STROBE, /* by, every: wrong by so much in every second period */
+	SHIM_ALLOC,  /* chance; size_min, size_max: no memory */
+	SHIM_RESOLVE, /* chance; what: names; error: EAI_* or 0; by: so late */
 	SHIM_EFFECTS
 };
 #define SHIM_BIT(effect) (UINT32_C(1) << (effect))
@@ -68,6 +70,9 @@ struct shim_rule {
 	int64_t at[SHIM_CLOCKS]; /* when it was armed, by each clock */
 	int64_t by, every;
 	double rate;
+	int32_t error;
+	uint64_t size_min, size_max;
+	char what[SHIM_WHAT_MAX]; /* pattern of what is asked for; "": any */
 };
 
 struct shim_table {
@@ -90,6 +95,7 @@ struct shim_hit {
 	uint32_t service, start;
 	int32_t error;
 	int64_t by;         /* clocks: told time less real time */
+	uint64_t size;      /* of memory asked for */
 	uint64_t nth;       /* how many-eth matching call of this process */
 	char path[SHIM_PATH_MAX]; /* below the service's main process: ".2+1" */
 	char what[SHIM_WHAT_MAX]; /* the call, and what it was asked for */

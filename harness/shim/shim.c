@@ -38,7 +38,10 @@
 #define HOLE (200 * NS_PER_MS)
 #define LISTED_MAX 1000        /* of one rule, told one by one; then in pieces */
 #define PIECE NS_PER_S
-#define LIBRARY "preload.so"
+
+static const char *const library_files[SHIM_LIBRARIES] = {
+	[SHIM_CORE] = "preload.so", [SHIM_MEMORY] = "alloc.so",
+};
 
 struct listener {
 	uint32_t serial;       /* 0: none */
@@ -50,6 +53,7 @@ struct listener {
 
 struct shim {
 	char *node;                /* owned */
+	uint32_t libraries;
 	struct shim_rules *rules;  /* mapped */
 	struct shim_hits *hits;    /* mapped */
 	struct loop *loop;         /* borrowed while there are rules */
@@ -90,11 +94,8 @@ static int file_write(const char *path, const void *data, size_t len)
 static int files_make(struct shim *s, const struct shim_opts *o)
 {
 	cleanup_free char *rules = xasprintf("%s/" SHIM_FILE_RULES, o->dir);
-	cleanup_free char *library = xasprintf("%s/" LIBRARY, o->dir);
 	cleanup_free char *place = xasprintf("%s/" SHIM_FILE_HITS, o->dir);
-	size_t size;
-	const void *image = shim_image(&size);
-	int r;
+	int r = 0;
 
 	if (mkdir(o->dir, 0755) < 0)
 		return -errno;
@@ -102,7 +103,13 @@ static int files_make(struct shim *s, const struct shim_opts *o)
 	s->hits = file_map(o->hits, sizeof(*s->hits), 0600, o->owner);
 	if (!s->rules || !s->hits)
 		return -errno;
-	r = file_write(library, image, size);
+	for (unsigned i = 0; r == 0 && i < SHIM_LIBRARIES; i++) {
+		cleanup_free char *library = xasprintf("%s/%s", o->dir, library_files[i]);
+		size_t size;
+		const void *image = shim_image(i, &size);
+
+		r = s->libraries >> i & 1 ? file_write(library, image, size) : 0;
+	}
 	return r < 0 ? r : file_write(place, "", 0); /* where the hits are mounted */
 }
 
@@ -112,6 +119,7 @@ int shim_new(struct shim **ret, const struct shim_opts *o, struct err *e)
 	int r;
 
 	s->node = xstrdup(o->node);
+	s->libraries = o->libraries | 1u << SHIM_CORE;
 	r = files_make(s, o);
 	if (r < 0) {
 		shim_free(s);
@@ -155,9 +163,14 @@ int shim_service(struct shim *s, const char *name, struct err *e)
 
 char *shim_preload(const struct shim *s, const char *own)
 {
-	(void)s;
-	return own && *own ? xasprintf(SHIM_DIR "/" LIBRARY ":%s", own)
-			   : xstrdup(SHIM_DIR "/" LIBRARY);
+	struct buf b = { 0 };
+
+	for (unsigned i = 0; i < SHIM_LIBRARIES; i++)
+		if (s->libraries >> i & 1)
+			buf_printf(&b, "%s" SHIM_DIR "/%s", b.len ? ":" : "", library_files[i]);
+	if (own && *own)
+		buf_printf(&b, ":%s", own);
+	return buf_steal(&b);
 }
 
 uint64_t shim_services(const struct shim *s, const char *pattern)

@@ -15,11 +15,15 @@ struct err;
 struct loop;
 struct shim;
 
+/** enum shim_library - what may be preloaded. */
+enum shim_library { SHIM_CORE, SHIM_MEMORY, SHIM_LIBRARIES };
+
 struct shim_opts {
 	const char *node;  /* its name, for messages */
 	const char *dir;   /* made here: what the node sees at SHIM_DIR, read-only */
 	const char *hits;  /* made here: what it sees at SHIM_DIR/hits, writable by `owner` */
 	uid_t owner;
+	uint32_t libraries; /* bits of enum shim_library; SHIM_CORE comes with each */
 };
 int shim_new(struct shim **ret, const struct shim_opts *o, struct err *e);
 void shim_free(struct shim *s);
@@ -50,7 +54,7 @@ int shim_rule_add(struct shim *s, struct loop *loop, const struct shim_rule *r,
  * that is ahead stays so: it never goes back. */
 int shim_rule_del(struct shim *s, uint32_t serial, struct err *e);
 
-/** shim_image - the library itself, as this program carries it. */
-const void *shim_image(size_t *ret_size);
+/** shim_image - a library itself, as this program carries it. */
+const void *shim_image(enum shim_library library, size_t *ret_size);
 
 #endif

@@ -15,23 +15,27 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-static bool wanted(const struct stage_node *n)
+/* Bits of the libraries that its services need. */
+static uint32_t wanted(const struct stage_node *n)
 {
 	const struct strlist *shims = n->st->o.shims;
+	uint32_t bits = 0;
 
-	for (size_t i = 0; shims && i < shims->count; i++)
-		if (str_glob(shims->at[i], n->conf->name))
-			return true;
-	return false;
+	for (unsigned k = 0; shims && k < SHIM_LIBRARIES; k++)
+		for (size_t i = 0; i < shims[k].count; i++)
+			if (str_glob(shims[k].at[i], n->conf->name))
+				bits |= 1u << k;
+	return bits;
 }
 
 int shim_open(struct stage_node *n, struct err *e)
 {
 	const struct stage *st = n->st;
-	struct shim_opts o = { .node = n->conf->name, .owner = st->slot->service_id };
+	struct shim_opts o = { .node = n->conf->name, 
+			       .owner = st->slot->service_id, .libraries = wanted(n) };
 	int r;
 
-	if (!wanted(n))
+	if (!o.libraries)
 		return 0;
 	o.dir = n->shim_dir = xasprintf("%s/shim-%u", st->dir, n->index);
 	o.hits = n->shim_hits = xasprintf("%s/shim-%u.hits", st->dir, n->index);

@@ -77,7 +77,8 @@ struct stage_opts {
 	int64_t seed;
 	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
 	const struct strlist *logged; /* of these, who keeps a log of operations; or NULL */
-	const struct strlist *shims; /* nodes whose services get our library preloaded; or NULL */
+	const struct strlist *shims; /* nodes whose services get a library of ours preloaded: a list
+				      * for each enum shim_library; or NULL */
 	const struct calls_watch *calls; /* system calls that faults may be about; borrowed */
 	size_t calls_count;
 };

@@ -56,7 +56,8 @@ struct trial {
 	struct control *control;   /* NULL: nobody can talk to us */
 	struct traces *traces;     /* NULL: `trace: false` */
 	char *logs;                /* owned; the stage borrows it */
-	struct strlist disks, logged, shims; /* the stage borrows them */
+	struct strlist disks, logged; /* the stage borrows them */
+	struct strlist shims[SHIM_LIBRARIES]; /* and these */
 	struct calls_watch *calls; /* owned; the stage borrows it */
 	struct loop_timer tick;
 	struct noise noise;
@@ -302,8 +303,8 @@ static int do_stage(struct trial *t, struct err *e)
 	drive_logged(t->in->experiment, &t->logged);
 	o.disks = &t->disks;
 	o.logged = &t->logged;
-	hook_nodes(t->in->experiment, &t->shims);
-	o.shims = &t->shims;
+	hook_nodes(t->in->experiment, t->shims);
+	o.shims = t->shims;
 	t->calls = call_watches(t->in->experiment, t->in->target, &o.calls_count);
 	o.calls = t->calls;
 	t->logs = xasprintf("%s/logs", t->in->dir);
@@ -622,7 +623,8 @@ static void trial_end(struct trial *t)
 	free(t->logs);
 	strlist_done(&t->disks);
 	strlist_done(&t->logged);
-	strlist_done(&t->shims);
+	for (int i = 0; i < SHIM_LIBRARIES; i++)
+		strlist_done(&t->shims[i]);
 	free(t->calls);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);

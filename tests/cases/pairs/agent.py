@@ -324,6 +324,17 @@ def answers(phase):
         return s.makefile().read().count("HTTP/1.1 201")
 
 
+def allocates(phase):
+    """A megabyte, and a little."""
+    got = []
+    for size in 1000000, 100:
+        try:
+            got.append(len(bytearray(size)))
+        except MemoryError:
+            got.append("MemoryError")
+    return got
+
+
 def runs(phase):
     """How fast the time of day runs against the steady clock."""
     steady, day = time.monotonic(), time.time()
@@ -411,6 +422,8 @@ def grows(phase):
 
 
 DO = {
+    "lib.alloc-fail": allocates,
+    "lib.resolver": lambda p: look("localhost"),
     "clock.drift": runs,
     "clock.freeze": runs,
     "clock.jump": day_clock,
