@@ -31,6 +31,7 @@ struct cli {
 	bool no_prompt;              /* shell */
 	struct strlist publishes;    /* owned; shell */
 	int keep;	     /* enum store_keep */
+	int hold;	     /* run: 1 on-violation */
 	struct strlist sets; /* owned */
 	const char *program; /* as it was called */
 	char *const *words;  /* what is left after the options; borrowed */

@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "report/junit.h"
 #include "report/report.h"
 #include "report/terminal.h"
+
+static const char *const hold_names[] = {"never", "on-violation", NULL};
 
 static const struct cli_opt options[] = {
 	{.name = "seed",
@@ -71,6 +74,14 @@ static const struct cli_opt options[] = {
 	 .choices = store_keep_names,
 	 .help = "of which trials to keep logs and ledgers (default all; failed with "
 		 "--until-fail)"},
+	{.name = "hold",
+	 .type = CLI_CHOICE,
+	 .offset = offsetof(struct cli, hold),
+	 .arg = "never|on-violation",
+	 .def = "never",
+	 .choices = hold_names,
+	 .help = "a trial that is violated stands, its services started again over what was "
+		 "judged, for `worstday exec` until Enter or Ctrl-C"},
 	{.name = "dry-run",
 	 .type = CLI_FLAG,
 	 .offset = offsetof(struct cli, dry_run),
@@ -88,6 +99,7 @@ struct run_view {
 	const struct cli *c;
 	const struct plan *plan;
 	struct live_view live;
+	bool told_held; /* that a trial stands */
 	bool many; /* more than one trial: one line for each as it ends */
 };
 
@@ -117,10 +129,34 @@ static void on_ended(void *arg, const struct suite_result *r)
 		r->verdict == HOLDS ? "" : ": ", r->verdict == HOLDS ? "" : r->why);
 }
 
+/* A trial stands: say so once, and let it go when somebody presses Enter. True: nothing moves. */
+static bool stands(struct run_view *v, struct trial_live *live)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char typed[256];
+
+	if (!live->held) {
+		v->told_held = false;
+		return false;
+	}
+	if (!v->told_held) {
+		live_clear(&v->live);
+		fprintf(stderr, "%s is violated, and stands: its services run again over what was "
+			"judged,\nall faults healed. Look into it with `worstday exec --trial %d "
+			"NODE COMMAND`; Enter ends it. ", live->experiment, getpid());
+		v->told_held = true;
+	}
+	if (poll(&in, 1, 0) == 1 && read(STDIN_FILENO, typed, sizeof(typed)) >= 0)
+		live->released = true;
+	return true;
+}
+
 static void on_tick(void *arg, struct trial_live *live, size_t n, int64_t done, int64_t total)
 {
 	struct run_view *v = arg;
 
+	if (v->c->hold && stands(v, live))
+		return;
 	if (!v->c->quiet)
 		live_show(&v->live, live, n, done, total);
 }
@@ -217,6 +253,7 @@ static int launch(const struct cli *c, struct plan *p)
 			       .jobs = c->jobs,
 			       .out = c->out,
 			       .keep = c->keep,
+			       .hold = c->hold != 0,
 			       .argc = c->argc,
 			       .argv = c->argv};
 	struct suite s = {0};
@@ -245,13 +282,29 @@ static int launch(const struct cli *c, struct plan *p)
 	return r < 0 ? EXIT_BROKEN : r;
 }
 
+/* 0, or an exit code: without somebody to press Enter it would stand for ever. */
+static int hold_check(const struct cli *c)
+{
+	if (c->hold && !isatty(STDIN_FILENO))
+		return cli_usage(&cmd_run, "--hold waits for Enter, and nobody can press it: the "
+				 "input is no terminal");
+	if (c->hold && c->jobs > 1)
+		return cli_usage(&cmd_run, "--hold and --jobs exclude each other: one trial at a "
+				 "time can stand");
+	return 0;
+}
+
 static int run(const struct cli *c)
 {
 	struct conf_catalog cat = cmd_catalog();
 	struct diag *diag = diag_new();
 	struct plan p = {0};
-	int r;
+	int r = hold_check(c);
 
+	if (r) {
+		diag_free(diag);
+		return r;
+	}
 	suite_hold_signals();
 	r = plan_load(&p, c->words, c->words_count, &cat, &c->sets, diag);
 	if (r < 0) {

@@ -51,6 +51,7 @@ struct suite_opts {
 	const char *out; /* results folder */
 	const char *cache; /* prepared data; NULL: OUT/.cache */
 	int keep;	 /* enum store_keep */
+	bool hold;	 /* violated trials stand until somebody sets `released` in tick */
 	int argc;	 /* for the manifest */
 	char *const *argv;
 	struct suite_hooks hooks;

@@ -225,6 +225,7 @@ static int good_day(struct running *run, struct err *e)
 			      .slot = run->w->slot,
 			      .live = run->w->live,
 			      .control = run->w->control,
+			      .hold = run->w->o->hold,
 			      .interrupted = &interrupted,
 			      .baseline_rate = -1};
 	int r = store_make(dir, e);
@@ -264,6 +265,7 @@ static int bad_day(struct running *run, struct err *e)
 			      .slot = run->w->slot,
 			      .live = run->w->live,
 			      .control = run->w->control,
+			      .hold = run->w->o->hold,
 			      .interrupted = &interrupted,
 			      .baseline_rate = run->good.rate,
 			      .baseline_p95_ns = run->good.p95_ns,

@@ -66,6 +66,8 @@ struct trial {
 	bool finished;             /* every shopper has left */
 	bool halted;               /* first Ctrl-C was handled */
 	bool shopping;             /* sales may be in flight */
+	bool holding;              /* judged: nothing is written any more */
+	int64_t held_ns;           /* that it stood for people to look at; not the trial's own */
 	int64_t halted_ns;
 };
 
@@ -134,6 +136,11 @@ static void tick(struct loop_timer *timer, int64_t now)
 	struct trial *t = (struct trial *)((char *)timer - offsetof(struct trial, tick));
 
 	update_live(t);
+	if (t->holding) {
+		t->stop = t->in->live->released || interrupted(t) || stage_alive(t->stage, NULL) < 0;
+		loop_timer_at(t->loop, timer, now + TICK_NS);
+		return;
+	}
 	if (interrupted(t) >= 1 && !t->halted) {
 		t->halted = true;
 		t->halted_ns = now;
@@ -198,6 +205,8 @@ static void on_service(void *arg, enum service_event ev, const char *node, const
 	static const int kinds[] = { EV_STARTED, EV_READY, EV_EXITED, EV_KILLED };
 	struct trial *t = arg;
 
+	if (t->holding)
+		return;
 	ledger_event(t->ledger, (struct event){ .kind = kinds[ev], .fault = -1, .node = node,
 						.process = process, .object = service,
 						.did = did });
@@ -543,6 +552,25 @@ static int do_judge(struct trial *t, struct err *e)
 	return err;
 }
 
+/*
+ * What broke a promise stands for people to look at: its services are started again over the data
+ * that were judged, all faults healed. `worstday exec` reaches it.
+ */
+static void do_hold(struct trial *t)
+{
+	int64_t before = clock_now();
+	struct err e = { 0 };
+
+	t->holding = true;
+	t->stop = false;
+	if (stage_start(t->stage, &e) < 0)
+		show(t, "not all services came up again: %s", e.msg);
+	t->in->live->held = true;
+	loop_run_until(t->loop, &t->stop, INT64_MAX);
+	t->in->live->held = false;
+	t->held_ns = clock_now() - before;
+}
+
 /* ---- the trial ---- */
 
 /* Everything up to the judging. Returns 0 judge it, 1 already decided, < 0 broken. */
@@ -661,10 +689,13 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 		err = do_judge(&t, e);
 	else if (err == 1)
 		err = ledger_close(steal_ptr(&t.ledger), e);
+	if (err >= 0 && in->hold && in->live && out->verdict.verdict == VIOLATED && t.stage &&
+	    !out->interrupted)
+		do_hold(&t);
 	if (err < 0)
 		unjudged(&t, BROKEN, "harness", "%s", e ? e->msg : "it failed");
 	trial_end(&t);
-	out->wall_ns = clock_now() - t.started_ns;
+	out->wall_ns = clock_now() - t.started_ns - t.held_ns;
 	out->own_ns = out->wall_ns - t.ready_ns - (out->facts.close_ns - out->facts.open_ns);
 	if (in->live)
 		in->live->phase = PHASE_DONE;

@@ -27,6 +27,8 @@ struct trial_live {
 	volatile bool baseline;
 	volatile int64_t elapsed_ns, served, queued, at_till, left, unknown, p95_ns, active_faults,
 		fired, total, pace_milli;
+	volatile bool held;      /* it has failed and stands to be looked into ... */
+	volatile bool released;  /* ... until the parent says so here */
 	char experiment[96];
 	char active[96]; /* the faults that are armed, by name */
 	char last[160];	 /* latest event in words */
@@ -37,6 +39,7 @@ struct trial_in {
 	const struct target *target;
 	int64_t seed;
 	bool faults;             /* false: the good day */
+	bool hold;               /* one that is violated stands until live->released or Ctrl-C */
 	const char *dir;         /* exists */
 	struct slot *slot;
 	struct trial_live *live; /* may be NULL */
