@@ -217,8 +217,7 @@ int call_check_target(const void *opts, const struct target *t, struct mark at, 
 		uint64_t set[4] = { 0 };
 
 		if (!link_nodes(t, o->node.at[i], set))
-			diag_error(d, o->node.marks[i], "node: target %s has no node \"%s\"",
-				   t->name, o->node.at[i]);
+			target_no_node(t, o->node.at[i], o->node.marks[i], "node", d);
 	}
 	if (o->service)
 		service_check_target(o->service, t, at, d);

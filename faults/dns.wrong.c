@@ -76,7 +76,7 @@ static int dns_wrong_check_target(const void *opts, const struct target *t, stru
 	int r = question_check_target(opts, t, at, d);
 
 	if (host_of(o, t) < 0) {
-		diag_error(d, at, "to: target %s has no node \"%s\"", t->name, o->to);
+		target_no_node(t, o->to, at, "to", d);
 		return -EINVAL;
 	}
 	if (!leads_elsewhere(o, t)) {

@@ -125,8 +125,7 @@ int drive_check_target(const void *opts, const struct target *t, struct mark at,
 			path |= o->path && below(o->path, &t->nodes[k]);
 		}
 		if (!nodes)
-			diag_error(d, o->node.marks[i], "node: target %s has no node \"%s\"",
-				   t->name, o->node.at[i]);
+			target_no_node(t, o->node.at[i], o->node.marks[i], "node", d);
 		else if (!data)
 			diag_error(d, o->node.marks[i], "node: %s has no `data:`, and no other "
 				   "directory is on a disk that can fail", o->node.at[i]);

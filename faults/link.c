@@ -111,8 +111,7 @@ int link_check_target(const void *opts, const struct target *t, struct mark at, 
 	for (size_t i = 0; i < 2 && i < o->between.count; i++) {
 		n[i] = link_nodes(t, o->between.at[i], set[i]);
 		if (!n[i])
-			diag_error(d, o->between.marks[i], "between: target %s has no node \"%s\"",
-				   t->name, o->between.at[i]);
+			target_no_node(t, o->between.at[i], o->between.marks[i], "between", d);
 	}
 	if (n[0] && n[1] && n[0] == 1 && strcmp(o->between.at[0], o->between.at[1]) &&
 	    !memcmp(set[0], set[1], sizeof(set[0]))) {

@@ -38,7 +38,7 @@ static int net_port_exhaustion_check_target(const void *opts, const struct targe
 	for (size_t i = 0; i < t->nodes_count; i++)
 		if (str_eq(t->nodes[i].name, o->node))
 			return 0;
-	diag_error(d, at, "node: target %s has no node \"%s\"", t->name, o->node);
+	target_no_node(t, o->node, at, "node", d);
 	return -EINVAL;
 }
 

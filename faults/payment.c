@@ -63,8 +63,7 @@ int payment_check_target(const void *opts, const struct target *t, struct mark a
 			   "fail", t->name);
 	for (size_t i = 0; i < o->from.count; i++)
 		if (!link_nodes(t, o->from.at[i], bits))
-			diag_error(d, o->from.marks[i], "from: target %s has no node \"%s\"",
-				   t->name, o->from.at[i]);
+			target_no_node(t, o->from.at[i], o->from.marks[i], "from", d);
 	return diag_errors(d) > before ? -EINVAL : 0;
 }
 

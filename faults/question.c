@@ -56,7 +56,7 @@ int question_check_target(const void *opts, const struct target *t, struct mark 
 	int n = nodes_matching(t, o->node, set);
 
 	if (!n)
-		diag_error(d, at, "node: target %s has no node \"%s\"", t->name, o->node);
+		target_no_node(t, o->node, at, "node", d);
 	if (t->resolve == RESOLVE_HOSTS)
 		diag_error(d, at, "target %s says `resolve: hosts`: its nodes ask no name server, "
 			   "so no answer can fail", t->name);

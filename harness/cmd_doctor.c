@@ -38,6 +38,7 @@ static void print_json(const struct probe *p, size_t n)
 		json_obj(&o, NULL);
 		json_str(&o, "name", p[i].name);
 		json_bool(&o, "ok", p[i].ok);
+		json_bool(&o, "there", p[i].ok && !p[i].spare);
 		json_str(&o, "why", p[i].why[0] ? p[i].why : NULL);
 		json_str(&o, "remedy", p[i].remedy[0] ? p[i].remedy : NULL);
 		json_obj_end(&o);
@@ -52,7 +53,8 @@ static void print_text(const struct probe *p, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		printf("%-4s %-24s %s\n", p[i].ok ? "ok" : "no", p[i].name, p[i].why);
+		printf("%-4s %-24s %s\n", p[i].spare ? "-" : p[i].ok ? "ok" : "no",
+		       p[i].name, p[i].why);
 		if (!p[i].ok && p[i].remedy[0])
 			printf("     %-24s remedy: %s\n", "", p[i].remedy);
 	}

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "explore/hints.h"
 #include "explore/plan.h"
 
 static const struct cli_opt options[] = {
@@ -51,14 +52,24 @@ static void tell(struct validation *v, const char *path, const struct diag *diag
 	buf_done(&b);
 }
 
+/* Valid, and yet hardly meant: told, but no error. */
+static void warn(const struct validation *v, const struct plan_entry *e)
+{
+	struct buf b = {0};
+
+	if (!v->c->quiet && hints_warn(e, &b))
+		fputs(b.data, stderr);
+	buf_done(&b);
+}
+
 static void validate_file(struct validation *v, const char *path)
 {
 	struct diag *diag = diag_new();
 
 	if (file_is_target(path))
 		target_free(target_load(path, (struct mark){0}, diag));
-	else
-		plan_add(&v->plan, path, &v->cat, &v->c->sets, diag);
+	else if (plan_add(&v->plan, path, &v->cat, &v->c->sets, diag) == 0)
+		warn(v, &v->plan.at[v->plan.count - 1]);
 	tell(v, path, diag);
 	diag_free(diag);
 }
@@ -104,6 +115,7 @@ const struct cmd cmd_validate = {
 		"Reads the files as run would, targets and faults included, and launches nothing.\n"
 		"Errors name file, line and column; at most 20 a file. Exit 65 when there are "
 		"any.\n"
+		"Warnings (valid, yet hardly meant) change nothing; --quiet leaves them out.\n"
 		"--json prints an array with one array of errors for each file that has some.",
 	.opts = options,
 	.words_min = 1,

@@ -452,8 +452,21 @@ static void check_lanes(const struct experiment *x, const struct target *t, stru
 					backup->at[j]);
 }
 
+/* Of books in SQL it is known beforehand what they are asked for. */
+static void check_stock(const struct experiment *x, const struct target *t, struct diag *diag)
+{
+	bool by_sql = t->books.kind == BOOKS_SQLITE || t->books.kind == BOOKS_POSTGRES;
+
+	for (size_t i = 0; by_sql && !t->books.stock && i < x->checks_count; i++)
+		if (x->checks[i].kind && x->checks[i].kind->needs_stock)
+			diag_error(diag, x->checks[i].mark,
+				   "checks[%zu]: %s needs `books: stock:`, and target %s has none",
+				   i, x->checks[i].kind->name, t->name);
+}
+
 static void check_books(const struct experiment *x, const struct target *t, struct diag *diag)
 {
+	check_stock(x, t, diag);
 	if (t->books.kind != BOOKS_NONE)
 		return;
 	for (size_t i = 0; i < x->checks_count; i++)

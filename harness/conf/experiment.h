@@ -16,7 +16,8 @@ struct conf_kind {
 	/* cross-field rules; mark points at the item; NULL: none */
 	void (*check)(const void *opts, struct mark at, struct diag *diag);
 	const void *ops;  /* the struct fault_ops / check_ops behind it */
-	bool needs_books; /* checks: cannot judge without the books */
+	bool needs_books; /* checks: cannot judge without the books ... */
+	bool needs_stock; /* ... nor without their stock */
 };
 struct conf_catalog {
 	const struct conf_kind *faults, *checks;

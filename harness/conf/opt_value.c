@@ -141,6 +141,13 @@ static int duration_domain(const char *text, const char *word, struct dur *ret, 
 			   : strcmp(word, "system") == 0 ? DOMAIN_SYSTEM
 							 : DOMAIN_NONE;
 
+	if (strcmp(word, "real") == 0 || strcmp(word, "wall") == 0)
+		return complain(why, why_len,
+				ret->domain == DOMAIN_SHOP ?
+				QUOTED ": this is shop time; real time is that divided by `pace:` "
+				"(at 60x, 15min here are 15 s)" :
+				QUOTED ": real time is written without a word, or with \"system\"",
+				text);
 	if (said == DOMAIN_NONE)
 		return complain(why, why_len,
 				QUOTED " is not a duration like 50ms, 2min or 1h30min", text);

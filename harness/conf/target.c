@@ -644,6 +644,19 @@ const struct node *target_host(const struct target *t, const char *name)
 	return n;
 }
 
+void target_no_node(const struct target *t, const char *word, struct mark at, const char *what,
+		    struct diag *diag)
+{
+	const char **names = xcalloc(t->nodes_count + 1, sizeof(*names));
+	char hint[128];
+
+	for (size_t i = 0; i < t->nodes_count; i++)
+		names[i] = t->nodes[i].name;
+	opt_suggest(word, names, t->nodes_count, hint, sizeof(hint));
+	diag_error(diag, at, "%s: target %s has no node \"%s\"%s", what, t->name, word, hint);
+	free(names);
+}
+
 const struct node *target_node(const struct target *t, const char *name)
 {
 	for (size_t i = 0; name && i < t->nodes_count; i++)

@@ -231,6 +231,9 @@ static inline bool node_ours(const struct node *n)
 const struct node *target_bank(const struct target *t);
 /** target_host - the node with this name or alias; NULL. */
 const struct node *target_host(const struct target *t, const char *name);
+/** target_no_node - the error "WHAT: target T has no node WORD; did you mean ...?" */
+void target_no_node(const struct target *t, const char *word, struct mark at, const char *what,
+		    struct diag *diag);
 /** target_service - "store/store" or a unique service name; NULL if none. */
 const struct service *target_service(const struct target *t, const char *name,
 				     const struct node **ret_node);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "crowd/crowd.h"
 #include "explore/plan.h"
+#include "faults/fault.h"
 #include "judge/judge.h"
 
 /* struct day - one experiment's day in shop ns. */
@@ -122,6 +123,16 @@ static size_t warn_fault(const struct plan_entry *e, const struct day *d, size_t
 			   "so it may never fire\n",
 			   i, x->faults[i].kind->name, dur_text(at, w->at.ns),
 			   dur_text(end, (int64_t)d->end_ns));
+		return 1;
+	}
+	if (w->on == ON_NOTHING && w->for_.ns >= 0 && (double)w->for_.ns < d->mean_ns &&
+	    !((const struct fault_ops *)x->faults[i].kind->ops)->momentary) {
+		warning(&w->mark, x->path, out);
+		buf_printf(out,
+			   "faults[%zu] %s: it is healed after %s shop, less than one checkout "
+			   "takes (%s): perhaps nobody meets it\n",
+			   i, x->faults[i].kind->name, dur_text(at, w->for_.ns),
+			   dur_text(end, (int64_t)d->mean_ns));
 		return 1;
 	}
 	if (w->after_sales >= x->shoppers.count) {

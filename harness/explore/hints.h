@@ -17,7 +17,7 @@ void hints_load(const struct plan_entry *e, struct buf *out);
 /**
  * hints_warn - what is valid and yet hardly meant, one "FILE:LINE:COL: warning: ..." line each:
  * more shoppers than the lanes can serve where the queue matters, a fault after the day's expected
- * end or after more sales than shoppers come. Returns how many.
+ * end or after more sales than shoppers come, or for less than a checkout. Returns how many.
  */
 size_t hints_warn(const struct plan_entry *e, struct buf *out);
 

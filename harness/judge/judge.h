@@ -105,6 +105,7 @@ struct check_ops {
 	/* does the pace limit apply with these options? NULL: as queue_based says */
 	bool (*paced)(const void *opts);
 	bool needs_books;
+	bool needs_stock; /* of the books */
 	bool any_ledger; /* may look at the books too, if there are any */
 	/* with these options, does it speak about faults, so that the good day has nothing to say?
 	 * NULL: no */

@@ -218,5 +218,6 @@ const struct check_ops check_stock_once = {
 	.summary = "every sale takes its goods out of stock exactly once",
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
+	.needs_stock = true,
 	.judge = judge,
 };

@@ -34,7 +34,8 @@ static void kinds_fill(void)
 					      .opts = c->opts,
 					      .check = c->check,
 					      .ops = c,
-					      .needs_books = c->needs_books};
+					      .needs_books = c->needs_books,
+					      .needs_stock = c->needs_stock};
 	}
 }
 

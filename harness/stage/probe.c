@@ -219,6 +219,7 @@ static void probe_netem(struct probe *p)
 	snprintf(why, sizeof(why), "not there: faults with `backend: netem` cannot run (%.64s; "
 		 "remedy: %.120s)", p->why, p->remedy);
 	say(p, true, why, "");
+	p->spare = true;
 }
 
 /* Not every experiment needs it: those that do are told by their faults. */

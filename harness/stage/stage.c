@@ -416,7 +416,7 @@ static int spawn(struct stage *st, const char *node, const char *user, char *con
 	p = xcalloc(1, sizeof(*p));
 	r = proc_start(p, &(struct proc_opts){ .node = n, .user = user, .argv = argv, .in = in_far,
 			       .out = out_far, .log = log, .ours = ours,
-			       .env = { &n->conf->env, env } }, e);
+			       .env = { &n->conf->env, ours ? st->o.env : NULL, env } }, e);
 	if (r < 0) {
 		free(p);
 		return r;

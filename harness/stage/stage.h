@@ -42,6 +42,7 @@ void slot_free(struct slot *s);
 struct probe {
 	const char *name;
 	bool ok;
+	bool spare;       /* ok, and not there: only some faults want it, and they say so */
 	char why[256];    /* what was tried and how it failed */
 	char remedy[256]; /* what would make it work */
 };

@@ -137,7 +137,8 @@ static void tick(struct loop_timer *timer, int64_t now)
 
 	update_live(t);
 	if (t->holding) {
-		t->stop = t->in->live->released || interrupted(t) || stage_alive(t->stage, NULL) < 0;
+		t->stop = t->in->live->released || interrupted(t) ||
+			  stage_alive(t->stage, NULL) < 0;
 		loop_timer_at(t->loop, timer, now + TICK_NS);
 		return;
 	}

@@ -26,13 +26,13 @@ run() { # arguments...
 "$worstday" doctor >"$work/doctor"
 "$worstday" list faults net.drop >"$work/list"
 "$worstday" list --json faults net.drop >"$work/json"
-expect '^ok +netem ' "$work/doctor"
+expect '^(ok|-) +netem ' "$work/doctor"
 expect '^Back ends:' "$work/list"
 expect 'netem: the kernel.s own random numbers: not replayable' "$work/list"
 expect '"backends": ".*netem' "$work/json"
 "$worstday" list faults net.cut | grep -q '^Back ends:' && { echo "net.cut has no choice"; failed=1; }
 if grep -q 'netem  *not there' "$work/doctor"; then
-	expect 'not there: .*backend: netem.*remedy: .*sch_netem' "$work/doctor"
+	expect '^- +netem +not there: .*backend: netem.*remedy: .*sch_netem' "$work/doctor"
 	run
 	[ $code = 3 ] || { echo "run: exit $code, expected 3"; failed=1; }
 	expect 'net.drop: qdisc netem: .*; remedy: a kernel with sch_netem.*`backend: wire`' "$work/out"
