@@ -17,6 +17,7 @@
 #include "conf/target.h"
 
 struct bank;
+struct counter;
 struct loop;
 struct stage;
 
@@ -32,6 +33,7 @@ enum fault_layer {
 struct run {
 	struct stage *stage;
 	struct bank *bank;       /* NULL: the target has none */
+	struct counter *counter; /* NULL: the target has no devices */
 	struct loop *loop;
 	const struct target *target;
 	const struct experiment *experiment;

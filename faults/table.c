@@ -16,6 +16,10 @@ extern const struct fault_ops fault_bank_approve_then_drop, fault_bank_decline, 
 extern const struct fault_ops fault_clock_drift, fault_clock_freeze, fault_clock_jump,
 	fault_clock_set, fault_clock_strobe;
 extern const struct fault_ops fault_lib_alloc_fail, fault_lib_resolver;
+extern const struct fault_ops fault_device_busy, fault_device_silent, fault_device_slow,
+	fault_device_unplug;
+extern const struct fault_ops fault_printer_cover_open, fault_printer_paper_low,
+	fault_printer_paper_out;
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
@@ -57,6 +61,10 @@ const struct fault_ops *const fault_table[] = {
 	&fault_clock_set,
 	&fault_clock_strobe,
 	&fault_cpu_starve,
+	&fault_device_busy,
+	&fault_device_silent,
+	&fault_device_slow,
+	&fault_device_unplug,
 	&fault_disk_bitrot,
 	&fault_disk_error,
 	&fault_disk_full,
@@ -96,6 +104,9 @@ const struct fault_ops *const fault_table[] = {
 	&fault_net_reset,
 	&fault_noop,
 	&fault_power_cut,
+	&fault_printer_cover_open,
+	&fault_printer_paper_low,
+	&fault_printer_paper_out,
 	&fault_process_hang,
 	&fault_process_kill,
 	&fault_process_limit,

@@ -7,13 +7,9 @@
  */
 #include "bank/bank.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bank/room.h"
@@ -63,35 +59,12 @@ static void news(void *arg, const void *message, size_t len)
 		l->fn(l->arg, &n->hit);
 }
 
-/* Both families where the host has both. */
-static int door_open(const struct bank_opts *o, const struct node *n, struct err *e)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-				    .sin6_port = htons((uint16_t)n->bank.http) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = six.sin6_port };
-	cleanup_close int s = o->socket(o->arg, n->name, AF_INET6, SOCK_STREAM, 0);
-	int off = 0, r;
-
-	if (s >= 0) {
-		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-		r = bind(s, (struct sockaddr *)&six, sizeof(six));
-	} else {
-		s = o->socket(o->arg, n->name, AF_INET, SOCK_STREAM, 0);
-		if (s < 0)
-			return err_errno(e, -s, "a socket for the bank");
-		r = bind(s, (struct sockaddr *)&four, sizeof(four));
-	}
-	if (r < 0 || listen(s, BACKLOG) < 0)
-		return err_errno(e, errno, "listening as the bank on port %lld",
-				 (long long)n->bank.http);
-	return steal_fd(&s);
-}
-
 int bank_open(struct bank **ret, const struct bank_opts *o, struct err *e)
 {
 	const struct node *n = target_bank(o->target);
 	struct bank *b = xcalloc(1, sizeof(*b));
-	cleanup_close int door = door_open(o, n, e);
+	cleanup_close int door = side_door(o->socket, o->arg, n->name, (int)n->bank.http, BACKLOG,
+					   e);
 	int r = door < 0 ? door : 0;
 
 	b->ledger = o->ledger;

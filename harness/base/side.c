@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -65,10 +66,19 @@ struct side_far {
 	struct packet out;
 };
 
+/* Each entry begins aligned: whoever reads it takes it for a struct. */
+static size_t padded(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
 static void keep(struct buf *b, const void *bytes, size_t len)
 {
+	static const char zeroes[8];
+
 	buf_add(b, &len, sizeof(len));
 	buf_add(b, bytes, len);
+	buf_add(b, zeroes, padded(len) - len);
 }
 
 static size_t kept_len(const struct buf *b, size_t at)
@@ -106,7 +116,7 @@ static void push_waiting(struct side_far *f)
 
 		if (push(f, f->waiting.data + at + sizeof(len), len))
 			break;
-		at += sizeof(len) + len;
+		at += sizeof(len) + padded(len);
 	}
 	buf_drop_front(&f->waiting, at);
 	loop_fd_set(f->loop, &f->ctl, EPOLLIN | (f->waiting.len ? EPOLLOUT : 0));
@@ -209,7 +219,7 @@ static void tell_kept(struct side *s)
 	while (s->kept.len) {
 		now = s->kept;
 		s->kept = (struct buf){ 0 };
-		for (at = 0; at < now.len; at += sizeof(size_t) + kept_len(&now, at))
+		for (at = 0; at < now.len; at += sizeof(size_t) + padded(kept_len(&now, at)))
 			s->news(s->arg, now.data + at + sizeof(size_t), kept_len(&now, at));
 		buf_done(&now);
 	}
@@ -274,6 +284,29 @@ int side_call(struct side *s, const void *order, size_t len, const char *what, s
 		return err_set(e, -r, r == -EPIPE ? "the %s is gone" : "the %s does not answer",
 			       s->name);
 	return answer < 0 ? err_errno(e, -answer, "the %s refused %s", s->name, what) : answer;
+}
+
+/* Both families where the host has both. */
+int side_door(int (*make)(void *arg, const char *node, int domain, int type, int protocol),
+	      void *arg, const char *node, int port, int backlog, struct err *e)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = six.sin6_port };
+	cleanup_close int s = make(arg, node, AF_INET6, SOCK_STREAM, 0);
+	int off = 0, r;
+
+	if (s >= 0) {
+		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+		r = bind(s, (struct sockaddr *)&six, sizeof(six));
+	} else {
+		s = make(arg, node, AF_INET, SOCK_STREAM, 0);
+		if (s < 0)
+			return err_errno(e, -s, "a socket on node %s", node);
+		r = bind(s, (struct sockaddr *)&four, sizeof(four));
+	}
+	if (r < 0 || listen(s, backlog) < 0)
+		return err_errno(e, errno, "listening on port %d of node %s", port, node);
+	return steal_fd(&s);
 }
 
 static int fork_it(struct side *s, const struct side_opts *o, struct err *e)

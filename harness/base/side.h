@@ -43,6 +43,13 @@ int side_alive(const struct side *s, struct err *e);
  */
 int side_call(struct side *s, const void *order, size_t len, const char *what, struct err *e);
 
+/**
+ * side_door - a socket that listens on a port of a node, for the process to accept from.
+ * @make: a socket inside the network namespace of a node, or -errno. Caller closes.
+ */
+int side_door(int (*make)(void *arg, const char *node, int domain, int type, int protocol),
+	      void *arg, const char *node, int port, int backlog, struct err *e);
+
 /* ---- in the process ---- */
 
 /** side_loop - its loop; borrowed. */

@@ -499,8 +499,8 @@ static void check_events(const struct experiment *x, struct diag *diag)
 
 		if (w->on == ON_PRINTED)
 			diag_error(diag, w->mark,
-				   "faults[%zu].when.on: nothing is printed: this version has no "
-				   "printers yet",
+				   "faults[%zu].when.on: this version does not watch what is "
+				   "printed; `behind: /re/` of a printer's fault does",
 				   i);
 		else if (w->on == ON_MESSAGE)
 			diag_error(diag, w->mark,

@@ -203,6 +203,29 @@ static struct node *add_node(struct target *t, const char *name, int index, stru
 	return n;
 }
 
+/* Each device that stands there is a host of its own. */
+static void add_devices(struct load *l, size_t at)
+{
+	struct target *t = l->t;
+
+	for (size_t i = 0; i < t->nodes[at].devices.count && t->nodes_count < NODES_MAX; i++) {
+		struct device d = t->nodes[at].devices.at[i];
+		cleanup_free char *name = xasprintf("%s-%s", d.name ? d.name : "",
+						    t->nodes[at].name);
+		struct node *n;
+
+		if (!d.kind)
+			continue; /* it has been said what is wrong with it */
+		n = add_node(t, name, t->nodes[at].index, d.mark);
+		opt_apply(node_table, NULL, d.mark, name, n, l->diag);
+		n->device = d;
+		n->stands_at = xstrdup(t->nodes[at].name);
+		if (!is_host_name(name))
+			diag_error(l->diag, d.mark, "nodes.%s.devices: \"%s\" is no name for a "
+				   "host: a-z, 0-9 and -, at most 40", n->stands_at, name);
+	}
+}
+
 static int read_node(struct load *l, const struct yaml_node *value, struct mark at,
 		     const char *name, int index)
 {
@@ -230,6 +253,7 @@ static int read_node(struct load *l, const struct yaml_node *value, struct mark 
 	yaml_tree_free(copy);
 	read_data(n);
 	read_services(n);
+	add_devices(l, (size_t)(n - t->nodes));
 	return diag_errors(l->diag) == errors ? 0 : -EINVAL;
 }
 
@@ -493,9 +517,9 @@ static void check_ours(struct load *l, const struct node *n)
 {
 	const struct node *bank = target_bank(l->t);
 
-	if (n->bank.http && (n->services_count || n->data_count || n->rootfs))
+	if (n->bank.http && (n->services_count || n->data_count || n->rootfs || n->devices.count))
 		diag_error(l->diag, n->mark, "nodes.%s: it is the bank, which the harness plays: "
-			   "services, data and rootfs belong elsewhere", n->name);
+			   "services, data, rootfs and devices belong elsewhere", n->name);
 	if (n->bank.http && n != bank)
 		diag_error(l->diag, n->mark, "nodes.%s: %s is the bank already", n->name,
 			   bank->name);
@@ -613,6 +637,7 @@ static void node_done(struct node *n)
 		free(n->data[i].seed);
 	}
 	free(n->data);
+	free(n->stands_at);
 	free(n->name);
 }
 

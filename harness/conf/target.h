@@ -46,6 +46,19 @@ struct bank_conf {
 	int64_t http; /* port of its payment API */
 };
 
+enum device_kind { DEVICE_NONE, DEVICE_ESCPOS };
+/** struct device - something on the counter that the harness plays; a host on the wire. */
+struct device {
+	char *name;   /* "printer" */
+	int kind;     /* enum device_kind */
+	int64_t port; /* TCP */
+	struct mark mark;
+};
+struct devices {
+	struct device *at;
+	size_t count;
+};
+
 struct node {
 	char *name;   /* hostname too */
 	int index;    /* 1-based within its group "lane-{1..3}", else 1 */
@@ -60,6 +73,9 @@ struct node {
 	struct service *services;
 	size_t services_count;
 	struct bank_conf bank;
+	struct devices devices; /* that stand here; each has a node of its own */
+	struct device device; /* what this node is; name borrowed from the node it stands at */
+	char *stands_at;      /* owned: that node's name; NULL: it is no device */
 	struct mark mark;
 	struct strmap data_map;	      /* private: what `data` is made from */
 	struct optlist services_list; /* private: owns `services` */
@@ -191,6 +207,13 @@ struct key_conf {
 };
 enum key_plant { KEY_FIELD, KEY_AMOUNT, KEY_MARKER };
 
+/** struct paper_conf - how to read a receipt: patterns, their first group; NULL: not given. */
+struct paper_conf {
+	char *receipt; /* its number */
+	char *total;   /* what was paid, as printed: 12.95 */
+	char *copy;    /* on copies only */
+};
+
 /** struct target - one POS, read and checked. Owned; target_free. */
 struct target {
 	char *path;   /* target.yml */
@@ -198,6 +221,7 @@ struct target {
 	char *name, *title;
 	char *currency; /* "EUR" */
 	struct key_conf key;
+	struct paper_conf paper;
 	int resolve;     /* enum resolve */
 	struct node *nodes;
 	size_t nodes_count;
@@ -225,10 +249,12 @@ const struct node *target_node(const struct target *t, const char *name);
 /** node_ours - is it a host that the harness plays? Nothing of the target runs there. */
 static inline bool node_ours(const struct node *n)
 {
-	return n->bank.http > 0;
+	return n->bank.http || n->device.kind;
 }
 /** target_bank - the node that is the bank; NULL: it has none, the bank ledger stays empty. */
 const struct node *target_bank(const struct target *t);
+/** target_has_device - is there one of this enum device_kind on any counter? */
+bool target_has_device(const struct target *t, int kind);
 /** target_host - the node with this name or alias; NULL. */
 const struct node *target_host(const struct target *t, const char *name);
 /** target_no_node - the error "WHAT: target T has no node WORD; did you mean ...?" */

@@ -32,6 +32,9 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 void driver_free(void *field);
 int books_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
 void books_free(void *field);
+/* the same; field is a struct devices */
+int devices_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+void devices_free(void *field);
 /* goods: from the list in the file or from a CSV next to it */
 void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag);
 void goods_free(struct target *t);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of target.yml; those of driver: and books: are in target_driver.c. */
-#include <errno.h>
 #include <string.h>
 
 #include "conf/target_load.h"
@@ -65,16 +64,6 @@ static const struct opt service_rows[] = {
 	 .help = "services (NAME or NODE/NAME) that must be ready first"},
 	OPT_END};
 
-static int refuse_devices(const struct yaml_node *n, const char *path, void *field,
-			  struct diag *diag)
-{
-	(void)field;
-	if (n->type != NODE_SCALAR && n->count == 0)
-		return 0;
-	diag_error(diag, n->mark, "%s: devices are not supported by this version", path);
-	return -EINVAL;
-}
-
 static const struct opt bank_rows[] = {
 	{ROW(bank_conf, http), .type = OPT_INT, .min = "1", .max = "65535",
 	 .help = "the port of its HTTP/JSON payment API", .example = "8080"},
@@ -98,11 +87,10 @@ static const struct opt node_rows[] = {
 	{ROW(node, bank), .type = OPT_STRUCT, .optional = true,
 	 .sub = {bank_rows, sizeof(struct bank_conf)},
 	 .help = "it is the payment host, which the harness plays: nothing else runs there"},
-	{.name = "devices",
-	 .type = OPT_CUSTOM,
-	 .optional = true,
-	 .parse_at = refuse_devices,
-	 .help = "not supported by this version"},
+	{ROW(node, devices), .type = OPT_CUSTOM, .optional = true, .parse_at = devices_parse,
+	 .free = devices_free,
+	 .help = "what stands on its counter, by name; each is a host NAME-NODE on the wire",
+	 .example = "{printer: {escpos: tcp 9100}}"},
 	OPT_END};
 const struct opt_table node_table = {node_rows, sizeof(struct node)};
 
@@ -120,6 +108,15 @@ static const struct opt key_rows[] = {
 	{ROW(key_conf, paper), .type = OPT_REGEX, .optional = true,
 	 .help = "how a receipt shows it: the first group", .example = "/Ref (\\S+)/"},
 	{ROW(key_conf, bank), .type = OPT_STRING, .optional = true, .help = "the bank's field"},
+	OPT_END};
+
+static const struct opt paper_rows[] = {
+	{ROW(paper_conf, receipt), .type = OPT_REGEX, .optional = true, .help = "its number",
+	 .example = "/Receipt (\\S+)/"},
+	{ROW(paper_conf, total), .type = OPT_REGEX, .optional = true,
+	 .help = "what was paid, with its decimals", .example = "/TOTAL EUR +([0-9.]+)/"},
+	{ROW(paper_conf, copy), .type = OPT_REGEX, .optional = true,
+	 .help = "what only copies say", .example = "/COPY/"},
 	OPT_END};
 
 static const struct opt prepare_rows[] = {
@@ -145,6 +142,9 @@ static const struct opt target_rows[] = {
 	{ROW(target, currency), .type = OPT_STRING, .def = "EUR", .help = "three letters"},
 	{ROW(target, key), .type = OPT_STRUCT, .sub = {key_rows, sizeof(struct key_conf)},
 	 .help = "how a sale is recognised in every ledger"},
+	{ROW(target, paper), .type = OPT_STRUCT, .optional = true,
+	 .sub = {paper_rows, sizeof(struct paper_conf)},
+	 .help = "how to read a printed receipt: patterns, whose first group counts"},
 	{ROW(target, vars), .type = OPT_STRMAP, .optional = true,
 	 .help = "${NAME} in all texts below"},
 	{ROW(target, resolve), .type = OPT_ENUM, .def = "dns", .values = resolves,

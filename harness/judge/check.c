@@ -470,3 +470,11 @@ int64_t shop_ns(const struct experiment *x, int64_t wall_ns)
 		return wall_ns;
 	return (int64_t)((__int128)wall_ns * milli / 1000);
 }
+
+bool has_printer(const struct target *t, const char *lane)
+{
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (t->nodes[i].device.kind == DEVICE_ESCPOS && str_eq(t->nodes[i].stands_at, lane))
+			return true;
+	return false;
+}

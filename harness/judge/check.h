@@ -115,6 +115,8 @@ void check_forget(struct judgement *j);
 /** check_inconclusive - say so, and why. */
 void check_inconclusive(struct judgement *j, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/** has_printer - does one of ours stand at this lane? */
+bool has_printer(const struct target *t, const char *lane);
 /** plural - "" for 1, "s" otherwise. */
 static inline const char *plural(int64_t n)
 {
@@ -184,7 +186,8 @@ extern const struct check_ops check_answered_sales, check_books_invariants,
 	check_checkout_time, check_custom,
 	check_missed_trains, check_no_charge_without_sale, check_no_double_charge,
 	check_no_duplicate_sale, check_no_hang, check_no_lost_sale,
-	check_no_phantom_sale, check_paid_means_money, check_receipt_numbers,
+	check_no_phantom_sale, check_one_drawer_pulse,
+	check_paid_means_money, check_receipt_numbers, check_receipts_match_books,
 	check_recovery_time, check_reversals_delivered, check_right_amount,
 	check_sales_served, check_stock_once, check_walk_outs;
 

@@ -81,6 +81,7 @@ struct paper_rec {
 	const char *device, *key, *receipt, *text; /* masked text */
 	int64_t total; /* INT64_MIN unknown */
 	bool cut;
+	bool copy;     /* it says that it is one */
 };
 struct drawer_rec {
 	int64_t t_ns;
@@ -148,6 +149,9 @@ struct ledgers {
  * A torn or corrupt line is an error naming file and line; unknown members are ignored. On
  * failure nothing is left to free. */
 int ledgers_load(struct ledgers *ret, const char *dir, struct err *e);
+/** ledgers_acknowledge - whoever got a cut receipt, or saw the drawer open for his cash, was
+ * acknowledged, whatever he was told; ledgers_load does it. */
+void ledgers_acknowledge(struct ledgers *l);
 void ledgers_done(struct ledgers *l);
 
 /* ---- joining: told × books by key ---- */

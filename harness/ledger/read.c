@@ -349,6 +349,8 @@ int ledgers_load(struct ledgers *ret, const char *dir, struct err *e)
 	buf_done(&r.scratch);
 	if (err < 0)
 		ledgers_done(&all);
+	else
+		ledgers_acknowledge(&all);
 	*ret = all;
 	return err;
 }

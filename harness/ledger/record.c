@@ -87,7 +87,7 @@ static const struct member bank_members[] = {
 #define RECORD paper_rec
 static const struct member paper_members[] = {
 	INT(t_ns, ALWAYS, 0), STRING(device, WORD), STRING(key, WHOLE), STRING(receipt, WHOLE),
-	INT(total, 0, INT64_MIN), BOOL(cut), STRING(text, 0),
+	INT(total, 0, INT64_MIN), BOOL(cut), BOOL(copy), STRING(text, 0),
 };
 #undef RECORD
 

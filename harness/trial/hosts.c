@@ -4,6 +4,7 @@
 #include "bank/bank.h"
 #include "base/err.h"
 #include "conf/target.h"
+#include "counter/counter.h"
 #include "stage/stage.h"
 
 static int socket_on(void *arg, const char *node, int domain, int type, int protocol)
@@ -14,24 +15,34 @@ static int socket_on(void *arg, const char *node, int domain, int type, int prot
 int hosts_open(struct hosts *ret, struct stage *st, const struct target *t, struct loop *loop,
 	       struct ledger *l, struct err *e)
 {
-	if (!target_bank(t))
-		return 0;
-	return bank_open(&ret->bank, &(struct bank_opts){ .target = t, .loop = loop, .ledger = l,
-							  .socket = socket_on, .arg = st }, e);
+	int r = 0;
+
+	if (target_bank(t))
+		r = bank_open(&ret->bank, &(struct bank_opts){ .target = t, .loop = loop,
+				      .ledger = l, .socket = socket_on, .arg = st }, e);
+	if (r == 0 && target_has_device(t, DEVICE_ESCPOS))
+		r = counter_open(&ret->counter, &(struct counter_opts){ .target = t, .loop = loop,
+					 .ledger = l, .socket = socket_on, .arg = st }, e);
+	return r;
 }
 
 int hosts_alive(const struct hosts *h, struct err *e)
 {
-	return h->bank ? bank_alive(h->bank, e) : 0;
+	int r = h->bank ? bank_alive(h->bank, e) : 0;
+
+	return r == 0 && h->counter ? counter_alive(h->counter, e) : r;
 }
 
 int hosts_sync(const struct hosts *h, struct err *e)
 {
-	return h->bank ? bank_sync(h->bank, e) : 0;
+	int r = h->bank ? bank_sync(h->bank, e) : 0;
+
+	return r == 0 && h->counter ? counter_sync(h->counter, true, e) : r;
 }
 
 void hosts_close(struct hosts *h)
 {
 	bank_close(h->bank);
-	h->bank = NULL;
+	counter_close(h->counter);
+	*h = (struct hosts){ 0 };
 }

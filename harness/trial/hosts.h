@@ -2,8 +2,9 @@
 #ifndef WD_TRIAL_HOSTS_H
 #define WD_TRIAL_HOSTS_H
 
-/* The hosts on the wire that the harness plays during a trial: the bank. */
+/* The hosts on the wire that the harness plays during a trial: the bank, the counter's devices. */
 struct bank;
+struct counter;
 struct err;
 struct ledger;
 struct loop;
@@ -12,14 +13,15 @@ struct target;
 
 /** struct hosts - NULL: the target has none of the kind. */
 struct hosts {
-	struct bank *bank; /* owned */
+	struct bank *bank;       /* owned */
+	struct counter *counter; /* owned */
 };
 /** hosts_open - they answer when this returns. The ledger gets what they see. */
 int hosts_open(struct hosts *ret, struct stage *st, const struct target *t, struct loop *loop,
 	       struct ledger *l, struct err *e);
 /** hosts_alive - -EPIPE with words when a process of theirs is gone. */
 int hosts_alive(const struct hosts *h, struct err *e);
-/** hosts_sync - all that they have seen so far is in the ledger. */
+/** hosts_sync - nothing more will come: all that they have seen is in the ledgers. */
 int hosts_sync(const struct hosts *h, struct err *e);
 /** hosts_close - before the stage is freed; accepts what was never opened. */
 void hosts_close(struct hosts *h);

@@ -365,7 +365,8 @@ static int do_crowd(struct trial *t, struct err *e)
 static int do_triggers(struct trial *t, struct err *e)
 {
 	struct triggers_in in = { .experiment = t->in->experiment, .target = t->in->target,
-				  .stage = t->stage, .bank = t->hosts.bank, .loop = t->loop,
+				  .stage = t->stage, .bank = t->hosts.bank,
+				  .counter = t->hosts.counter, .loop = t->loop,
 				  .ledger = t->ledger, .seed = t->in->seed };
 
 	return t->in->faults ? triggers_new(&t->triggers, &in, e) : 0;

@@ -14,6 +14,7 @@
 #include "stage/stage.h"
 
 struct bank;
+struct counter;
 struct err;
 struct experiment;
 struct ledger;
@@ -27,6 +28,7 @@ struct triggers_in {
 	const struct target *target;
 	struct stage *stage;
 	struct bank *bank;       /* NULL: the target has none */
+	struct counter *counter; /* NULL: it has no devices */
 	struct loop *loop;
 	struct ledger *ledger;
 	int64_t seed;

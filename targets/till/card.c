@@ -13,9 +13,9 @@
  */
 #include "bug.h"
 #include "lane.h"
+#include "net.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,39 +26,6 @@
 #define SHOPPER_MS 60000 /* finding the card takes its time */
 #define REVERSAL_MS 5000
 
-static int await(int fd, short events, int64_t until)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int64_t left = until - mono_ms();
-	int rc = poll(&p, 1, until < 0 ? -1 : left > 0 ? (int)left : 0);
-
-	return rc > 0 ? 0 : rc < 0 ? -errno : -ETIMEDOUT;
-}
-
-static int dial(const char *address)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-	char host[128];
-	int port, fd, rc;
-	char service[16];
-
-	if (sscanf(address, "%127[^:]:%d", host, &port) != 2)
-		return -EINVAL;
-	snprintf(service, sizeof(service), "%d", port);
-	if (getaddrinfo(host, service, &hints, &found))
-		return -EHOSTUNREACH;
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	rc = fd < 0 ? -errno : 0;
-	if (!rc && connect(fd, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS)
-		rc = -errno;
-	if (!rc)
-		rc = await(fd, POLLOUT, mono_ms() + CONNECT_MS);
-	freeaddrinfo(found);
-	if (rc && fd >= 0)
-		close(fd);
-	return rc ? rc : fd;
-}
-
 /* Reads up to the newline, which is cut off. */
 static int read_answer(int fd, char *ret, size_t size, int64_t until)
 {
@@ -67,7 +34,7 @@ static int read_answer(int fd, char *ret, size_t size, int64_t until)
 	int rc;
 
 	while (len + 1 < size) {
-		rc = await(fd, POLLIN, until);
+		rc = net_await(fd, POLLIN, until);
 		if (rc)
 			return rc;
 		n = read(fd, ret + len, 1);
@@ -85,7 +52,7 @@ static int converse(const char *address, const char *verb, const struct sale *s,
 		    char *answer, size_t size)
 {
 	char line[KEY_MAX + 48];
-	int fd = dial(address), n, rc = 0;
+	int fd = net_dial(address, CONNECT_MS), n, rc = 0;
 
 	if (fd < 0)
 		return fd;

@@ -12,8 +12,8 @@
 static const char usage[] =
 	"till store --data DIR [--port 8080]\n"
 	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
-	"          [--printer DEVICE] [--terminal HOST:PORT] [--bank http://bank:8080]\n"
-	"          [--timeout MS] [--bank-timeout MS]\n"
+	"          [--printer DEVICE|tcp:HOST:PORT] [--terminal HOST:PORT]\n"
+	"          [--bank http://bank:8080] [--timeout MS] [--bank-timeout MS] [--printer-rest MS]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
 	"till init --data DIR [--goods goods.csv] [--stock N]\n"
 	"till bugs\n"
@@ -30,7 +30,7 @@ static const struct mode {
 };
 
 enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_BANK,
-	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT,
+	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT, OPT_PRINTER_REST,
 	OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
 
 static const struct option longs[] = {
@@ -44,6 +44,7 @@ static const struct option longs[] = {
 	{"port", required_argument, NULL, OPT_PORT},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"bank-timeout", required_argument, NULL, OPT_BANK_TIMEOUT},
+	{"printer-rest", required_argument, NULL, OPT_PRINTER_REST},
 	{"floor", required_argument, NULL, OPT_FLOOR},
 	{"offline-count", required_argument, NULL, OPT_COUNT},
 	{"offline-sum", required_argument, NULL, OPT_SUM},
@@ -72,6 +73,7 @@ static void set_number(struct options *o, int which, const char *text)
 	int64_t n = strtoll(text, NULL, 10);
 	int64_t *field = which == OPT_TIMEOUT ? &o->timeout_ms :
 			 which == OPT_BANK_TIMEOUT ? &o->bank_ms :
+			 which == OPT_PRINTER_REST ? &o->printer_rest_ms :
 			 which == OPT_FLOOR   ? &o->floor :
 			 which == OPT_COUNT   ? &o->offline_count :
 			 which == OPT_SUM     ? &o->offline_sum :
@@ -101,6 +103,7 @@ int main(int argc, char **argv)
 		.store = "http://store:8080",
 		.timeout_ms = 2000,
 		.bank_ms = 30000,
+		.printer_rest_ms = 10000,
 		.floor = 5000,
 		.offline_count = 500,
 		.offline_sum = 2000000,

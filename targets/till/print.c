@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The receipt printer: ESC/POS to a device path. A printer that takes nothing
- * for PRINT_MS is left alone for REST_MS, so that it slows one shopper, not
+ * The receipt printer: ESC/POS to a device path, or to tcp:HOST:PORT, where it
+ * is asked behind the receipt whether it is there (GS r 1), and answers when it
+ * has printed all before. A printer that takes nothing, or says nothing, for
+ * PRINT_MS is left alone for a while (--printer-rest), so that it slows one shopper, not
  * every shopper; the receipt can be reprinted. A cash sale opens the drawer,
  * which hangs on the printer.
  */
@@ -15,13 +17,15 @@
 #include <unistd.h>
 
 #include "bug.h"
+#include "net.h"
 
 #define PRINT_MS 2000
-#define REST_MS 10000
 #define PAPER_MAX 65536
 
 #define ESCPOS_INIT "\x1b@"
 #define ESCPOS_CUT "\x1dV\x41\x03"
+#define ESCPOS_PAPER "\x1dr\x01"
+#define PAPER_LOW 0x03
 #define ESCPOS_DRAWER "\x1bp" /* then pin and times */
 
 struct paper {
@@ -65,7 +69,7 @@ static void compose(struct paper *p, const struct sale *s, const struct booked *
 		     s->key, b->offline ? "OFFLINE" : "");
 	put(p, line, (size_t)n);
 	put(p, ESCPOS_CUT, 4);
-	if (!copy && !strcmp(s->tender, "cash")) {
+	if (!copy && !strcmp(*b->tender ? b->tender : s->tender, "cash")) {
 		put(p, ESCPOS_DRAWER, 2);
 		put(p, pulse, sizeof(pulse));
 	}
@@ -73,11 +77,9 @@ static void compose(struct paper *p, const struct sale *s, const struct booked *
 
 static int write_all(int fd, const char *data, size_t len, int64_t until)
 {
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
 	while (len) {
 		ssize_t n = write(fd, data, len);
-		int64_t left = until - mono_ms();
+		int rc = 0;
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
@@ -86,21 +88,43 @@ static int write_all(int fd, const char *data, size_t len, int64_t until)
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
-		} else if (left <= 0 || poll(&p, 1, (int)left) == 0) {
-			return -ETIMEDOUT;
+		} else {
+			rc = net_await(fd, POLLOUT, until);
 		}
+		if (rc)
+			return rc;
 	}
 	return 0;
+}
+
+/* Answered behind all that was sent before: then it is on paper. */
+static int confirm(int fd, int64_t until)
+{
+	unsigned char status;
+	int rc = write_all(fd, ESCPOS_PAPER, 3, until);
+
+	if (!rc)
+		rc = net_await(fd, POLLIN, until);
+	if (!rc && read(fd, &status, 1) != 1)
+		rc = -EPIPE;
+	if (!rc && status & PAPER_LOW)
+		say("printer paper-low");
+	return rc;
 }
 
 static int to_device(const char *device, const struct paper *p)
 {
 	int patient = bug(BUG_WAIT_FOREVER_PRINTER) ? 0 : O_NONBLOCK;
-	int fd = open(device, O_WRONLY | O_APPEND | patient | O_NOCTTY | O_CLOEXEC), rc;
+	bool net = !strncmp(device, "tcp:", 4);
+	int64_t until = patient ? mono_ms() + PRINT_MS : -1;
+	int fd = net ? net_dial(device + 4, PRINT_MS) :
+		       open(device, O_WRONLY | O_APPEND | patient | O_NOCTTY | O_CLOEXEC), rc;
 
 	if (fd < 0)
-		return -errno;
-	rc = write_all(fd, p->text, p->len, mono_ms() + PRINT_MS);
+		return net ? fd : -errno;
+	rc = write_all(fd, p->text, p->len, until);
+	if (!rc && net)
+		rc = confirm(fd, until);
 	close(fd);
 	return rc;
 }
@@ -123,7 +147,7 @@ bool print_receipt(struct lane *l, const struct sale *s, const struct booked *b,
 	compose(&paper, s, b, copy);
 	rc = to_device(device, &paper);
 	if (rc)
-		atomic_store(&l->printer_rests_until, mono_ms() + REST_MS);
+		atomic_store(&l->printer_rests_until, mono_ms() + l->o->printer_rest_ms);
 	say("%s %s key=%s receipt=%s copy=%d%s%s", l->o->name, rc ? "not-printed" : "printed",
 	    s->key, b->receipt, copy, rc ? " why=" : "", rc ? strerror(-rc) : "");
 	return !rc;

@@ -33,7 +33,9 @@ struct world {
 	struct left left[ROWS];
 	struct event event[ROWS];
 	struct bank_rec bank[64];
-	struct node bank_node;
+	struct paper_rec paper[64];
+	struct drawer_rec drawer[64];
+	struct node nodes[2]; /* the bank, and lane-1's printer */
 	struct ledgers l;
 	struct sales sales;
 	struct experiment x;
@@ -52,10 +54,12 @@ static void world_make(void)
 	w = xcalloc(1, sizeof(*w));
 	w->l = (struct ledgers){
 		.told = w->told, .book = w->book, .left = w->left, .event = w->event,
-		.bank = w->bank};
-	w->bank_node.bank.http = 8080;
-	w->t.nodes = &w->bank_node;
-	w->t.nodes_count = 1;
+		.bank = w->bank, .paper = w->paper, .drawer = w->drawer};
+	w->nodes[0].bank.http = 8080;
+	w->nodes[1].device.kind = DEVICE_ESCPOS;
+	w->nodes[1].stands_at = (char *)(uintptr_t) "lane-1";
+	w->t.nodes = w->nodes;
+	w->t.nodes_count = 2;
 	w->x.shoppers.pace_milli = 1000;
 	w->x.shoppers.step_timeout = (struct dur){30 * S, DOMAIN_SYSTEM};
 	w->x.recovery = (struct windows){{5 * S, DOMAIN_SYSTEM}, 3, 0.9};
@@ -295,8 +299,10 @@ START_TEST(nothing_to_judge_is_inconclusive)
 		{"no-hang", "{}"},
 		{"no-lost-sale", "{}"},
 		{"no-phantom-sale", "{}"},
+		{"one-drawer-pulse", "{}"},
 		{"paid-means-money", "{}"},
 		{"receipt-numbers", "{}"},
+		{"receipts-match-books", "{}"},
 		{"recovery-time", "{max: 30s}"},
 		{"reversals-delivered", "{}"},
 		{"right-amount", "{}"},
@@ -309,7 +315,7 @@ START_TEST(nothing_to_judge_is_inconclusive)
 	ck_assert_int_eq(judged.verdict, INCONCLUSIVE);
 }
 END_TEST
-#define NOTHING_CHECKS 17
+#define NOTHING_CHECKS 19
 
 /* ---- no-lost-sale ---- */
 
@@ -798,6 +804,123 @@ START_TEST(money_by_the_payments)
 	assert_witness(one("paid-means-money", "{tenders: [visa, card]}"), "S1");
 	w->bank[0].amount = w->bank[1].amount = 600;
 	assert_verdict(one("paid-means-money", "{tenders: [visa, card]}"), HOLDS);
+}
+END_TEST
+
+/* ---- paper and drawer ---- */
+
+static struct paper_rec *slip(const char *k, const char *number, int64_t total)
+{
+	struct paper_rec *p = &w->paper[w->l.paper_count++];
+
+	*p = (struct paper_rec){.device = "printer-lane-1", .key = k, .receipt = number,
+				.total = total, .cut = true};
+	return p;
+}
+
+static void pulse(const char *k)
+{
+	w->drawer[w->l.drawer_count++] = (struct drawer_rec){.device = "printer-lane-1", .key = k,
+							     .what = "pulse"};
+}
+
+/* Two sales in cash, one by card; all have their receipt. */
+static void paper_day(void)
+{
+	static const char *const numbers[] = {"1-1", "1-2", "1-3"};
+
+	good_day();
+	for (size_t i = 0; i < 3; i++) {
+		w->book[i].tender = i < 2 ? "cash" : "card";
+		w->book[i].receipt = w->told[i].receipt = numbers[i];
+		slip(w->told[i].key, numbers[i], w->told[i].total);
+	}
+	pulse("S1");
+	pulse("S2");
+}
+
+START_TEST(paper_good_day_holds)
+{
+	paper_day();
+	slip("S1", "1-1", 1000)->copy = true;
+	slip("S9", "1-9", 9)->cut = false; /* torn: nobody got it */
+	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+	ck_assert_int_eq(judged.checks->judged, 6);
+	assert_verdict(one("one-drawer-pulse", "{}"), HOLDS);
+	ck_assert_int_eq(judged.checks->judged, 3);
+	w->t.nodes_count = 1;
+	assert_verdict(one("receipts-match-books", "{}"), INCONCLUSIVE);
+	assert_verdict(one("one-drawer-pulse", "{}"), INCONCLUSIVE);
+}
+END_TEST
+
+START_TEST(paper_that_is_not_booked)
+{
+	paper_day();
+	slip("S7", "1-7", 700);
+	assert_witness(one("receipts-match-books", "{}"), "S7");
+	assert_why(judged.checks, "no such sale");
+}
+END_TEST
+
+START_TEST(paper_with_another_amount_or_number)
+{
+	paper_day();
+	w->paper[0].total = 999;
+	assert_witness(one("receipts-match-books", "{}"), "S1");
+	assert_why(judged.checks, "9.99 EUR");
+	w->paper[0].total = INT64_MIN;
+	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+	w->paper[1].receipt = "-";
+	assert_witness(one("receipts-match-books", "{}"), "S2");
+	w->told[1].receipt = "-"; /* what the shopper was told will do */
+	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+	w->paper[2].receipt = "1-1";
+	assert_witness(one("receipts-match-books", "{}"), "S3");
+}
+END_TEST
+
+START_TEST(paper_that_is_missing)
+{
+	paper_day();
+	w->paper[2].cut = false;
+	assert_witness(one("receipts-match-books", "{}"), "S3");
+	assert_why(judged.checks, "printed no receipt");
+	event(EV_ARMED, 0, 1 * S);
+	event(EV_FIRED, 0, 1 * S);
+	event(EV_HEALED, 0, 20 * S);
+	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+}
+END_TEST
+
+START_TEST(paper_without_a_key)
+{
+	paper_day();
+	slip(NULL, "1-8", 8);
+	assert_verdict(one("receipts-match-books", "{}"), INCONCLUSIVE);
+	assert_why(judged.checks, "has no key");
+}
+END_TEST
+
+START_TEST(drawer_too_often_or_not_at_all)
+{
+	paper_day();
+	pulse("S1");
+	assert_witness(one("one-drawer-pulse", "{}"), "S1");
+	w->told[0].attempts = 2; /* the cashier tried twice */
+	assert_verdict(one("one-drawer-pulse", "{}"), HOLDS);
+	pulse("S3");
+	assert_witness(one("one-drawer-pulse", "{}"), "S3");
+	assert_why(judged.checks, "paid by card");
+	w->l.drawer_count = 1;
+	assert_witness(one("one-drawer-pulse", "{}"), "S2");
+	assert_why(judged.checks, "stayed shut");
+	pulse("S2");
+	pulse("S99");
+	assert_verdict(one("one-drawer-pulse", "{}"), VIOLATED);
+	assert_why(judged.checks, "nobody knows");
+	w->drawer[2].key = NULL;
+	assert_verdict(one("one-drawer-pulse", "{}"), INCONCLUSIVE);
 }
 END_TEST
 
@@ -1796,6 +1919,10 @@ static void add_state(Suite *s)
 	ADD(tc, money_good_day_holds, money_without_a_bank_is_inconclusive,
 	    money_charge_without_a_reference, money_charged_twice, money_held_twice,
 	    money_paid_that_the_bank_has_not, money_taken_for_nothing, money_by_the_payments);
+	tc = tcase(s, "paper");
+	ADD(tc, paper_good_day_holds, paper_that_is_not_booked,
+	    paper_with_another_amount_or_number, paper_that_is_missing, paper_without_a_key,
+	    drawer_too_often_or_not_at_all);
 	tc = tcase(s, "stock");
 	ADD(tc, stock_good_day_holds, stock_lost_update, stock_of_a_sale_that_is_not_booked,
 	    stock_refund_may_go_back, stock_offline_not_synced, stock_needs_the_start_and_a_basket);

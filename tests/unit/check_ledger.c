@@ -183,7 +183,7 @@ START_TEST(test_other_records)
 			    "final",	"cash", "SKU7", "12:00", INT64_MIN, 17,	 0};
 	struct bank_rec bank = {.t_ns = 9, .key = "S1", .what = "captured", .stan = "000001",
 				.amount = -5};
-	struct paper_rec paper = {10, "printer", "S1", "1-1", "Ref S1", INT64_MIN, true};
+	struct paper_rec paper = {10, "printer", "S1", "1-1", "Ref S1", INT64_MIN, true, true};
 	struct drawer_rec drawer = {11, "drawer", "S1", "cash-in", 500};
 	struct ledger *l = open_ledger();
 	struct ledgers all;

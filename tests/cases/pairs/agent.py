@@ -300,8 +300,8 @@ def sale(phase):
 
 
 def pays(phase, key=None):
-    said = bank("POST", "/v1/payments", {"reference": sale(phase), "amount": 1295, "currency": "EUR",
-                                         "capture": True}, key)
+    said = bank("POST", "/v1/payments", {"reference": sale(phase), "amount": 1295,
+                                         "currency": "EUR", "capture": True}, key)
     if not isinstance(said, dict):
         return said
     return said["state"] + ("" if said["code"] == "00" else " " + said["code"])
@@ -350,6 +350,37 @@ def to_and_fro(phase):
         seen.add(day_clock(phase))
         select.select([], [], [], 0.005)
     return sorted(seen)
+
+
+# ---- a printer ----
+
+def prints(phase, want=3, patience=PATIENCE):
+    """A receipt of three lines, and what it answers: behind it (GS r 1), at once (DLE EOT 2, 4)."""
+    got = b""
+    try:
+        with socket.create_connection((f"printer-{socket.gethostname()}", 9100), patience) as s:
+            s.settimeout(patience)
+            s.sendall(b"\x1b@one\ntwo\nthree\n\x1dV\x41\x03\x1dr\x01\x10\x04\x02\x10\x04\x04")
+            while len(got) < want:
+                data = s.recv(want - len(got))
+                if not data:
+                    return "end"
+                got += data
+    except TimeoutError:
+        return got.hex(" ")
+    except ConnectionError:
+        return "reset"
+    return got.hex(" ")
+
+
+def plugged(phase):
+    """Can it be reached at all?"""
+    if phase == "on":
+        try:
+            socket.create_connection((f"printer-{socket.gethostname()}", 9100), SILENCE).close()
+        except TimeoutError:
+            return "no way"
+    return prints(phase)
 
 
 # ---- a service ----
@@ -485,6 +516,14 @@ DO = {
     "bank.duplicate-reply": answers,
     "bank.error": pays_and_asks,
     "bank.slow": lambda p: a_while(p, 0.6, lambda: pays(p)),
+    "device.busy": prints,
+    "device.silent": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
+    "device.slow": lambda p: a_while(p, 0.6, lambda: prints(p)),
+    "device.unplug": plugged,
+    "device.unplug mid": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
+    "printer.cover-open": lambda p: prints(p, 2 if p == "on" else 3),
+    "printer.paper-low": prints,
+    "printer.paper-out": lambda p: prints(p, 2 if p == "on" else 3),
     "noop": asks,
     "power.cut": lambda p: lives(p, "n-power-cut-victim"),
     "process.hang": lives,

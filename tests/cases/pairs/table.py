@@ -58,6 +58,15 @@ ROWS = {
                          [r"^/var/lib/pair/f fsync, held for 300.000 ms after it was done$"] * 3),
     "call.slow": ("call: fsync, by: 300ms, fd: file", "", "in time", "late",
                   [r"^/var/lib/pair/f fsync, held for 300.000 ms$"] * 3),
+    "device.busy": ("", "", "00 12 12", "reset",
+                    [r"printer-.* a connection was reset: it is busy"]),
+    "device.silent": ("", "", "00 12 12", "",
+                      [r"printer-.* takes what it is sent and does nothing"]),
+    "device.slow": ("delay: 600ms", "", "in time", "late",
+                    [r"printer-.* receipt #\d+ behind line 0: held back"]),
+    "device.unplug": ("", "", "00 12 12", "no way", [r"printer-.* the device has no power"]),
+    "device.unplug mid": ("mid-receipt: true, line: 1", "", "00 12 12", "",
+                          [r"printer-.* receipt #2 behind line 1: it loses its power"]),
     "disk.bitrot": ("bits: 3", "", 0, 3, [r"f read of .*: 3 bits turned over"]),
     "disk.error": ("op: [write]", "", 8192, "EIO", [r"f EIO on write of 8192 bytes"]),
     "disk.error lost": ("op: [fsync], then: succeeds, shows: old", "", ["ok", "ok", 4096],
@@ -129,6 +138,12 @@ ROWS = {
     "noop": (None, "", OK, OK, [r"nothing was changed"]),
     "power.cut": ("model: strict", "", "answers", "silence",
                   [r"the power is cut: 1 process died, \d+ of \d+ operations on its disk"]),
+    "printer.cover-open": ("line: 1", "", "00 12 12", "16 12",
+                           [r"printer-.* receipt #2 behind line 1: the cover is open"]),
+    "printer.paper-low": ("", "", "00 12 12", "03 12 1e",
+                          [r"printer-.* says that its paper is low"] * 2),
+    "printer.paper-out": ("line: 1", "", "00 12 12", "32 7e",
+                          [r"printer-.* receipt #2 behind line 1: the paper ends"]),
     "process.hang": (None, "", "answers", "silence", [r"/victim stopped where it was"]),
     "process.kill": (None, "", "answers", "ECONNREFUSED", [r"/victim killed by SIGKILL"]),
     "process.restart": (None, "", "the same", "another", [r"/victim restarted by its stop signal"]),
@@ -143,6 +158,7 @@ def fault(row):
     """Its two lines of the experiment."""
     name, options, when = row.split()[0], *ROWS[row][:2]
     where = {"net": f"between: [{node(row)}, peer]", "bank": f"from: {node(row)}",
+             "device": f"device: printer-{node(row)}", "printer": f"device: printer-{node(row)}",
              "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
@@ -161,6 +177,8 @@ def fault(row):
 def services(row):
     text = (f"  {node(row)}:\n" +
             ("    data: {/var/lib/pair: null}\n" if row.startswith(("disk.", "call.")) else "") +
+            ("    devices: {printer: {escpos: tcp 9100}}\n"
+             if row.startswith(("device.", "printer.")) else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
     if row in VICTIMS:

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "faults/device.h"
+
+/*
+ * device.unplug: the device loses its power: from that moment nothing comes from it and nothing
+ * reaches it. What it had not printed is lost, what it had hangs out of it, torn. When it is
+ * back, its old connections are unknown to it, and it says so (RST). At once, or at a place of a
+ * receipt (`line`, `behind`), which is then what `nth:` counts.
+ */
+struct device_unplug_opts {
+	struct device_opts device;
+	bool mid;
+};
+
+static const struct opt device_unplug_rows[] = {
+	DEVICE_WHICH(device_unplug_opts),
+	{ .name = "mid-receipt", .type = OPT_BOOL,
+	  .offset = offsetof(struct device_unplug_opts, mid), .def = "false",
+	  .help = "in the middle of a receipt, at `line` or `behind`; else at once" },
+	DEVICE_PLACE(device_unplug_opts),
+	DEVICE_BACK(device_unplug_opts, "it is plugged in again"),
+	DEVICE_RATE(device_unplug_opts, "receipt"),
+	OPT_END
+};
+
+static bool mid_receipt(const struct device_unplug_opts *o)
+{
+	return o->mid || o->device.behind;
+}
+
+static int device_unplug_arm(struct run *r, const void *opts, void *state, struct err *e)
+{
+	const struct device_unplug_opts *o = opts;
+	struct counter_rule rule = device_rule(r, &o->device, COUNTER_UNPLUG);
+
+	return mid_receipt(o) ? device_arm(r, &rule, &o->device, state, e) :
+				device_unplug(r, &o->device, state, e);
+}
+
+static void device_unplug_describe(const void *opts, struct buf *out)
+{
+	const struct device_unplug_opts *o = opts;
+
+	device_describe(&o->device, out);
+	buf_adds(out, " loses its power");
+	if (mid_receipt(o))
+		device_place(&o->device, out);
+}
+
+const struct fault_ops fault_device_unplug = {
+	.name = "device.unplug",
+	.summary = "the device loses its power, at once or in the middle of a receipt",
+	DEVICE_HOOKS,
+	.opts = { device_unplug_rows, sizeof(struct device_unplug_opts) },
+	.check = device_check,
+	.arm = device_unplug_arm,
+	.describe = device_unplug_describe,
+	.example = "device.unplug: {device: printer-lane-1, behind: /TOTAL/, back: 1min}",
+};
