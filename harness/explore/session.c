@@ -118,6 +118,7 @@ static int begin(struct session *s, struct err *e)
 		return r;
 	in.stage = s->stage;
 	in.bank = s->hosts.bank;
+	in.counter = s->hosts.counter;
 	in.loop = s->loop;
 	in.ledger = s->ledger;
 	r = triggers_new(&s->triggers, &in, e);
