@@ -211,6 +211,8 @@ soak: all units
 	MURDERS=50 WORSTDAY=$(abspath $(O)/worstday) tests/cases/murder.sh
 	MANY=10000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/connections.sh
 	ORACLE_STATES=10000 $(B)/unit/check_oracle
+	$(O)/worstday run experiments/gate/till/power-cut-anywhere.yml --set shoppers.count=400 \
+		--set 'faults[0]={power.cut: {node: store, model: strict, explore: 10000}}'
 	$(O)/worstday run experiments/gate/till --seeds 25 -j2
 
 test-bare:

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "faults/power.h"
+
 #include "faults/drive.h"
 
 #include <errno.h>
@@ -22,11 +24,17 @@
  *
  * Which state is left is drawn for the activation, whatever had happened by then: half the time
  * everything that was not durable is lost, which is the worst for most programs; else a draw.
+ *
+ * With `explore:` nothing is cut while the shop is open. When it has closed, the log says for every
+ * point of the day what a cut would have left, and each state is tried (trial/crashes.c).
  */
+extern const struct fault_ops fault_power_cut;
+
 struct power_cut_opts {
 	struct drive_opts drive;
 	struct dur off;
 	int model, lose;
+	char *explore;
 };
 enum lose { LOSE_DRAWN, LOSE_EVERYTHING, LOSE_NOTHING };
 
@@ -56,8 +64,62 @@ static const struct opt power_cut_rows[] = {
 	{ .name = "lose", .type = OPT_ENUM, .offset = offsetof(struct power_cut_opts, lose),
 	  .def = "drawn", .values = power_lose,
 	  .help = "what becomes of that which is not durable" },
+	{ .name = "explore", .type = OPT_STRING, .offset = offsetof(struct power_cut_opts, explore),
+	  .optional = true, .example = "500",
+	  .help = "cut nothing, but when the shop has closed try so many (or `all`) of the states "
+		  "that a cut at any point of the day could have left" },
 	OPT_END
 };
+
+/* "all", or how many; 0: neither. */
+static int64_t explore_states(const char *text)
+{
+	char why[64];
+	int64_t n;
+
+	if (str_eq(text, "all"))
+		return INT64_MAX;
+	return opt_parse_int(text, &n, why, sizeof(why)) < 0 || n < 1 ? 0 : n;
+}
+
+bool power_explores(const struct conf_item *item, struct power_explore *ret)
+{
+	const struct power_cut_opts *o = item->opts;
+
+	if (item->kind->ops != &fault_power_cut || !o->explore)
+		return false;
+	*ret = (struct power_explore){ .drive = &o->drive, .model = o->model,
+				       .states = explore_states(o->explore) };
+	return true;
+}
+
+static void power_cut_check(const void *opts, struct mark at, struct diag *d)
+{
+	const struct power_cut_opts *o = opts;
+
+	drive_check(opts, at, d);
+	if (o->explore && !explore_states(o->explore))
+		diag_error(d, at, "explore: \"%s\" is neither `all` nor a number of states",
+			   o->explore);
+}
+
+/* What is explored is what the books say, so they must be there. */
+static int power_cut_check_target(const void *opts, const struct target *t, struct mark at,
+				  struct diag *d)
+{
+	const struct power_cut_opts *o = opts;
+	size_t nodes = 0;
+
+	if (drive_check_target(opts, t, at, d) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < t->nodes_count; i++)
+		nodes += drive_meant(&o->drive, t->nodes[i].name);
+	if (!o->explore || (nodes == 1 && t->books.node && drive_meant(&o->drive, t->books.node)))
+		return 0;
+	diag_error(d, at, "explore: needs the one node that has the books%s%s",
+		   t->books.node ? ": " : "", t->books.node ? t->books.node : "");
+	return -EINVAL;
+}
 
 /* ---- what is left ---- */
 
@@ -154,6 +216,8 @@ static int power_cut_arm(struct run *r, const void *opts, void *state, struct er
 	int err = 0;
 
 	(void)state;
+	if (o->explore)
+		return 0;
 	for (size_t i = 0; err == 0 && i < r->target->nodes_count; i++)
 		if (drive_meant(&o->drive, r->target->nodes[i].name))
 			err = cut_node(r, o, r->target->nodes[i].name, e);
@@ -177,7 +241,7 @@ static void power_cut_describe(const void *opts, struct buf *out)
 {
 	const struct power_cut_opts *o = opts;
 
-	buf_adds(out, "the power is cut ");
+	buf_adds(out, o->explore ? "the power could be cut at any point " : "the power is cut ");
 	drive_describe(&o->drive, out);
 	buf_printf(out, " (%s)", durability_names[o->model]);
 }
@@ -192,7 +256,8 @@ const struct fault_ops fault_power_cut = {
 	.momentary = true,
 	.logs_disk = true,
 	.probe = drive_probe,
-	.check_target = drive_check_target,
+	.check = power_cut_check,
+	.check_target = power_cut_check_target,
 	.arm = power_cut_arm,
 	.disarm = power_cut_disarm,
 	.describe = power_cut_describe,

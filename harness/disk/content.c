@@ -56,6 +56,8 @@ struct work {
 	struct pending *pend;  /* owned */
 	size_t count;
 	int64_t size;          /* decided */
+	size_t *cut;           /* owned: indices of the truncations among them */
+	size_t cuts_count;
 	struct touch *touch;   /* owned; by page, then in order */
 	size_t touches;
 	char *out;             /* owned: the content */
@@ -240,11 +242,34 @@ static void fresh(const struct work *w, int64_t page, char *buf)
 	}
 }
 
+static void cut_page(const struct work *w, const struct pending *p, int64_t page, char *buf)
+{
+	int64_t at = page * CRASH_PAGE;
+
+	if (!p->sized || !cuts(p->c, page))
+		return;
+	if (p->c->size > at)
+		memset(buf + p->c->size - at, 0, (size_t)(at + CRASH_PAGE - p->c->size));
+	else
+		fresh(w, page, buf);
+}
+
+static void write_page(const struct log_rec *r, int64_t at, char *buf)
+{
+	int64_t from = r->off > at ? r->off - at : 0, to = r->off + r->len - at;
+
+	to = to > CRASH_PAGE ? CRASH_PAGE : to;
+	if (r->kind == LOG_WRITE)
+		memcpy(buf + from, log_data(r) + (at + from - r->off), (size_t)(to - from));
+	else
+		memset(buf + from, 0, (size_t)(to - from));
+}
+
 /* The page with the first v of the touches a. */
 static void build(const struct work *w, const struct touch *a, size_t v, int64_t page, char *buf)
 {
 	int64_t at = page * CRASH_PAGE, have = w->n->sure_size - at;
-	size_t last = v ? a[v - 1].k : 0, i = 0;
+	size_t i = 0, x = 0;
 
 	have = have < 0 ? 0 : have > CRASH_PAGE ? CRASH_PAGE : have;
 	if (have) { /* an old block, with zeros behind the end */
@@ -253,24 +278,11 @@ static void build(const struct work *w, const struct touch *a, size_t v, int64_t
 	} else {
 		fresh(w, page, buf);
 	}
-	for (size_t k = 0; k < w->count; k++) {
-		const struct pending *p = &w->pend[k];
-		const struct log_rec *r = p->c->r;
-		int64_t from = r->off - at, to = r->off + r->len - at;
-
-		if (p->sized && cuts(p->c, page) && p->c->size > at)
-			memset(buf + p->c->size - at, 0, (size_t)(at + CRASH_PAGE - p->c->size));
-		else if (p->sized && cuts(p->c, page))
-			fresh(w, page, buf);
-		if (i >= v || k > last || a[i].k != k)
-			continue;
-		i++;
-		from = from < 0 ? 0 : from;
-		to = to > CRASH_PAGE ? CRASH_PAGE : to;
-		if (r->kind == LOG_WRITE)
-			memcpy(buf + from, log_data(r) + (at + from - r->off), (size_t)(to - from));
+	while (i < v || x < w->cuts_count) {
+		if (x < w->cuts_count && (i >= v || w->cut[x] < a[i].k))
+			cut_page(w, &w->pend[w->cut[x++]], page, buf);
 		else
-			memset(buf + from, 0, (size_t)(to - from));
+			write_page(w->pend[a[i++].k].c->r, at, buf);
 	}
 }
 
@@ -280,9 +292,9 @@ static void page_bounds(const struct work *w, const struct touch *a, size_t n, s
 {
 	size_t limit = w->count;
 
-	for (size_t k = 0; k < w->count && limit == w->count; k++)
-		if (w->pend[k].sizing && !w->pend[k].sized && cuts(w->pend[k].c, a->page))
-			limit = k;
+	for (size_t x = 0; x < w->cuts_count && limit == w->count; x++)
+		if (!w->pend[w->cut[x]].sized && cuts(w->pend[w->cut[x]].c, a->page))
+			limit = w->cut[x];
 	*lo = *hi = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct pending *p = &w->pend[a[i].k];
@@ -405,9 +417,14 @@ int crash_content(struct crash *c, size_t node, struct err *e)
 	w.id = draw_object(path);
 	free(path);
 	w.pend = xcalloc(w.count, sizeof(*w.pend));
+	w.cut = xcalloc(w.count, sizeof(*w.cut));
 	for (size_t k = 0; k < w.count; k++) {
-		w.pend[k].c = &w.n->change[sure + k];
-		w.pend[k].sizing = w.pend[k].c->size != w.pend[k].c->size_before;
+		const struct change *ch = &w.n->change[sure + k];
+
+		w.pend[k].c = ch;
+		w.pend[k].sizing = ch->size != ch->size_before;
+		if (ch->r->kind == LOG_SIZE && ch->size < ch->size_before)
+			w.cut[w.cuts_count++] = k;
 	}
 	choose_size(&w, sure);
 	find_touches(&w);
@@ -417,6 +434,7 @@ int crash_content(struct crash *c, size_t node, struct err *e)
 	f->at = f->own;
 	f->size = w.size;
 	free(w.pend);
+	free(w.cut);
 	free(w.touch);
 	return 0;
 }

@@ -33,6 +33,9 @@ void history_free(struct history *h);
 size_t history_count(const struct history *h);
 /** history_op - number i; borrowed from the log. */
 const struct log_rec *history_op(const struct history *h, size_t i);
+/** history_about - the path of what number i is about, as a node sees it below its data directory:
+ * "store.db-wal". Caller frees. */
+char *history_about(const struct history *h, size_t i);
 
 enum durability { DURABLE_STRICT, DURABLE_ORDERED, DURABLE_WRITEBACK, DURABLE_MODELS };
 extern const char *const durability_names[DURABLE_MODELS];

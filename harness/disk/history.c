@@ -529,6 +529,16 @@ const struct log_rec *history_op(const struct history *h, size_t i)
 	return h->op[i];
 }
 
+char *history_about(const struct history *h, size_t i)
+{
+	cleanup_free char *path = h->op_node[i] == NO_NODE
+					  ? xstrdup("")
+					  : history_path(h, h->op_node[i], i + 1);
+	const char *slash = strchr(path, '/');
+
+	return xstrdup(slash ? slash + 1 : "");
+}
+
 void history_free(struct history *h)
 {
 	if (!h)

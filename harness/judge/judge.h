@@ -17,6 +17,7 @@
 #include "ledger/ledger.h"
 
 struct err;
+struct crash_facts;
 
 enum verdict {
 	HOLDS,
@@ -66,6 +67,7 @@ struct trial_facts {
 	/* wire.pcapng: packets in it, packets asked for that are not, and in words what it lacks */
 	int64_t pcap_packets, pcap_missing;
 	char pcap_note[256];
+	struct crash_facts *crash; /* owned by the trial's outcome; NULL: none */
 };
 
 struct judge_in {
@@ -75,6 +77,25 @@ struct judge_in {
 	const struct target *target;
 	const struct trial_facts *facts;
 	const char *dir; /* results directory (custom check) */
+};
+
+/* the states that power cuts could have left, as far as they were tried (trial/crashes.c) */
+#define CRASH_CHECKS 8
+#define CRASH_WITNESSES 4
+struct crash_facts {
+	int64_t tried, of;    /* states; 0: none were explored */
+	int64_t points;       /* places in the log */
+	int64_t bad;          /* states that broke anything */
+	int64_t wall_ns;
+	struct crash_promise {
+		char check[40];	  /* which broke; "boot": services or books did not come back */
+		int64_t states;
+		struct {
+			char key[64];
+			char what[400];
+		} witness[CRASH_WITNESSES];
+	} promise[CRASH_CHECKS];
+	size_t promises;
 };
 
 #define WITNESSES_MAX 20

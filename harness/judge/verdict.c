@@ -176,8 +176,36 @@ static bool for_the_bad_day(const struct judge_in *in, const struct conf_item *i
 	return true;
 }
 
-static void judge_check(const struct judge_in *in, const struct conf_item *item,
-			struct judgement *j)
+/* What the states that a power cut could have left say of the same promise (trial/crashes.c). */
+static const struct crash_promise *crash_promise(const struct judge_in *in, const char *check)
+{
+	const struct crash_facts *f = in->facts->crash;
+
+	for (size_t i = 0; f && i < f->promises; i++)
+		if (str_eq(f->promise[i].check, check))
+			return &f->promise[i];
+	return NULL;
+}
+
+static void add_crashes(const struct judge_in *in, const char *check, struct judgement *j)
+{
+	const struct crash_promise *p = crash_promise(in, check);
+	size_t used = strlen(j->figure);
+
+	if (!p)
+		return;
+	snprintf(j->figure + used, sizeof(j->figure) - used, "%sbroken in %" PRId64 " of %" PRId64
+		 " crash states", used ? "; " : "", p->states, in->facts->crash->tried);
+	if (j->verdict != VIOLATED)
+		snprintf(j->why, sizeof(j->why), "%.400s", p->witness[0].what);
+	j->verdict = VIOLATED;
+	for (int64_t i = 0; i < p->states && i < CRASH_WITNESSES; i++)
+		judgement_witness(j, p->witness[i].key[0] ? p->witness[i].key : NULL, "%s",
+				  p->witness[i].what);
+}
+
+static void judge_one_check(const struct judge_in *in, const struct conf_item *item,
+			    struct judgement *j)
 {
 	const struct check_ops *ops = ops_of(item);
 
@@ -262,6 +290,13 @@ static bool any_fired(const struct trial_verdict *v)
 /* The target file promises how each service ends; one that stays down broke it. */
 static void reason_services(const struct judge_in *in, struct reason *r)
 {
+	const struct crash_promise *boot = crash_promise(in, "boot");
+
+	if (boot)
+		reason_add(r, VIOLATED,
+			   "%" PRId64 " of %" PRId64 " crash states leave it unable to serve "
+			   "again: %.300s",
+			   boot->states, in->facts->crash->tried, boot->witness[0].what);
 	if (in->facts->services[0])
 		reason_add(r, VIOLATED, "not as the target file promises: %s", in->facts->services);
 }
@@ -474,7 +509,8 @@ int judge_trial(const struct judge_in *in, struct trial_verdict *ret, struct err
 			trial_verdict_done(ret);
 			return err_set(e, EINVAL, "check %zu has no implementation", i);
 		}
-		judge_check(in, &x->checks[i], &ret->checks[i]);
+		judge_one_check(in, &x->checks[i], &ret->checks[i]);
+		add_crashes(in, x->checks[i].kind->name, &ret->checks[i]);
 	}
 	conclude(in, ret);
 	return 0;

@@ -13,8 +13,10 @@
  */
 #include "stage/room.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -137,6 +139,56 @@ int data_replace(struct stage_node *n, const struct crash *c, struct err *e)
 	}
 	disk_at_done(&d);
 	return r;
+}
+
+int data_plain(struct stage_node *n, struct err *e)
+{
+	struct disk_at d;
+	int r;
+
+	disk_at(&d, n);
+	umount2(d.at, MNT_DETACH);
+	umount2(d.back, MNT_DETACH);
+	r = backing_mount(n, d.at, e);
+	for (size_t k = 0; r == 0 && k < n->conf->data_count; k++)
+		if (mkdir(n->data[k].host, 0755) < 0)
+			r = err_errno(e, errno, "making %s", n->data[k].host);
+	disk_at_done(&d);
+	return r;
+}
+
+static int empty(const char *path)
+{
+	DIR *d = opendir(path);
+	int r = d ? 0 : -errno;
+
+	for (struct dirent *ent; r == 0 && (ent = readdir(d));) {
+		cleanup_free char *in = xasprintf("%s/%s", path, ent->d_name);
+
+		if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+			r = remove_tree(in);
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
+int data_put(const struct stage_node *n, const struct crash *c, struct err *e)
+{
+	for (size_t k = 0; k < n->conf->data_count; k++) {
+		const char *path = n->data[k].host;
+		cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int r = fd < 0 ? -errno : empty(path);
+		char sub[24];
+
+		if (r < 0)
+			return err_errno(e, -r, "emptying %s", path);
+		snprintf(sub, sizeof(sub), "%zu", k);
+		r = crash_write(c, sub, fd, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int data_serve(struct stage_node *n, struct err *e)

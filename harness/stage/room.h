@@ -14,7 +14,7 @@
  *   order.c proc.c lines.c      the worker's end of a started process
  *   service.c ready.c tree.c    supervision
  *   tasks.c limits.c pids.c     single processes of a service
- *   power.c                     a node without power, and its boot
+ *   power.c cell.c              a node without power, and its boot; crash states tried
  *   filters.c                   whose system calls are looked at
  */
 #include <stdbool.h>
@@ -219,6 +219,9 @@ void data_close(struct stage_node *n);
  * it again. */
 int data_replace(struct stage_node *n, const struct crash *c, struct err *e);
 int data_serve(struct stage_node *n, struct err *e);
+/** data_plain - its data directories are plain and empty now; data_put - what c says is in them. */
+int data_plain(struct stage_node *n, struct err *e);
+int data_put(const struct stage_node *n, const struct crash *c, struct err *e);
 /** shim_open, shim_close - what is preloaded into a node's services, if anything is to be. */
 int shim_open(struct stage_node *n, struct err *e);
 void shim_close(struct stage_node *n);

@@ -155,6 +155,16 @@ void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns);
 /** stage_power - is it on? */
 bool stage_power(struct stage *st, const char *node);
 
+/**
+ * stage_cell_open - when all has stopped: this node becomes a cell for crash states (cell.c). Its
+ * log of operations is still there. Nothing else can be done with the stage from then on.
+ */
+int stage_cell_open(struct stage *st, const char *node, struct err *e);
+/** stage_cell_start - its services on this state, until they are ready; -EPROTO and words: they are
+ * not, and the state is to blame. stage_cell_stop - killed, and gone. */
+int stage_cell_start(struct stage *st, const char *node, const struct crash *c, struct err *e);
+int stage_cell_stop(struct stage *st, const char *node, struct err *e);
+
 /** stage_netns - descriptor of the node's network namespace; borrowed; -ENOENT. */
 int stage_netns(struct stage *st, const char *node);
 /** stage_socket - socket(2) made inside the node's network namespace. */

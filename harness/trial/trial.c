@@ -17,6 +17,7 @@
 #include "stage/stage.h"
 #include "trial/books.h"
 #include "trial/control.h"
+#include "trial/crashes.h"
 #include "trial/evidence.h"
 #include "trial/hosts.h"
 #include "trial/noise.h"
@@ -509,6 +510,19 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 	return 0;
 }
 
+static int do_crashes(struct trial *t, struct err *e)
+{
+	struct crashes_in in = { .experiment = t->in->experiment, .target = t->in->target,
+				 .stage = t->stage, .ledger = t->ledger, .dir = t->in->dir,
+				 .epoch_ns = t->epoch_ns, .seed = t->in->seed, .stop = &t->stop };
+
+	if (!t->in->faults || !crashes_wanted(t->in->experiment))
+		return 0;
+	t->stop = false;
+	phase(t, PHASE_BOOKS, "crash states");
+	return crashes_try(&in, &t->out->facts.crash, e);
+}
+
 /* Half a morning is no morning: what was broken stays broken, but it does not hold. */
 static void cut_short(struct trial *t)
 {
@@ -613,7 +627,8 @@ static int live_through(struct trial *t, struct err *e)
 		return err_set(e, EIO, "%s", triggers_error(t->triggers));
 	do_settle(t);
 	do_close(t);
-	return do_stop_and_books(t, e);
+	err = do_stop_and_books(t, e);
+	return err < 0 ? err : do_crashes(t, e);
 }
 
 static int trial_begin(struct trial *t, struct err *e)
@@ -710,4 +725,5 @@ void trial_out_done(struct trial_out *out)
 	sales_done(&out->sales);
 	ledgers_done(&out->ledgers);
 	trial_links_done(out->links, out->links_count);
+	free(out->facts.crash);
 }
