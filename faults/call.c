@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "calls/table.h"
+#include "faults/drive.h"
 #include "faults/link.h"
 #include "faults/service.h"
 #include "faults/words.h"
@@ -416,12 +417,21 @@ struct calls_watch *call_watches(const struct experiment *x, const struct target
 				 size_t *ret_count)
 {
 	struct calls_watch *w = xcalloc(x->faults_count + 1, sizeof(*w));
+	const char *why;
 	size_t n = 0;
 
 	for (size_t i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		const struct call_opts *o = x->faults[i].opts;
 
+		if (ops->logs_disk) { /* what is durable then is for the disk to know */
+			calls_word("sync", &w[n].calls, &why);
+			calls_word("syncfs", &w[n].calls, &why);
+			for (size_t k = 0; k < t->nodes_count; k++)
+				if (drive_meant(x->faults[i].opts, t->nodes[k].name))
+					w[n].nodes[k / 64] |= UINT64_C(1) << k % 64;
+			n++;
+		}
 		if (ops->layer != LAYER_CALL)
 			continue;
 		w[n].calls = call_set(o);

@@ -93,6 +93,14 @@ bool power_explores(const struct conf_item *item, struct power_explore *ret)
 	return true;
 }
 
+/* Without the calls nobody would know of a sync(). */
+static int power_cut_probe(char *why, size_t why_len)
+{
+	int err = drive_probe(why, why_len);
+
+	return err < 0 ? err : stage_probe_calls(why, why_len);
+}
+
 static void power_cut_check(const void *opts, struct mark at, struct diag *d)
 {
 	const struct power_cut_opts *o = opts;
@@ -255,7 +263,7 @@ const struct fault_ops fault_power_cut = {
 	.opts = { power_cut_rows, sizeof(struct power_cut_opts) },
 	.momentary = true,
 	.logs_disk = true,
-	.probe = drive_probe,
+	.probe = power_cut_probe,
 	.check = power_cut_check,
 	.check_target = power_cut_check_target,
 	.arm = power_cut_arm,

@@ -386,6 +386,11 @@ int disk_die(struct disk *d, struct err *e)
 	return call(d, &(struct disk_order){ .op = DISK_DIE }, "to be off", e);
 }
 
+int disk_sync(struct disk *d, struct err *e)
+{
+	return call(d, &(struct disk_order){ .op = DISK_SYNC_ALL }, "a sync", e);
+}
+
 void disk_off(struct disk *d)
 {
 	server_end(d);

@@ -53,6 +53,8 @@ int disk_rule_del(struct disk *d, unsigned id, struct err *e);
  */
 int disk_hold(struct disk *d, struct err *e);
 int disk_die(struct disk *d, struct err *e);
+/** disk_sync - a program calls sync() or syncfs(), of which a disk in user space hears nothing. */
+int disk_sync(struct disk *d, struct err *e);
 /** disk_off - nobody is left who could ask: its server ends. The log can still be read. */
 void disk_off(struct disk *d);
 /** disk_log - the log of operations so far (disk/oplog.h); borrowed until disk_reboot or disk_free.

@@ -366,14 +366,11 @@ static void keep_naming(struct history *h, size_t naming, size_t sync)
 	}
 }
 
-static int take_sync(struct history *h, const struct log_rec *r, size_t op, size_t *ret_node)
+/* What of this node had returned by then is durable. */
+static void settle(struct history *h, struct log_node *n, const struct log_rec *r, size_t op)
 {
-	size_t at = node_of(h, r->ino);
-	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
+	bool names = r->flags & (LOG_FOLDER | LOG_ALL);
 
-	*ret_node = at;
-	if (!n)
-		return -EINVAL;
 	for (; n->settled < n->changes; n->settled++) {
 		struct change *c = &n->change[n->settled];
 
@@ -382,16 +379,39 @@ static int take_sync(struct history *h, const struct log_rec *r, size_t op, size
 		if (c->kept_by > op)
 			c->kept_by = op;
 	}
-	for (; r->flags & LOG_FOLDER && n->names_settled < n->names_count; n->names_settled++) {
+	for (; names && n->names_settled < n->names_count; n->names_settled++) {
 		size_t naming = n->names[n->names_settled];
 
 		if (h->name[naming].r->end_ns > r->begin_ns)
 			break;
 		keep_naming(h, naming, op);
 	}
-	raise_floor(h, n, op, r->flags & LOG_DATA_ONLY, r->begin_ns);
 	GROW(n->sync, n->syncs);
 	n->sync[n->syncs++] = (struct synced){ .op = op, .end_ns = r->end_ns };
+}
+
+/* sync(), syncfs(): a promise about everything (Linux waits for it, unlike POSIX's sync()). */
+static int take_sync_all(struct history *h, const struct log_rec *r, size_t op)
+{
+	for (size_t i = 0; i < h->nodes; i++)
+		settle(h, &h->node[i], r, op);
+	GROW(h->floor, h->floors);
+	h->floor[h->floors++] = (struct floor){ .sync = op, .meta = op };
+	return 0;
+}
+
+static int take_sync(struct history *h, const struct log_rec *r, size_t op, size_t *ret_node)
+{
+	size_t at = r->flags & LOG_ALL ? 0 : node_of(h, r->ino);
+	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
+
+	*ret_node = at;
+	if (!n)
+		return -EINVAL;
+	if (r->flags & LOG_ALL)
+		return take_sync_all(h, r, op);
+	settle(h, n, r, op);
+	raise_floor(h, n, op, r->flags & LOG_DATA_ONLY, r->begin_ns);
 	return 0;
 }
 

@@ -50,6 +50,8 @@ const char *log_kind_words(const struct log_rec *r)
 
 	if (r->kind == LOG_MAKE)
 		return made_words(r->mode);
+	if (r->kind == LOG_SYNC && r->flags & LOG_ALL)
+		return "sync";
 	if (r->kind == LOG_SYNC && r->flags & LOG_FOLDER)
 		return "fsync of the folder";
 	if (r->kind == LOG_SYNC && r->flags & LOG_DATA_ONLY)

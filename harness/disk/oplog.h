@@ -30,6 +30,7 @@ enum log_kind {
 #define LOG_DATA_ONLY 1 /* fdatasync; a write: O_DSYNC */
 #define LOG_FOLDER 2
 #define LOG_SWAP 4      /* rename: the two names have changed places */
+#define LOG_ALL 16      /* of everything: sync(), syncfs(); ino is 0 */
 #define LOG_SYNCED 8    /* a write that returned only when it was kept: O_SYNC, O_DSYNC */
 
 /** struct log_rec - a record; name, to and data follow, each as long as said. Host byte order. */

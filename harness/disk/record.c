@@ -268,6 +268,21 @@ void record_close(struct fs *fs, const struct inode *i)
 	pthread_mutex_unlock(&k->lock);
 }
 
+int record_sync(struct fs *fs)
+{
+	struct log_rec r = { .kind = LOG_SYNC, .flags = LOG_ALL };
+	struct recorder *k = fs->recorder;
+
+	if (!k)
+		return -ENOENT;
+	pthread_mutex_lock(&k->lock);
+	r.begin_ns = r.end_ns = clock_now();
+	if (k->power == POWER_ON)
+		put(fs, &r, NULL, NULL, NULL);
+	pthread_mutex_unlock(&k->lock);
+	return 0;
+}
+
 static int power(struct fs *fs, enum power to)
 {
 	struct recorder *k = fs->recorder;

@@ -40,7 +40,8 @@ struct disk_shared {
 	struct hits hits;                    /* must be last */
 };
 
-enum disk_order_op { DISK_HELLO = 1, DISK_RULE_ADD, DISK_RULE_DEL, DISK_HOLD, DISK_DIE };
+enum disk_order_op { DISK_HELLO = 1, DISK_RULE_ADD, DISK_RULE_DEL, DISK_HOLD, DISK_DIE,
+		     DISK_SYNC_ALL };
 /** struct disk_order - worker to server; the reply is an int, -errno or >= 0. */
 struct disk_order {
 	uint32_t op, index;
@@ -190,6 +191,8 @@ void record_close(struct fs *fs, const struct inode *i);
  * record_die - all who wait, and all who come, get EIO. 0, or -ENOENT: no log is kept. */
 int record_hold(struct fs *fs);
 int record_die(struct fs *fs);
+/** record_sync - of everything. */
+int record_sync(struct fs *fs);
 
 /** rules_new - none armed; notes how large the disk is. */
 struct rules *rules_new(const struct fs *fs);

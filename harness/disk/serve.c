@@ -174,6 +174,8 @@ static int obey(struct fs *fs, struct disk_order *o)
 		return record_hold(fs);
 	case DISK_DIE:
 		return record_die(fs);
+	case DISK_SYNC_ALL:
+		return record_sync(fs);
 	default:
 		return -EINVAL;
 	}

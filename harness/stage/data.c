@@ -63,6 +63,11 @@ static bool wants(const struct strlist *patterns, const struct stage_node *n)
 	return false;
 }
 
+bool data_logged(const struct stage_node *n)
+{
+	return wants(n->st->o.disks, n) && wants(n->st->o.logged, n);
+}
+
 /* struct disk_at - where the disk of a node is, and what disk_new is told. */
 struct disk_at {
 	char *back, *at;    /* owned */

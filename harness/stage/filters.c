@@ -13,8 +13,35 @@
 #include "base/cleanup.h"
 #include "stage/links.h"
 
+/* All of that node's disk is durable now; the program that asked for it waits until we know. */
+static void on_sync(void *arg, unsigned node, const char *process, bool all)
+{
+	struct stage *st = arg;
+
+	(void)process;
+	(void)all;
+	if (node < st->nodes_count && st->nodes[node].disk && !st->nodes[node].off)
+		disk_sync(st->nodes[node].disk, NULL); /* it is gone: stage_alive says so */
+}
+
+static int tell_syncs(struct stage *st, struct err *e)
+{
+	uint64_t nodes[CALLS_NODES_MAX / 64] = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < st->nodes_count; i++) {
+		if (!data_logged(&st->nodes[i]))
+			continue;
+		nodes[i / 64] |= UINT64_C(1) << i % 64;
+		any = true;
+	}
+	return any ? calls_on_sync(st->calls, st->o.loop, nodes, on_sync, st, e) : 0;
+}
+
 int filters_open(struct stage *st, struct err *e)
 {
+	int r;
+
 	const struct target *t = st->o.target;
 	cleanup_free struct calls_node *nodes = xcalloc(t->nodes_count + 1, sizeof(*nodes));
 	struct calls_opts o = { .watch = st->o.calls, .watch_count = st->o.calls_count,
@@ -29,7 +56,8 @@ int filters_open(struct stage *st, struct err *e)
 		snprintf(nodes[i].addr6, sizeof(nodes[i].addr6), WIRE_ADDR6_FMT,
 			 (unsigned)i + 1);
 	}
-	return calls_new(&st->calls, &o, e);
+	r = calls_new(&st->calls, &o, e);
+	return r < 0 ? r : tell_syncs(st, e);
 }
 
 int filters_order(const struct stage_node *n, const char *process, struct order *ret, struct err *e)

@@ -278,6 +278,13 @@ static void removed_then_made(struct pen *p) /* a transaction that began later i
 	removed(p);
 	made_synced(p);
 }
+static void synced_all(struct pen *p) /* sync(): names and data of everything before it */
+{
+	renamed_no_data(p);
+	write_at(p, C, 0, "one");
+	put(p, (struct log_rec){ .kind = LOG_SYNC, .flags = LOG_ALL }, NULL, NULL, NULL);
+	name_op(p, LOG_REMOVE, "c", NULL);
+}
 static void base_c(struct pen *p)
 {
 	make(p, C, "c");
@@ -392,6 +399,7 @@ static const struct row {
 	{ "renamed, fsync", NULL, dated_whole, a_b,
 	  { "a=- b=old | a=old b=-", "a=- b=old", "a=- b=old" } },
 	{ "linked", NULL, linked, a_b, { "a=new b=- | a=new b=new" } },
+	{ "sync()", base_c, synced_all, a_c, { "a=new c=- | a=new c=one" } },
 	{ "torn", base_torn, torn_page, only_c, { "c=nd | c=nw | c=od | c=ow" } },
 };
 

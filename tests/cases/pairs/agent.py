@@ -406,6 +406,14 @@ def lives(phase, where="127.0.0.1"):
         select.select([], [], [], 0.02)
 
 
+def kept_by_sync(phase, where="n-power-cut-victim"):
+    """Behind the cut: is what was synced there, and nothing else?"""
+    got = lives(phase, where)
+    if phase == "healed" and got == "answers" and b"['kept']" not in life(PATIENCE, where):
+        return "nothing was kept"
+    return got
+
+
 def reborn(phase):
     """Is it another one than in the phase before? Awaited where it is to be."""
     end = time.monotonic() + PATIENCE
@@ -525,7 +533,7 @@ DO = {
     "printer.paper-low": prints,
     "printer.paper-out": lambda p: prints(p, 2 if p == "on" else 3),
     "noop": asks,
-    "power.cut": lambda p: lives(p, "n-power-cut-victim"),
+    "power.cut": kept_by_sync,
     "process.hang": lives,
     "process.kill": lives,
     "process.restart": reborn,

@@ -136,7 +136,7 @@ ROWS = {
                                [r"tcp/9000#2 answer lost"]),
     "net.reset": (TCP, "", OK, [0, "ECONNRESET"], [r"tcp/9000#2 reset"]),
     "noop": (None, "", OK, OK, [r"nothing was changed"]),
-    "power.cut": ("model: strict", "", "answers", "silence",
+    "power.cut": ("model: strict, lose: everything", "", "answers", "silence",
                   [r"the power is cut: 1 process died, \d+ of \d+ operations on its disk"]),
     "printer.cover-open": ("line: 1", "", "00 12 12", "16 12",
                            [r"printer-.* receipt #2 behind line 1: the cover is open"]),
