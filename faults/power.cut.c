@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -39,6 +40,7 @@ struct power_cut_opts {
 enum lose { LOSE_DRAWN, LOSE_EVERYTHING, LOSE_NOTHING };
 
 #define FILES_TOLD 40 /* of those that lost something */
+#define SALES_SOUGHT 500
 
 static const struct opt_value power_models[] = {
 	[DURABLE_STRICT] = { "strict", "what POSIX promises, and nothing more" },
@@ -168,6 +170,30 @@ static void tell_loss(struct run *r, const char *node, const struct loss *l, int
 		 synced);
 }
 
+/* Of whom every trace is lost: the crowd calls its sales S and the shopper's number. */
+static void tell_sales(struct run *r, const char *node, const struct history *h,
+		       const struct crash *c, int64_t cut_ns)
+{
+	const struct shoppers *s = &r->experiment->shoppers;
+	int64_t count = s->count < SALES_SOUGHT ? s->count : SALES_SOUGHT;
+
+	for (int64_t n = s->first; n < s->first + count; n++) {
+		char key[32], when[64], *path;
+		size_t i;
+
+		snprintf(key, sizeof(key), "S%" PRId64, n);
+		i = crash_lost_text(c, key);
+		if (i == CRASH_KEPT || i == CRASH_UNWRITTEN)
+			continue;
+		ago(when, sizeof(when), cut_ns, history_op(h, i)->end_ns);
+		path = history_about(h, i);
+		run_note(r, node, key, "the write to %s that has it, done %s the power was cut, "
+			 "%s", path, when, crash_nameless(c, i) ?
+			 "is in a file whose name was never synced" : "was never synced");
+		free(path);
+	}
+}
+
 static int crash(struct run *r, const struct power_cut_opts *o, const char *node, int services,
 		 struct err *e)
 {
@@ -196,6 +222,8 @@ static int crash(struct run *r, const struct power_cut_opts *o, const char *node
 			  durability_names[o->model]);
 		for (size_t i = 0; i < n && i < FILES_TOLD; i++)
 			tell_loss(r, node, &l[i], now);
+		if (!crash_certain(c))
+			tell_sales(r, node, h, c, now);
 	}
 	crash_free(c);
 	history_free(h);

@@ -30,6 +30,7 @@ struct cli {
 	const char *trial;           /* ctl, exec: a pid; NULL: the only one */
 	bool no_prompt;              /* shell */
 	struct strlist publishes;    /* owned; shell */
+	const char *file, *from, *to; /* report; NULL: not given */
 	int keep;	     /* enum store_keep */
 	int hold;	     /* run: 1 on-violation */
 	struct strlist sets; /* owned */

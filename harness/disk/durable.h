@@ -37,6 +37,10 @@ const struct log_rec *history_op(const struct history *h, size_t i);
  * "store.db-wal". Caller frees. */
 char *history_about(const struct history *h, size_t i);
 
+struct buf;
+/** history_tell - a line of JSON for each operation, without its data; times from epoch_ns. */
+void history_tell(const struct history *h, int64_t epoch_ns, struct buf *out);
+
 enum durability { DURABLE_STRICT, DURABLE_ORDERED, DURABLE_WRITEBACK, DURABLE_MODELS };
 extern const char *const durability_names[DURABLE_MODELS];
 
@@ -70,6 +74,15 @@ uint64_t crash_digest(const struct crash *c);
 bool crash_certain(const struct crash *c);
 /** crash_losses - borrowed; *ret_count of them. */
 const struct loss *crash_losses(const struct crash *c, size_t *ret_count);
+/**
+ * crash_lost_text - which operation first wrote this text, if every write that has it is lost;
+ * CRASH_KEPT: not every one; CRASH_UNWRITTEN: none has it. A digit may not follow it.
+ */
+#define CRASH_KEPT SIZE_MAX
+#define CRASH_UNWRITTEN (SIZE_MAX - 1)
+size_t crash_lost_text(const struct crash *c, const char *text);
+/** crash_nameless - was it about a file that has no name in this state? */
+bool crash_nameless(const struct crash *c, size_t op);
 /** crash_write - the folder `sub` of the state ("" the root, "0", ...) into dir_fd, which is empty
  * and gets that folder's mode and owner where we may. */
 int crash_write(const struct crash *c, const char *sub, int dir_fd, struct err *e);

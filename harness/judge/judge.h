@@ -92,7 +92,7 @@ struct crash_facts {
 		int64_t states;
 		struct {
 			char key[64];
-			char what[400];
+			char what[600];
 		} witness[CRASH_WITNESSES];
 	} promise[CRASH_CHECKS];
 	size_t promises;

@@ -24,20 +24,40 @@ struct options {
 
 static const struct opt rows[] = {OPT_END};
 
+/* Why, if a power cut took it: when it was acknowledged, what was not synced, when that was. */
+static void power_words(const struct judge_in *in, const struct told *t, char *ret, size_t size)
+{
+	const struct event *why = NULL;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < in->ledgers->event_count; i++) {
+		const struct event *ev = &in->ledgers->event[i];
+
+		if (ev->kind == EV_NOTE && ev->fault >= 0 && str_eq(ev->object, t->key) &&
+		    ev->t_ns >= t->end_ns)
+			why = ev;
+	}
+	if (why)
+		snprintf(ret, size, "; acknowledged at %.3f s; %s; power was cut at %.3f s",
+			 (double)t->end_ns / 1e9, key_text(why->did), (double)why->t_ns / 1e9);
+}
+
 static void lost(const struct judge_in *in, const struct told *t, const struct tally_rows *r,
 		 struct judgement *ret)
 {
-	char sum[MONEY_TEXT];
+	char sum[MONEY_TEXT], gone[400];
 	const char *currency = t->currency ? t->currency : in->target->currency;
 
+	power_words(in, t, gone, sizeof(gone));
 	judgement_witness(ret, t->key,
-			  "%s told the shopper \"paid\"%s%s%s%s%s, but the books have %s%s",
+			  "%s told the shopper \"paid\"%s%s%s%s%s, but the books have %s%s%s",
 			  t->lane ? t->lane : "the till", t->receipt ? ", receipt " : "",
 			  t->receipt ? t->receipt : "", t->total >= 0 ? ", " : "",
 			  t->total >= 0 ? money_text(sum, t->total, currency) : "",
 			  t->offline ? " (offline)" : "",
 			  r->voids ? "only a voided sale with this key" : "no sale with this key",
-			  in->facts->settled_ns < 0 ? ", even after the whole settling time" : "");
+			  in->facts->settled_ns < 0 ? ", even after the whole settling time" : "",
+			  gone);
 }
 
 /* The shoppers who were given their money back, or may have been. */

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -102,6 +103,50 @@ int stage_power_off(struct stage *st, const char *node, int fault, struct err *e
 	return r < 0 ? err_wrap(e, "switching node %s off", node) : (int)count;
 }
 
+/* Lines into a file of the trial's logs, as far as its cap goes. */
+static void append(const struct stage *st, const char *node, const struct buf *b)
+{
+	cleanup_free char *path = xasprintf("%s/disk.%s.ndjson", st->logs, node);
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+				    0644);
+	int64_t left = fd < 0 ? 0 : st->o.log_cap - (int64_t)lseek(fd, 0, SEEK_END);
+	size_t n = left < 0 ? 0 : (size_t)left < b->len ? (size_t)left : b->len;
+
+	for (size_t done = 0; done < n;) {
+		ssize_t w = write(fd, b->data + done, n - done);
+
+		if (w <= 0)
+			return; /* evidence; what it is evidence for is in the events */
+		done += (size_t)w;
+	}
+}
+
+static void tell_disk(const struct stage_node *n, bool cut)
+{
+	const struct stage *st = n->st;
+	struct history *h;
+	struct buf b = { 0 };
+	size_t bytes = 0;
+	const void *log = n->disk ? disk_log(n->disk, &bytes) : NULL;
+
+	if (!log || !st->logs || history_new(&h, log, bytes, NULL) < 0)
+		return;
+	history_tell(h, st->o.epoch_ns, &b);
+	if (cut)
+		buf_printf(&b, "{\"op\":{\"t_ns\":%lld,\"what\":\"power cut\",\"file\":\"\"}}\n",
+			   (long long)(clock_now() - st->o.epoch_ns));
+	append(st, n->conf->name, &b);
+	buf_done(&b);
+	history_free(h);
+}
+
+void stage_disks_tell(struct stage *st)
+{
+	for (size_t i = 0; i < st->nodes_count; i++)
+		if (!st->nodes[i].off) /* else it was told */
+			tell_disk(&st->nodes[i], false);
+}
+
 int stage_power_data(struct stage *st, const char *node, const struct crash *c, struct err *e)
 {
 	struct stage_node *n = stage_node(st, node);
@@ -109,6 +154,7 @@ int stage_power_data(struct stage *st, const char *node, const struct crash *c, 
 	if (!n || !n->off || !n->disk)
 		return err_set(e, EINVAL, "node %s has no disk that is off", node);
 	disk_off(n->disk);
+	tell_disk(n, true);
 	return data_replace(n, c, e);
 }
 

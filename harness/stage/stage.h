@@ -78,6 +78,7 @@ struct stage_opts {
 	int64_t seed;
 	const struct strlist *disks; /* nodes whose data lie on a disk of ours: patterns; or NULL */
 	const struct strlist *logged; /* of these, who keeps a log of operations; or NULL */
+	int64_t epoch_ns;          /* what the times of such a log count from */
 	const struct strlist *shims; /* nodes whose services get a library of ours preloaded: a list
 				      * for each enum shim_library; or NULL */
 	const struct calls_watch *calls; /* system calls that faults may be about; borrowed */
@@ -152,6 +153,9 @@ int stage_power_data(struct stage *st, const char *node, const struct crash *c, 
 int stage_power_on(struct stage *st, const char *node, struct err *e);
 /** stage_power_on_at - the same, then (clock_now); should that fail, the stage is not alive. */
 void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns);
+/** stage_disks_tell - what was done to the disks that keep a log goes to logs/disk.NODE.ndjson; at
+ * a power cut that is done by itself. */
+void stage_disks_tell(struct stage *st);
 /** stage_power - is it on? */
 bool stage_power(struct stage *st, const char *node);
 

@@ -61,6 +61,7 @@ struct crashes {
 	struct ledgers all;    /* of the whole day */
 	struct told *told;     /* owned: as of one state */
 	struct crash_facts *facts;
+	const struct crash *state; /* the one that is tried */
 };
 
 bool crashes_wanted(const struct experiment *x)
@@ -211,12 +212,35 @@ static void where(const struct crashes *s, const struct candidate *c, char *buf,
 		snprintf(buf, size, "power cut before the first operation");
 }
 
+/* What became of its data, when a sale is gone. */
+static void gone(const struct crashes *s, const char *key, char *buf, size_t size)
+{
+	size_t i = crash_lost_text(s->state, key);
+	cleanup_free char *path = NULL;
+	double at = 0;
+
+	for (size_t k = 0; k < s->all.told_count; k++)
+		if (str_eq(s->all.told[k].key, key))
+			at = (double)s->all.told[k].end_ns / 1e9;
+	snprintf(buf, size, "acknowledged at %.3f s; ", at);
+	if (i == CRASH_UNWRITTEN)
+		snprintf(buf, size, "acknowledged at %.3f s, and no write had it yet; ", at);
+	if (i == CRASH_UNWRITTEN || i == CRASH_KEPT)
+		return;
+	path = history_about(s->h, i);
+	snprintf(buf, size, "acknowledged at %.3f s, and the write to %s at %.3f s that has it "
+		 "%s; ", at, path,
+		 (double)(history_op(s->h, i)->end_ns - s->in->epoch_ns) / 1e9,
+		 crash_nameless(s->state, i) ? "is in a file whose name was never synced"
+					     : "was never synced");
+}
+
 static void broken_promise(struct crashes *s, const struct candidate *c, const char *check,
 			   const char *key, const char *what)
 {
 	struct crash_facts *f = s->facts;
 	struct crash_promise *p = NULL;
-	char place[256], did[400];
+	char place[256], did[600], why[200] = "";
 
 	for (size_t i = 0; i < f->promises && !p; i++)
 		if (str_eq(f->promise[i].check, check))
@@ -228,7 +252,9 @@ static void broken_promise(struct crashes *s, const struct candidate *c, const c
 		snprintf(p->check, sizeof(p->check), "%s", check);
 	}
 	where(s, c, place, sizeof(place));
-	snprintf(did, sizeof(did), "%s: %.140s", place, what);
+	if (key && str_eq(check, "no-lost-sale"))
+		gone(s, key, why, sizeof(why));
+	snprintf(did, sizeof(did), "%.180s: %s%.200s", place, why, what);
 	if (p->states < CRASH_WITNESSES) {
 		snprintf(p->witness[p->states].key, sizeof(p->witness[0].key), "%s",
 			 key ? key : "");
@@ -318,8 +344,8 @@ static int try(struct crashes *s, const struct candidate *c, struct err *e)
 	if (err == 0) {
 		told_until(s, until_ns(s, c));
 		keep_start(s, &rows);
+		s->state = crash;
 		err = read_state(s, crash, &rows, &why);
-		crash_free(crash);
 		s->facts->tried++;
 		if (err == 0)
 			well = ask(s, c, &rows);
@@ -328,6 +354,7 @@ static int try(struct crashes *s, const struct candidate *c, struct err *e)
 		else
 			err = (broken_promise(s, c, "boot", NULL, why.msg), 0);
 		s->facts->bad += !well;
+		crash_free(crash);
 	}
 	free(rows.at);
 	arena_free(rows.arena);

@@ -314,6 +314,7 @@ static int do_stage(struct trial *t, struct err *e)
 	drive_logged(t->in->experiment, &t->logged);
 	o.disks = &t->disks;
 	o.logged = &t->logged;
+	o.epoch_ns = t->epoch_ns;
 	hook_nodes(t->in->experiment, t->shims);
 	o.shims = t->shims;
 	t->calls = call_watches(t->in->experiment, t->in->target, &o.calls_count);
@@ -702,6 +703,8 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 	take_figures(&t);
 	if (t.stage && t.ledger)
 		evidence_end(t.stage, in, t.ledger, out);
+	if (t.stage)
+		stage_disks_tell(t.stage);
 	if (err == 0)
 		err = do_judge(&t, e);
 	else if (err == 1)

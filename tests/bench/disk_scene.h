@@ -8,6 +8,7 @@
  *   <top>/plain      native
  *   <top>/disk       a disk of ours over <top>/back
  *   <top>/minimal    the minimal server over <top>/least
+ *   <top>/logged     a disk of ours that keeps a log of operations, over <top>/kept
  *
  * Needs root and /dev/fuse. What is measured runs in a child, for the worker's own requests meet no
  * rule.
@@ -37,11 +38,11 @@
 #define ROUNDS 10
 #define ROUNDS_MAX 1000
 
-enum place { PLAIN, MINIMAL, OURS, PLACES };
+enum place { PLAIN, MINIMAL, OURS, LOGGED, PLACES };
 struct scene {
 	char top[200];
 	char at[PLACES][256];
-	struct disk *disk;
+	struct disk *disk, *logged;
 	struct loop *loop;
 	pid_t minimal;
 };
@@ -76,9 +77,11 @@ static inline int scene_minimal(struct scene *s, const char *least)
 /** scene_open - mount all. */
 static inline int scene_open(struct scene *s, struct err *e)
 {
-	static char back[256], least[256];
+	static char back[256], least[256], kept[256];
 	const char *tmp = getenv("TMPDIR");
-	struct disk_opts o = { .name = "bench", .backing = back, .mount = s->at[OURS] };
+	struct disk_opts o = { .name = "bench", .backing = back, .mount = s->at[OURS] },
+			 logged = { .name = "logged", .backing = kept, .mount = s->at[LOGGED],
+				    .log_bytes = 1 << 30 };
 	int r;
 
 	snprintf(s->top, sizeof(s->top), "%s/wd-bench-XXXXXX", tmp ? tmp : "/tmp");
@@ -86,6 +89,8 @@ static inline int scene_open(struct scene *s, struct err *e)
 		return err_errno(e, errno, "mkdtemp");
 	snprintf(back, sizeof(back), "%s/back", s->top);
 	snprintf(least, sizeof(least), "%s/least", s->top);
+	snprintf(kept, sizeof(kept), "%s/kept", s->top);
+	snprintf(s->at[LOGGED], sizeof(s->at[0]), "%s/logged", s->top);
 	snprintf(s->at[PLAIN], sizeof(s->at[0]), "%s/plain", s->top);
 	snprintf(s->at[MINIMAL], sizeof(s->at[0]), "%s/minimal", s->top);
 	snprintf(s->at[OURS], sizeof(s->at[0]), "%s/disk", s->top);
@@ -95,17 +100,21 @@ static inline int scene_open(struct scene *s, struct err *e)
 	r = scene_tmpfs(s->at[PLAIN]);
 	r = r < 0 ? r : scene_tmpfs(back);
 	r = r < 0 ? r : scene_tmpfs(least);
+	r = r < 0 ? r : scene_tmpfs(kept);
 	r = r < 0 ? r : mkdir(s->at[OURS], 0755);
+	r = r < 0 ? r : mkdir(s->at[LOGGED], 0755);
 	r = r < 0 ? r : scene_minimal(s, least);
 	if (r < 0)
 		return err_errno(e, -r, "mounting");
 	r = disk_new(&s->disk, &o, e);
+	r = r < 0 ? r : disk_new(&s->logged, &logged, e);
 	return r < 0 ? r : loop_new(&s->loop, e);
 }
 
 static inline void scene_close(struct scene *s)
 {
 	disk_free(s->disk);
+	disk_free(s->logged);
 	loop_free(s->loop);
 	if (s->minimal > 0) {
 		kill(s->minimal, SIGKILL);

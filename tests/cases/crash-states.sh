@@ -36,7 +36,21 @@ for bug in no-fsync ack-before-commit; do
 	[ "$code" = 1 ] || fail "$bug: exit $code"
 	grep -q '^  no-lost-sale .*violated.*0 of 12 lost; broken in [0-9]* of 24 crash states' \
 		"$work/out" || fail "$bug: not found in any state"
+	grep -q 'power cut at .* s, behind operation .* acknowledged at [0-9.]* s' "$work/out" ||
+		fail "$bug: nobody says when it was acknowledged"
 done
+"$worstday" run --out "$work/results" "$top/experiments/smoke/power.cut.yml" \
+	--set 'env={TILL_BUG: no-fsync}' >"$work/out" 2>&1 </dev/null
+[ $? = 1 ] || fail "a cut of the till without fsync"
+grep -q 'acknowledged at [0-9.]* s; the write to store.db-wal .* synced; power was cut at' \
+	"$work/out" || fail "a cut: no sentence says why the sale is gone"
+result="$work/results/smoke/power.cut/latest"
+"$worstday" report "$result" --file "*.db-wal" --to 20s >"$work/out" 2>&1 </dev/null ||
+	fail "report --file: exit $?"
+grep -q 's  store  *write of [0-9]* bytes at [0-9]*, store.db-wal' "$work/out" &&
+	grep -q 's  store  *power cut' "$work/out" || fail "report --file: no write, or no cut"
+"$worstday" report "$result" --file "*.db-wal" --from 5 >"$work/out" 2>&1 </dev/null
+[ $? = 64 ] || fail "report --from 5: a time without a unit"
 try store some strict ""
 [ "$code" = 65 ] || fail "explore: some, exit $code"
 try lane-1 5 strict ""
