@@ -214,8 +214,8 @@ static void on_hit(void *arg, const struct disk_hit *h)
 		run_fired(a->state->run, a->node, NULL, NULL, "%" PRIu64 " more operations, the "
 			  "last: %s", h->count, did);
 	else
-		run_fired(a->state->run, a->node, h->process[0] ? h->process : NULL, h->path,
-			  "%s", did);
+		run_fired(a->state->run, a->node, h->process[0] ? h->process : NULL,
+			  h->path[0] ? h->path : ".", "%s", did);
 }
 
 /* ---- arming ---- */

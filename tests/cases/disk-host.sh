@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
-# Purpose: the host, not a fault, fails a trial with a disk of ours: what the disk lies on runs full
-# with no rule armed, what all nodes' data lie on without one runs full, and the results directory runs
-# full while a disk fault is in effect. Expected:
-# exit 4 and a message that says so; the same trial with room enough holds. Buggy result: a verdict,
-# above all "holds" where the POS made room again and every promise was kept.
+# Purpose: the host, not a fault, fails a trial: what a disk of ours lies on runs full with no rule
+# armed, what all nodes' data lie on without one runs full, and the results directory runs full while
+# a disk fault is in effect. Expected: exit 4 and a message that says so; the same trial with room
+# enough holds. Buggy result: a verdict, above all "holds" where the POS made room again and every
+# promise was kept.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 worstday=${WORSTDAY:-$top/build/worstday}
