@@ -342,6 +342,47 @@ START_TEST(test_torn_write)
 }
 END_TEST
 
+static void copy(struct buf *o)
+{
+	int from = open("from", O_RDWR | O_CREAT | O_TRUNC, 0600), to;
+
+	buf_printf(o, "%zd ", write(from, block, 8192));
+	to = open("part", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	buf_printf(o, "%zd", copy_file_range(from, &(off_t){ 0 }, to, NULL, 1 << 20, 0));
+}
+
+static void size_of_part(struct buf *o)
+{
+	struct stat st = { 0 };
+
+	stat("part", &st);
+	buf_printf(o, "%lld", (long long)st.st_size);
+}
+
+/* What is copied inside the disk is written too, and as much is claimed as there was to copy. */
+START_TEST(test_torn_copy)
+{
+	struct disk_rule r = rule_of(DISK_TORN, DISK_BIT(DISK_WRITE));
+	struct world w = { 0 };
+	char want[64];
+	unsigned id;
+
+	world_open(&w);
+	snprintf(r.path, sizeof(r.path), "part");
+	id = arm(&w, &r);
+	expect(copy, "8192 8192");
+	heal(&w, id);
+	ck_assert_int_eq(w.count, 1);
+	ck_assert_uint_eq(w.last.len, 8192);
+	ck_assert_uint_lt(w.last.done, 8192);
+	snprintf(want, sizeof(want), "%u", w.last.done);
+	expect(size_of_part, want);
+	expect(copy, "8192 8192");
+	expect(size_of_part, "8192");
+	world_close(&w);
+}
+END_TEST
+
 static void four_blocks(struct buf *o)
 {
 	char text[16384];
@@ -548,6 +589,7 @@ static Suite *suite(void)
 	tcase_add_test(rules, test_inodes);
 	tcase_add_test(rules, test_short_write);
 	tcase_add_test(rules, test_torn_write);
+	tcase_add_test(rules, test_torn_copy);
 	tcase_add_test(rules, test_misdirect);
 	tcase_add_test(rules, test_bitrot);
 	tcase_add_test(rules, test_slow);
