@@ -13,7 +13,7 @@ Q       := $(if $(V),,@)
 MAKEFLAGS += --no-print-directory
 
 PACKAGES := build-essential pkg-config libyaml-dev libnl-3-dev libnl-route-3-dev libseccomp-dev \
-	libfiu-dev check libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev \
+	libfiu-dev fiu-utils check libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev \
 	libpq-dev libssl-dev libpcre2-dev libcap-dev uidmap python3 python3-yaml libxml2-utils curl \
 	procps hostname iproute2 busybox musl-tools
 MODULES  := libseccomp yaml-0.1 libnl-3.0 libnl-route-3.0 libcurl sqlite3 libpq libpcre2-8 libcrypto
@@ -44,6 +44,7 @@ PRE_SRC  := $(sort $(wildcard faults/preload/*.c)) harness/shim/told.c harness/b
 	harness/base/gate.c harness/base/glob.c
 ALLOC_SRC := $(sort $(wildcard faults/preload/alloc/*.c))
 ALLOC_OBJ := $(ALLOC_SRC:%.c=$(B)/preload/%.o)
+FIU_OBJ  := $(B)/preload/faults/preload/fiu/fiu.o $(B)/preload/harness/shim/points.o
 PRE_OBJ  := $(PRE_SRC:%.c=$(B)/preload/%.o)
 PRE_FLAGS = -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) -O2 -g -fPIC \
 	-fvisibility=hidden -ffunction-sections -fno-stack-protector -U_FORTIFY_SOURCE \
@@ -122,10 +123,15 @@ $(B)/alloc.so: $(ALLOC_OBJ) Makefile
 	$(Q)$(CC) -shared -o $@ $(ALLOC_OBJ) -Wl,--gc-sections -Wl,-z,now -Wl,--no-as-needed \
 		$(shell $(CC) -print-file-name=libdl.so.2)
 
+# The same for libfiu, which it asks for by name.
+$(B)/fiu.so: $(FIU_OBJ) Makefile
+	@$(if $(V),,echo '  LD    $@')
+	$(Q)$(CC) -shared -o $@ $(FIU_OBJ) -Wl,-z,now -lfiu
+
 # The libraries go into one object, as they are.
-$(B)/harness/shim/image.o: $(B)/preload.so $(B)/alloc.so
+$(B)/harness/shim/image.o: $(B)/preload.so $(B)/alloc.so $(B)/fiu.so
 $(B)/harness/shim/image.o: private CFLAGS_ALL += -DWD_PRELOAD_SO='"$(B)/preload.so"' \
-	-DWD_ALLOC_SO='"$(B)/alloc.so"'
+	-DWD_ALLOC_SO='"$(B)/alloc.so"' -DWD_FIU_SO='"$(B)/fiu.so"'
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -161,7 +167,7 @@ $(B)/bench/%: tests/bench/%.c $(B)/libworstday.a $(B)/flags
 units: $(UNITS)
 benches: $(BENCHES)
 
--include $(PRE_OBJ:.o=.d) $(ALLOC_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+-include $(PRE_OBJ:.o=.d) $(ALLOC_OBJ:.o=.d) $(FIU_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
 
 # --- POS software that nobody here wrote ---------------------------------------------------------
 # Root directories from package registries alone; each step says its size and time, may be

@@ -15,11 +15,11 @@ extern const struct fault_ops fault_bank_approve_then_drop, fault_bank_decline, 
 	fault_bank_duplicate_reply, fault_bank_error, fault_bank_slow;
 extern const struct fault_ops fault_clock_drift, fault_clock_freeze, fault_clock_jump,
 	fault_clock_set, fault_clock_strobe;
-extern const struct fault_ops fault_lib_alloc_fail, fault_lib_resolver;
 extern const struct fault_ops fault_device_busy, fault_device_silent, fault_device_slow,
 	fault_device_unplug;
 extern const struct fault_ops fault_printer_cover_open, fault_printer_paper_low,
 	fault_printer_paper_out;
+extern const struct fault_ops fault_lib_alloc_fail, fault_lib_fail, fault_lib_resolver;
 extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
 	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
 	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
@@ -84,6 +84,7 @@ const struct fault_ops *const fault_table[] = {
 	&fault_file_size_limit,
 	&fault_files_limit,
 	&fault_lib_alloc_fail,
+	&fault_lib_fail,
 	&fault_lib_resolver,
 	&fault_memory_limit,
 	&fault_net_accept_stall,

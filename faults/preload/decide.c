@@ -78,7 +78,7 @@ static void tell(const struct shim_rule *r, const struct preload_call *c, uint64
 {
 	struct shim_hit h = { .serial = r->serial, .error = r->error, .by = r->by, .nth = n,
 			      .size = c->size };
-	const char *words[] = { c->call, c->what ? " " : "", c->what ? c->what : "" };
+	const char *words[] = { c->call, c->what && c->call[0] ? " " : "", c->what ? c->what : "" };
 	size_t at = 0;
 
 	for (size_t i = 0; i < 3; i++)
@@ -101,6 +101,8 @@ bool preload_decide(const struct preload_call *c, struct shim_rule *ret)
 		preload_check_pid();
 		n = number(i, ret->serial);
 		found = chosen(ret, n);
+		if (found && !ret->error)
+			ret->error = c->error;
 		if (found)
 			tell(ret, c, n);
 	}

@@ -77,11 +77,13 @@ void preload_count(uint32_t serial);
  * this process is. */
 void preload_tell(struct shim_hit *h);
 
-/** struct preload_call - one call that rules may alter. @what: a name, or NULL. */
+/** struct preload_call - one call that rules may alter. @what: a name, or NULL; @error: for a rule
+ * that names none. */
 struct preload_call {
 	enum shim_effect effect;
 	const char *call, *what;
 	uint64_t size;
+	int error;
 };
 /** preload_decide - does a rule alter it? Then it is counted and told, and *ret is the rule. Keeps
  * errno. */

@@ -6,7 +6,7 @@
 #include "shim/shim.h"
 
 #ifndef WD_PRELOAD_SO
-#error "WD_PRELOAD_SO, WD_ALLOC_SO: paths of faults/preload's libraries, see the Makefile"
+#error "WD_PRELOAD_SO and so on are paths of faults/preload's libraries: see the Makefile"
 #endif
 
 #define IMAGE(name, path)                                                                          \
@@ -21,10 +21,18 @@
 
 IMAGE(wd_preload_so, WD_PRELOAD_SO);
 IMAGE(wd_alloc_so, WD_ALLOC_SO);
+IMAGE(wd_fiu_so, WD_FIU_SO);
 
 const void *shim_image(enum shim_library library, size_t *ret_size)
 {
-	*ret_size = library == SHIM_MEMORY ? (size_t)(wd_alloc_so_end - wd_alloc_so)
-					   : (size_t)(wd_preload_so_end - wd_preload_so);
-	return library == SHIM_MEMORY ? wd_alloc_so : wd_preload_so;
+	static const struct {
+		const char *at, *end;
+	} images[SHIM_LIBRARIES] = {
+		[SHIM_CORE] = { wd_preload_so, wd_preload_so_end },
+		[SHIM_MEMORY] = { wd_alloc_so, wd_alloc_so_end },
+		[SHIM_POINTS] = { wd_fiu_so, wd_fiu_so_end },
+	};
+
+	*ret_size = (size_t)(images[library].end - images[library].at);
+	return images[library].at;
 }

@@ -50,6 +50,7 @@ enum shim_effect {
 	SHIM_STROBE, /* by, every: wrong by so much in every second period */
 	SHIM_ALLOC,  /* chance; size_min, size_max: no memory */
 	SHIM_RESOLVE, /* chance; what: names; error: EAI_* or 0; by: so late */
+	SHIM_POINT,  /* chance; what: failure points of libfiu; error: errno, 0: the point's own */
 	SHIM_EFFECTS
 };
 #define SHIM_BIT(effect) (UINT32_C(1) << (effect))

@@ -41,6 +41,7 @@
 
 static const char *const library_files[SHIM_LIBRARIES] = {
 	[SHIM_CORE] = "preload.so", [SHIM_MEMORY] = "alloc.so",
+	[SHIM_POINTS] = "fiu.so",
 };
 
 struct listener {
@@ -168,6 +169,8 @@ char *shim_preload(const struct shim *s, const char *own)
 	for (unsigned i = 0; i < SHIM_LIBRARIES; i++)
 		if (s->libraries >> i & 1)
 			buf_printf(&b, "%s" SHIM_DIR "/%s", b.len ? ":" : "", library_files[i]);
+	if (s->libraries >> SHIM_POINTS & 1)
+		buf_adds(&b, ":" SHIM_POSIX_PRELOAD);
 	if (own && *own)
 		buf_printf(&b, ":%s", own);
 	return buf_steal(&b);

@@ -16,7 +16,9 @@ struct loop;
 struct shim;
 
 /** enum shim_library - what may be preloaded. */
-enum shim_library { SHIM_CORE, SHIM_MEMORY, SHIM_LIBRARIES };
+enum shim_library { SHIM_CORE, SHIM_MEMORY, SHIM_POINTS, SHIM_LIBRARIES };
+/** SHIM_POSIX_PRELOAD - libfiu's own, of this host: what SHIM_POINTS decides for. */
+#define SHIM_POSIX_PRELOAD "/usr/lib/fiu/fiu_posix_preload.so"
 
 struct shim_opts {
 	const char *node;  /* its name, for messages */

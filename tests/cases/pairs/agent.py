@@ -324,6 +324,17 @@ def answers(phase):
         return s.makefile().read().count("HTTP/1.1 201")
 
 
+def writes_to_pipe(phase):
+    r, w = os.pipe()
+    try:
+        return os.write(w, b"12345")
+    except OSError as e:
+        return name(e)
+    finally:
+        os.close(r)
+        os.close(w)
+
+
 def allocates(phase):
     """A megabyte, and a little."""
     got = []
@@ -462,6 +473,7 @@ def grows(phase):
 
 DO = {
     "lib.alloc-fail": allocates,
+    "lib.fail": writes_to_pipe,
     "lib.resolver": lambda p: look("localhost"),
     "clock.drift": runs,
     "clock.freeze": runs,

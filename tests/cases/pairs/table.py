@@ -97,6 +97,8 @@ ROWS = {
                   [r"peer.example.com A#\d+ answered 10.77.0.254"]),
     "lib.alloc-fail": ("least: 900 kB, most: 1100 kB", "nth: 1", [1000000, 100],
                        ["MemoryError", 100], [r"alloc ENOMEM instead of 1000\d\d\d bytes, call 1$"]),
+    "lib.fail": ("point: posix/io/rw/write, error: ENOSPC", "nth: 1", 5, "ENOSPC",
+                 [r"^posix/io/rw/write failed with ENOSPC, call 1$"]),
     "lib.resolver": ("name: \"local*\", fail: noname", "", "127.0.0.1", "EAI_NONAME",
                      [r"getaddrinfo localhost EAI_N\w+AME$"]),
     "net.accept-stall": (TCP, "", OK, [0, "silence"],
