@@ -81,6 +81,7 @@ int calls_on_sync(struct calls *c, struct loop *loop,
 		  void (*fn)(void *arg, unsigned node, const char *process, bool all), void *arg,
 		  struct err *e);
 
+#define CALLS_SERVICES_MAX 256
 /** struct calls_facts - what was seen of one service so far. */
 struct calls_facts {
 	char service[CALLS_NAME]; /* "store/store" */

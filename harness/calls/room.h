@@ -33,13 +33,12 @@
 #endif
 
 #define CALLS_HITS 2048
-#define CALLS_SERVICES 256
 
 /** struct calls_shared - in memory that worker and supervisor share. */
 struct calls_shared {
 	uint64_t lost_of[CALLS_RULES_MAX]; /* hits that found no room, by the rule's place */
 	uint32_t services;                 /* written last */
-	struct calls_facts facts[CALLS_SERVICES]; /* supervisor only */
+	struct calls_facts facts[CALLS_SERVICES_MAX]; /* supervisor only */
 	struct {
 		uint32_t asked, process_node; /* sync: a call is held until told = asked */
 		bool all;
@@ -202,7 +201,7 @@ struct sup {
 	const struct calls_node *nodes; /* borrowed */
 	size_t nodes_count;
 	struct ruling *ruling;
-	struct listener listener[CALLS_SERVICES];
+	struct listener listener[CALLS_SERVICES_MAX];
 	struct process *bucket[1024];
 	struct task {           /* thread → process, remembered */
 		pid_t tid;

@@ -292,7 +292,7 @@ static void *serve_listener(void *arg)
 /* Threads whose run is over: no process of it is left. */
 static void bury(struct sup *s)
 {
-	for (unsigned i = 0; i < CALLS_SERVICES; i++) {
+	for (unsigned i = 0; i < CALLS_SERVICES_MAX; i++) {
 		struct listener *at = &s->listener[i];
 
 		if (!at->used || !(at->gone || over(at->fd)))
@@ -317,7 +317,7 @@ static struct calls_facts *facts_of(struct sup *s, const char *service)
 	for (uint32_t i = 0; i < n; i++)
 		if (str_eq(sh->facts[i].service, service))
 			return &sh->facts[i];
-	if (n == CALLS_SERVICES)
+	if (n == CALLS_SERVICES_MAX)
 		return &sh->facts[n - 1];
 	snprintf(sh->facts[n].service, sizeof(sh->facts[n].service), "%s", service);
 	__atomic_store_n(&sh->services, n + 1, __ATOMIC_RELEASE);
@@ -342,7 +342,7 @@ static pid_t pid_of(int pidfd)
 
 static struct listener *place_free(struct sup *s)
 {
-	for (unsigned i = 0; i < CALLS_SERVICES; i++)
+	for (unsigned i = 0; i < CALLS_SERVICES_MAX; i++)
 		if (!s->listener[i].used) {
 			s->listener[i] = (struct listener){ .sup = s, .place = i };
 			return &s->listener[i];
@@ -438,7 +438,7 @@ static void order(struct sup *s)
 
 static void wait_until(struct sup *s, int64_t at)
 {
-	struct pollfd p[3 + CALLS_SERVICES] = { { .fd = APART_FD_CTL, .events = POLLIN },
+	struct pollfd p[3 + CALLS_SERVICES_MAX] = { { .fd = APART_FD_CTL, .events = POLLIN },
 						{ .fd = FD_DOOR, .events = POLLIN },
 						{ .fd = s->wake, .events = POLLIN } };
 	int64_t left = at ? at - clock_now() : 0;
@@ -446,7 +446,7 @@ static void wait_until(struct sup *s, int64_t at)
 	nfds_t n = 3;
 	uint64_t wakes;
 
-	for (unsigned i = 0; i < CALLS_SERVICES; i++)
+	for (unsigned i = 0; i < CALLS_SERVICES_MAX; i++)
 		if (s->listener[i].used) /* nothing but its end */
 			p[n++] = (struct pollfd){ .fd = s->listener[i].fd };
 	if (left > 0)

@@ -61,6 +61,7 @@ static const struct field fact_fields[] = {
     T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
     T(I64, human_mean_ns), T(I64, pcap_packets),     T(I64, pcap_missing),
     T(I64, wire_overrun),  T(TEXT, pcap_note),
+    T(TEXT, calls_note),
 };
 #define L(f) FIELD(I64, sum_ledgers, f)
 static const struct field ledger_fields[] = {
