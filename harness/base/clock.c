@@ -2,7 +2,13 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#define SLICE_NS (100 * NS_PER_US)
 
 static int64_t read_clock(clockid_t id)
 {
@@ -30,4 +36,13 @@ void clock_sleep_until(int64_t at_ns)
 		return;
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
+}
+
+void clock_prompt(void)
+{
+	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_NORMAL,
+				.sched_runtime = SLICE_NS };
+
+	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
+		return;
 }

@@ -16,6 +16,12 @@
 int64_t clock_now(void);
 /** clock_wall - CLOCK_REALTIME in ns since the epoch; for file names and manifests only. */
 int64_t clock_wall(void);
+/**
+ * clock_prompt - this process and those threads that it starts from now on are on a core soon after
+ * waking, however busy the host is: a short slice means an early deadline (sched(7), Linux 6.12).
+ * It takes no privilege and no more of the core; where it is unknown everything works as before.
+ */
+void clock_prompt(void);
 /** clock_sleep_until - sleep to an absolute clock_now() time; for tools and tests, not the loop. */
 void clock_sleep_until(int64_t at_ns);
 

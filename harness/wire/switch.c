@@ -31,7 +31,6 @@
 
 #include <errno.h>
 #include <linux/sched.h>
-#include <linux/sched/types.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <string.h>
@@ -50,7 +49,6 @@
 #include "base/spin.h"
 
 #define BURST 64
-#define SLICE_NS 100000 /* the least that the kernel takes */
 #define EVENTS_MAX 64
 #define HEADER sizeof(struct virtio_net_hdr)
 #define FRAME_MAX (HEADER + 65535 + 512)
@@ -454,20 +452,6 @@ static bool serve(struct sw *s)
 	return n >= 0 || errno == EINTR;
 }
 
-/*
- * Be on a core soon after waking, however busy the host is: a short slice means an early deadline
- * (sched(7), Linux 6.12). It takes no privilege and no more of the core; where it is unknown or
- * refused everything works as before.
- */
-static void ask_for_short_slice(void)
-{
-	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_NORMAL,
-				.sched_runtime = SLICE_NS };
-
-	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
-		return;
-}
-
 void switch_run(int ctl, int bell, int writer, struct wire_shared *shared)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = WIRE_NODES_MAX };
@@ -485,7 +469,7 @@ void switch_run(int ctl, int bell, int writer, struct wire_shared *shared)
 	s.names = responder_new(&names);
 	spin_init(&s.spin);
 	prctl(PR_SET_TIMERSLACK, 1);
-	ask_for_short_slice();
+	clock_prompt();
 	s.ep = epoll_create1(EPOLL_CLOEXEC);
 	if (s.ep < 0 || epoll_ctl(s.ep, EPOLL_CTL_ADD, ctl, &ev) < 0)
 		return;

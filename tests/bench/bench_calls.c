@@ -117,7 +117,7 @@ static double under_strace(const char *self)
 	char cmd[600];
 
 	snprintf(cmd, sizeof(cmd), "strace -f --seccomp-bpf -o /dev/null -e trace=lseek "
-		 "-e inject=lseek:error=EIO:when=100000000 '%s' loop", self);
+		 "-e inject=lseek:error=EIO:when=65535 '%s' loop", self);
 	FILE *p = popen(cmd, "r");
 	double ns = -1;
 
