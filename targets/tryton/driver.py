@@ -126,6 +126,7 @@ class Lane:
         self.methods = {}              # cash, card -> id
         self.articles = {}             # code -> (product id, list price, gross price)
         self.tried = set()             # keys asked for before
+        self.trying = {}               # key -> lock: one try at a time
 
     def login(self, deadline):
         with self.lock:
@@ -218,6 +219,14 @@ class Lane:
         return row
 
     def sell(self, request, deadline):
+        """A try that the cashier has given up may be an instant from its end when the next comes:
+        they would both ring the sale up."""
+        with self.lock:
+            one = self.trying.setdefault(request['key'], threading.Lock())
+        with one:
+            return self.sell_once(request, deadline)
+
+    def sell_once(self, request, deadline):
         self.get_ready(deadline)
         key = request['key']
         with self.lock:

@@ -164,7 +164,21 @@ async function sell(request, deadline) {
 	return { outcome: 'ok', receipt: order.code, total: order.totalWithTax, currency: order.currencyCode };
 }
 
-const ops = { sell };
+/*
+ * The till does one thing at a time with one sale: a try that the cashier has given up may be an
+ * instant from its end when the next one comes, and would pay the order that this one takes for dead.
+ */
+const trying = new Map(); /* key -> the end of its latest try */
+
+function one_at_a_time(request, deadline) {
+	const before = trying.get(request.key) || Promise.resolve();
+	const mine = before.then(() => sell(request, deadline));
+
+	trying.set(request.key, mine.catch(() => {}));
+	return mine;
+}
+
+const ops = { sell: one_at_a_time };
 
 async function handle(request) {
 	const deadline = Date.now() + (request.deadline_ms || 60000);
