@@ -135,10 +135,17 @@ function pay(session, key, tender, deadline) {
 		{ p: { method: tender, metadata: { reference: key } } }, deadline);
 }
 
-/* what became of an earlier try: the order if it can still be used, else null */
+/*
+ * What became of an earlier try: the order if it can still be used, else null. As long as it is not
+ * placed, Vendure shows a guest's order as the session's active one only.
+ */
 async function look_back(session, deadline) {
 	if (!session || !session.code)
 		return null;
+	const active = await ask(session, `query { activeOrder { ${ORDER} } }`, {}, deadline);
+
+	if (active && active.code === session.code)
+		return active;
 	return ask(session, `query ($c: String!) { orderByCode(code: $c) { ${ORDER} } }`,
 		{ c: session.code }, deadline);
 }
