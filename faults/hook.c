@@ -29,6 +29,25 @@ static bool meant(const struct hook_opts *o, const char *node)
 	return false;
 }
 
+static bool service_meant(const struct hook_opts *o, const struct node *n, const struct service *s)
+{
+	char full[256];
+
+	if (!meant(o, n->name) || !o->service)
+		return meant(o, n->name);
+	snprintf(full, sizeof(full), "%s/%s", n->name, s->name);
+	return str_glob(o->service, strchr(o->service, '/') ? full : s->name);
+}
+
+static bool any_meant(const struct hook_opts *o, const struct target *t)
+{
+	for (size_t i = 0; i < t->nodes_count; i++)
+		for (size_t k = 0; k < t->nodes[i].services_count; k++)
+			if (service_meant(o, &t->nodes[i], &t->nodes[i].services[k]))
+				return true;
+	return false;
+}
+
 int hook_check_target(const void *opts, const struct target *t, struct mark at, struct diag *d)
 {
 	const struct hook_opts *o = opts;
@@ -44,8 +63,13 @@ int hook_check_target(const void *opts, const struct target *t, struct mark at, 
 			diag_error(d, o->node.marks[i], "node: target %s has no node \"%s\" with "
 				   "services", t->name, o->node.at[i]);
 	}
-	if (o->service)
+	if (str_eq(o->service, SERVICE_TRIGGER))
+		diag_error(d, at, "service: must be named here: its library is loaded before any "
+			   "trigger is known");
+	else if (o->service)
 		service_check_target(o->service, t, at, d);
+	if (diag_errors(d) == before && !any_meant(o, t))
+		diag_error(d, at, "service: %s is on none of these nodes", o->service);
 	return diag_errors(d) > before ? -EINVAL : 0;
 }
 
@@ -60,16 +84,6 @@ static const char *out_of_reach(const struct binary *b)
 	if (b->kind == BINARY_GLIBC && b->go)
 		return "Go reads clocks and manages memory by itself";
 	return NULL; /* also what is not known yet: then it is seen that nothing fires */
-}
-
-static bool service_meant(const struct hook_opts *o, const struct node *n, const struct service *s)
-{
-	char full[256];
-
-	if (!meant(o, n->name) || !o->service)
-		return meant(o, n->name);
-	snprintf(full, sizeof(full), "%s/%s", n->name, s->name);
-	return str_glob(o->service, strchr(o->service, '/') ? full : s->name);
 }
 
 int hook_reach(const void *opts, const struct target *t, char *why, size_t why_len)

@@ -201,7 +201,7 @@ static void checks(struct operations *o, const struct experiment *x)
 	}
 }
 
-static void probes(struct operations *o, const struct experiment *x)
+static void probes(struct operations *o, const struct experiment *x, const struct target *t)
 {
 	size_t i;
 
@@ -210,7 +210,11 @@ static void probes(struct operations *o, const struct experiment *x)
 		char why[512] = "";
 		struct buf b = {0};
 
-		if (fault_probe(ops, x->faults[i].opts, why, sizeof(why)) >= 0)
+		int r = fault_probe(ops, x->faults[i].opts, why, sizeof(why));
+
+		if (r >= 0 && ops->reach)
+			r = ops->reach(x->faults[i].opts, t, why, sizeof(why));
+		if (r >= 0)
 			buf_adds(&b, "works here");
 		else
 			buf_printf(&b, "does not work here: %s", why);
@@ -259,7 +263,7 @@ static void entry(const struct cli *c, const struct plan_entry *e, struct json_o
 	load(&o, e);
 	faults(&o, x);
 	checks(&o, x);
-	probes(&o, x);
+	probes(&o, x, e->target);
 	if (c->json) {
 		json_obj(out, NULL);
 		json_str(out, "experiment", x->name);

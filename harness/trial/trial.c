@@ -18,6 +18,7 @@
 #include "trial/books.h"
 #include "trial/control.h"
 #include "trial/crashes.h"
+#include "trial/coverage.h"
 #include "trial/evidence.h"
 #include "trial/hosts.h"
 #include "trial/noise.h"
@@ -332,7 +333,10 @@ static int do_stage(struct trial *t, struct err *e)
 		err = hosts_open(&t->hosts, t->stage, t->in->target, t->loop, t->ledger, e);
 	if (err == 0 && t->in->control > 0)
 		t->control = control_serve(t->loop, t->in->control, on_asked, t);
-	return err < 0 ? err : evidence_begin(t->stage, t->in, t->epoch_ns, e);
+	if (err < 0)
+		return err;
+	coverage_begin(t->stage, t->in->target, t->ledger);
+	return evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
 static int do_ready(struct trial *t, struct err *e)
@@ -701,8 +705,10 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 	if (err >= 0)
 		err = live_through(&t, e);
 	take_figures(&t);
-	if (t.stage && t.ledger)
+	if (t.stage && t.ledger) {
+		coverage_end(t.stage, in->target, t.ledger);
 		evidence_end(t.stage, in, t.ledger, out);
+	}
 	if (t.stage)
 		stage_disks_tell(t.stage);
 	if (err == 0)
