@@ -145,7 +145,9 @@ static int join(int pidfd, char *const argv[], struct err *e)
 	if (child == 0)
 		run(&j, argv);
 	buf_done(&j.env);
-	return child < 0 ? err_errno(e, errno, "fork") : wait_for(child);
+	if (child < 0)
+		return err_errno(e, errno, "fork");
+	_exit(wait_for(child)); /* what runs at an exit may not find itself in two PID namespaces */
 }
 
 static int exec(const struct cli *c)

@@ -151,7 +151,7 @@ static void end(struct session *s)
 	drop_asked(s);
 	control_end(s->control);
 	publisher_free(s->publisher);
-	triggers_free(s->triggers);
+	triggers_free(steal_ptr(&s->triggers)); /* what stops below tells nobody any more */
 	if (s->stage && stage_alive(s->stage, NULL) == 0)
 		stage_stop(s->stage, NULL);
 	if (s->loop)
