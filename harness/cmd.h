@@ -28,7 +28,7 @@ struct cli {
 	const char *out;
 	const char *lane, *keep_dir; /* probe, shell; NULL: not given */
 	const char *trial;           /* ctl, exec: a pid; NULL: the only one */
-	bool no_prompt;              /* shell */
+	bool no_prompt, no_preload;  /* shell */
 	struct strlist publishes;    /* owned; shell */
 	const char *file, *from, *to; /* report; NULL: not given */
 	int keep;	     /* enum store_keep */

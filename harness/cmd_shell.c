@@ -60,6 +60,10 @@ static const struct cli_opt options[] = {
 	 .offset = offsetof(struct cli, keep_dir),
 	 .arg = "DIR",
 	 .help = "keep logs and events in DIR"},
+	{.name = "no-preload",
+	 .type = CLI_FLAG,
+	 .offset = offsetof(struct cli, no_preload),
+	 .help = "load no library of ours into the services: no clock.* and lib.* by hand"},
 	{.name = "no-prompt",
 	 .type = CLI_FLAG,
 	 .offset = offsetof(struct cli, no_prompt),
@@ -110,7 +114,7 @@ static int in_slot(struct shell *s, int control, int ready, struct err *e)
 	struct experiment *x = s->plan.at[0].experiment;
 	struct session_in in = {.experiment = x, .target = s->plan.at[0].target, .cat = &s->cat,
 				.dir = s->dir, .control = control, .ready = ready,
-				.disks = x->disk == DISKS_ALWAYS, .publish = s->publish,
+				.disks = x->disk == DISKS_ALWAYS, .preload = !s->c->no_preload, .publish = s->publish,
 				.publish_count = s->publish_count, .interrupted = &interrupted};
 	int r = store_make(cache, e);
 

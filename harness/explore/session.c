@@ -92,7 +92,8 @@ static int open_stage(struct session *s, struct err *e)
 	o.disks = &s->disks;
 	drive_logged(s->in->experiment, &s->logged);
 	o.logged = &s->logged;
-	strlist_add(&s->shims, "*", (struct mark){ 0 });
+	if (s->in->preload)
+		strlist_add(&s->shims, "*", (struct mark){ 0 });
 	o.shims = &s->shims;
 	s->calls = call_watches(s->in->experiment, s->in->target, &o.calls_count);
 	o.calls = s->calls;

@@ -39,6 +39,7 @@ struct session_in {
 	int control;       /* of control_listen */
 	int ready;         /* written to once: a line, empty when the target is ready; or -1 */
 	bool disks;        /* data lie on disks that may fail */
+	bool preload;      /* services load our library, which clock.* and lib.* need */
 	const struct publish *publish;
 	size_t publish_count;
 	const volatile sig_atomic_t *interrupted; /* stop */

@@ -147,6 +147,9 @@ static int can_arm(struct reply *r, const struct conf_item *it)
 		return refuse(r, "%s does not work here: %s", ops->name, why);
 	if (ops->layer == LAYER_DISK && !r->s->in->disks)
 		return refuse(r, "%s: the data do not lie on disks of ours here", ops->name);
+	if ((ops->layer == LAYER_CLOCK || ops->layer == LAYER_LIB) && !r->s->in->preload)
+		return refuse(r, "%s needs our library in the services: start the shell without "
+			      "--no-preload", ops->name);
 	if (backend_is_netem(ops, it->opts))
 		return refuse(r, "%s: by hand only `backend: wire`", ops->name);
 	return 0;
