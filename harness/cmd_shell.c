@@ -114,7 +114,8 @@ static int in_slot(struct shell *s, int control, int ready, struct err *e)
 	struct experiment *x = s->plan.at[0].experiment;
 	struct session_in in = {.experiment = x, .target = s->plan.at[0].target, .cat = &s->cat,
 				.dir = s->dir, .control = control, .ready = ready,
-				.disks = x->disk == DISKS_ALWAYS, .preload = !s->c->no_preload, .publish = s->publish,
+				.disks = x->disk == DISKS_ALWAYS,
+				.preload = !s->c->no_preload, .publish = s->publish,
 				.publish_count = s->publish_count, .interrupted = &interrupted};
 	int r = store_make(cache, e);
 
