@@ -219,7 +219,8 @@ static void find_touches(struct work *w)
 			w->pend[k].pages++;
 		}
 	}
-	qsort(w->touch, w->touches, sizeof(*w->touch), by_page);
+	if (w->touches)
+		qsort(w->touch, w->touches, sizeof(*w->touch), by_page);
 }
 
 static bool cuts(const struct change *c, int64_t page)

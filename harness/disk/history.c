@@ -99,7 +99,8 @@ void names_copy(struct names *to, const struct names *from)
 {
 	*to = *from;
 	to->slot = xmalloc(from->size * sizeof(*to->slot) + 1);
-	memcpy(to->slot, from->slot, from->size * sizeof(*to->slot));
+	if (from->size)
+		memcpy(to->slot, from->slot, from->size * sizeof(*to->slot));
 }
 
 void names_done(struct names *t)
