@@ -217,6 +217,8 @@ bool look_is(struct look *l, enum calls_kind kind)
 {
 	char text[PAGE] = "";
 
+	if (kind == CALLS_ANY)
+		return true;
 	if (!l->kind_known && l->call->fd) {
 		fd_text(l, (int)arg(l, l->call->fd), text, sizeof(text));
 		if (!strncmp(text, "socket:", 7))
@@ -227,7 +229,7 @@ bool look_is(struct look *l, enum calls_kind kind)
 			l->kinds = mode_kinds(l, text);
 	}
 	l->kind_known = true;
-	return kind == CALLS_ANY || l->kinds & bit(kind);
+	return l->kinds & bit(kind);
 }
 
 /* ---- peers ---- */
