@@ -41,7 +41,7 @@ static void tell(uint32_t serial, int64_t by, const char *call)
 {
 	struct shim_hit h = { .serial = serial, .by = by, .nth = 1 };
 
-	for (size_t i = 0; call[i] && i < sizeof(h.what) - 1; i++)
+	for (size_t i = 0; i < sizeof(h.what) - 1 && call[i]; i++)
 		h.what[i] = call[i];
 	preload_tell(&h);
 }
