@@ -175,7 +175,7 @@ static void written(struct fs *fs, struct op *op)
 	if (!past_written(fs))
 		return;
 	op->inode->lied = true;
-	cache_drop_soon(fs); /* not now: the kernel may hold the page until we answer */
+	cache_drop_soon(fs, false); /* not now: the kernel may hold the page until we answer */
 }
 
 void disk_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,

@@ -90,6 +90,7 @@ struct fs {
 	pthread_cond_t drop_change;
 	uint64_t drop_wanted, drop_done; /* under drop_lock */
 	bool drop_all;         /* under drop_lock; else those that are lied about */
+	unsigned held;         /* who is held back by a rule now */
 	struct rules *rules;   /* owned */
 	struct recorder *recorder; /* owned; NULL: no log of operations is wanted */
 	char *log;             /* where it goes; mapped, shared with the worker */
@@ -200,10 +201,13 @@ struct rules *rules_new(const struct fs *fs);
  * it had before the power was off; NULL: a new one. */
 int rule_add(struct fs *fs, const struct disk_rule *r, const unsigned *as);
 int rule_del(struct fs *fs, unsigned id);
-/** cache_drop - the kernel reads again what it reads from now on; waits for that a little. */
+/**
+ * cache_drop - the kernel reads again what it reads from now on; waits for that a little, and not
+ * at all while some rule holds anybody back, who may hold pages.
+ */
 void cache_drop(struct fs *fs);
-/** cache_drop_soon - the same, of files that it was lied to about, without waiting. */
-void cache_drop_soon(struct fs *fs);
+/** cache_drop_soon - the same without waiting; of all, or of files that it was lied to about. */
+void cache_drop_soon(struct fs *fs, bool all);
 
 extern const struct fuse_lowlevel_ops disk_fuse_ops;
 

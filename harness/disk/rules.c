@@ -184,8 +184,10 @@ static void hold(struct rules *rules, const struct look *l)
 	unsigned id = s->id;
 
 	step_aside(l->fs);
+	__atomic_add_fetch(&l->fs->held, 1, __ATOMIC_ACQ_REL);
 	while (s->used && s->id == id && clock_now() < l->until)
 		pthread_cond_timedwait(&rules->over, &rules->lock, &until);
+	__atomic_sub_fetch(&l->fs->held, 1, __ATOMIC_ACQ_REL);
 }
 
 int rules_begin(struct fs *fs, struct op *op)
@@ -447,11 +449,13 @@ int rule_add(struct fs *fs, const struct disk_rule *r, const unsigned *as)
 {
 	int id;
 
+	if (r->ops & READ_OPS)
+		cache_drop(fs); /* before: a read that it holds back holds its pages, too */
 	pthread_mutex_lock(&fs->rules->lock);
 	id = add_locked(fs, r, as);
 	pthread_mutex_unlock(&fs->rules->lock);
 	if (id >= 0 && r->ops & READ_OPS)
-		cache_drop(fs);
+		cache_drop_soon(fs, true); /* and what was read meanwhile */
 	return id;
 }
 

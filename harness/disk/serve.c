@@ -112,15 +112,17 @@ void cache_drop(struct fs *fs)
 	mine = ++fs->drop_wanted;
 	fs->drop_all = true;
 	pthread_cond_broadcast(&fs->drop_change);
-	while (fs->drop_done < mine && clock_now() < by)
+	while (fs->drop_done < mine && clock_now() < by &&
+	       !__atomic_load_n(&fs->held, __ATOMIC_ACQUIRE))
 		pthread_cond_timedwait(&fs->drop_change, &fs->drop_lock, &until);
 	pthread_mutex_unlock(&fs->drop_lock);
 }
 
-void cache_drop_soon(struct fs *fs)
+void cache_drop_soon(struct fs *fs, bool all)
 {
 	pthread_mutex_lock(&fs->drop_lock);
 	fs->drop_wanted++;
+	fs->drop_all |= all;
 	pthread_cond_broadcast(&fs->drop_change);
 	pthread_mutex_unlock(&fs->drop_lock);
 }

@@ -34,7 +34,7 @@ f = v["facts"]
 late = {k: f[k] / 1e9 for k in ("late_p99_ns", "timer_p99_ns")}
 fired = v["faults"][0]["fired"]
 print(late, "fired", fired)
-bad = [k for k, s in late.items() if s > 1]
+bad = [k for k, s in late.items() if s > 0.15]
 if bad or not fired:
     sys.exit(f"late: {bad}, fired {fired}")
 P
