@@ -16,7 +16,7 @@ static const struct opt device_unplug_rows[] = {
 	DEVICE_WHICH(device_unplug_opts),
 	{ .name = "mid-receipt", .type = OPT_BOOL,
 	  .offset = offsetof(struct device_unplug_opts, mid), .def = "false",
-	  .help = "in the middle of a receipt, at `line` or `behind`; else at once" },
+	  .help = "in the middle of a receipt, as with `behind` or `nth:`; else at once" },
 	DEVICE_PLACE(device_unplug_opts),
 	DEVICE_BACK(device_unplug_opts, "it is plugged in again"),
 	DEVICE_RATE(device_unplug_opts, "receipt"),
@@ -28,13 +28,20 @@ static bool mid_receipt(const struct device_unplug_opts *o)
 	return o->mid || o->device.behind;
 }
 
+/* `nth:` and `probability:` choose receipts: then it is in the middle of one. */
+static bool chooses(const struct gate *g)
+{
+	return g->first != INT64_MIN || g->probability >= 0;
+}
+
 static int device_unplug_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct device_unplug_opts *o = opts;
 	struct counter_rule rule = device_rule(r, &o->device, COUNTER_UNPLUG);
 
-	return mid_receipt(o) ? device_arm(r, &rule, &o->device, state, e) :
-				device_unplug(r, &o->device, state, e);
+	if (mid_receipt(o) || chooses(&r->gate))
+		return device_arm(r, &rule, &o->device, state, e);
+	return device_unplug(r, &o->device, state, e);
 }
 
 static void device_unplug_describe(const void *opts, struct buf *out)

@@ -116,6 +116,31 @@ static void story_told(struct story *s)
 
 /* ---- bank, paper, drawer ---- */
 
+/* A torn receipt names no sale; whoever stood at that lane then has it in his hand. */
+static void story_torn(struct story *s, const struct paper_rec *p)
+{
+	const struct target *t = s->in->target;
+	const char *lane = NULL;
+	char *text;
+
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (str_eq(t->nodes[i].name, p->device))
+			lane = t->nodes[i].stands_at;
+	for (size_t i = 0; lane && i < s->in->ledgers->told_count; i++) {
+		const struct told *told = &s->in->ledgers->told[i];
+
+		if (!str_eq(told->key, s->key) || !str_eq(told->lane, lane) ||
+		    p->t_ns < told->start_ns || p->t_ns > told->end_ns)
+			continue;
+		text = xstrdup(key_text(p->text));
+		for (char *c = text; *c; c++)
+			*c = *c == '\n' ? '/' : *c;
+		line_add(s, p->t_ns, false, "%s left a torn receipt: %s", p->device, text);
+		free(text);
+		return;
+	}
+}
+
 static void story_devices(struct story *s)
 {
 	const struct ledgers *l = s->in->ledgers;
@@ -129,7 +154,9 @@ static void story_devices(struct story *s)
 				 l->bank[i].stan ? "STAN " : "",
 				 key_text(l->bank[i].stan ? l->bank[i].stan : l->bank[i].rrn));
 	for (size_t i = 0; i < l->paper_count; i++)
-		if (str_eq(l->paper[i].key, s->key))
+		if (!l->paper[i].key && !l->paper[i].cut)
+			story_torn(s, &l->paper[i]);
+		else if (str_eq(l->paper[i].key, s->key))
 			line_add(s, l->paper[i].t_ns, false, "%s printed receipt %s%s",
 				 key_text(l->paper[i].device), key_text(l->paper[i].receipt),
 				 l->paper[i].cut ? " and cut it" : ", not cut");

@@ -893,6 +893,29 @@ START_TEST(paper_that_is_missing)
 }
 END_TEST
 
+/* Who stood there when it was torn finds it in the story of his sale. */
+START_TEST(paper_that_was_torn_is_told)
+{
+	struct buf story = {0};
+	struct paper_rec *p;
+
+	paper_day();
+	w->nodes[1].name = (char *)(uintptr_t) "printer-lane-1";
+	p = slip(NULL, NULL, INT64_MIN);
+	p->cut = false;
+	p->text = "1 x APPLE 1.29\nTOTAL";
+	p->t_ns = w->told[2].start_ns + 1;
+	one("receipts-match-books", "{}");
+	judge_story(&w->in, "S3", &story);
+	ck_assert_ptr_nonnull(strstr(story.data, "printer-lane-1 left a torn receipt: 1 x APPLE "
+						 "1.29/TOTAL"));
+	buf_reset(&story);
+	judge_story(&w->in, "S1", &story);
+	ck_assert_ptr_null(strstr(story.data, "torn"));
+	buf_done(&story);
+}
+END_TEST
+
 START_TEST(paper_without_a_key)
 {
 	paper_day();
@@ -1922,6 +1945,7 @@ static void add_state(Suite *s)
 	tc = tcase(s, "paper");
 	ADD(tc, paper_good_day_holds, paper_that_is_not_booked,
 	    paper_with_another_amount_or_number, paper_that_is_missing, paper_without_a_key,
+	    paper_that_was_torn_is_told,
 	    drawer_too_often_or_not_at_all);
 	tc = tcase(s, "stock");
 	ADD(tc, stock_good_day_holds, stock_lost_update, stock_of_a_sale_that_is_not_booked,
