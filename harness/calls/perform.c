@@ -182,10 +182,12 @@ static int await(struct job *j)
 	int64_t by = patience(j);
 
 	for (;;) {
-		if (poll(&p, 1, 0) != 0 || fcntl(j->fd, F_GETFL) & O_NONBLOCK)
-			return 0;
-		if (!waiting(j) || healed(j))
+		bool ready = poll(&p, 1, 0) != 0 || fcntl(j->fd, F_GETFL) & O_NONBLOCK;
+
+		if (!waiting(j) || healed(j)) /* asked last: nothing is altered after that */
 			return -ECANCELED;
+		if (ready)
+			return 0;
 		if (clock_now() > by)
 			return -EAGAIN;
 		poll(&p, 1, WAIT_MS);
