@@ -110,6 +110,7 @@ struct experiment {
 	struct expect expect;
 	int baseline;	   /* enum baseline_mode */
 	struct dur settle; /* cap, system, default 120s */
+	struct dur rest;   /* after trouble the books must stand still for so long; system */
 	struct windows recovery;
 	struct dur warmup;   /* shop; sales before it are not judged for timing */
 	int64_t min_sales;   /* fewer judged sales make the trial inconclusive; default 1 */

@@ -231,6 +231,11 @@ static const struct opt experiment_rows[] = {
 	 .help = "the good day to compare with"},
 	{ROW(experiment, settle), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "120s",
 	 .help = "after healing, wait at most this long for the books to come to rest"},
+	{ROW(experiment, rest), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .def = "2s",
+	 .min = "10ms", .max = "10min",
+	 .help = "after trouble the books must stand still for so long, half of settle at most: "
+		 "what the POS books later is not seen",
+	 .example = "30s"},
 	{ROW(experiment, recovery), .type = OPT_STRUCT, .optional = true,
 	 .sub = {windows_rows, sizeof(struct windows)}, .help = "what counts as recovered"},
 	{ROW(experiment, warmup), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "0s",

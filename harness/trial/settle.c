@@ -18,7 +18,6 @@
 
 #define POLL_FIRST_NS (50 * NS_PER_MS)
 #define POLL_MAX_NS (500 * NS_PER_MS)
-#define REST_NS (2 * NS_PER_S) /* unchanged for so long counts as rest when the cap is reached */
 #define QUEUE_REST_NS (5 * NS_PER_S) /* the same, when the queue is known to be empty */
 #define SERVICES_MAX 256
 
@@ -173,9 +172,18 @@ static bool services_at_rest(struct settle *s, struct stage *st, uint64_t *ret_s
 /* How long without a change is rest; a short settling time must be able to see it too. */
 static int64_t rest_ns(const struct settle *s)
 {
-	int64_t half = s->experiment->settle.ns / 2;
+	int64_t half = s->experiment->settle.ns / 2, rest = s->experiment->rest.ns;
 
-	return half < REST_NS ? half : REST_NS;
+	return half < rest ? half : rest;
+}
+
+/* Looks become rarer, but a short rest is seen soon after it is over. */
+static int64_t next_step(const struct settle *s, int64_t step)
+{
+	int64_t most = rest_ns(s) / 4 < POLL_MAX_NS ? rest_ns(s) / 4 : POLL_MAX_NS;
+
+	most = most > POLL_FIRST_NS ? most : POLL_FIRST_NS;
+	return step * 2 < most ? step * 2 : most;
 }
 
 /* May we stop waiting, given two looks that agree since `same_since`? */
@@ -222,6 +230,6 @@ void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *st
 			have_last = false;
 		}
 		loop_run_until(loop, stop, clock_now() + step);
-		step = step * 2 < POLL_MAX_NS ? step * 2 : POLL_MAX_NS;
+		step = next_step(s, step);
 	}
 }
