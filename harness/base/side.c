@@ -9,20 +9,16 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/beside.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -30,7 +26,6 @@
 #include "base/loop.h"
 
 #define ANSWER_WITHIN (20 * NS_PER_S)
-#define FD_CTL 3
 #define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
 enum kind { NEWS, ANSWER };
@@ -44,9 +39,8 @@ struct packet {
 
 struct side {
 	const char *name;    /* borrowed: a literal */
-	pid_t pid;
-	int pidfd;           /* owned */
-	struct loop_fd ctl;  /* its descriptor is owned */
+	struct beside process;
+	struct loop_fd ctl;  /* its descriptor is the process's */
 	struct loop *loop;   /* borrowed */
 	void (*news)(void *arg, const void *message, size_t len);
 	void *arg;
@@ -166,44 +160,18 @@ void side_serve(struct side_far *f, int (*order)(void *arg, const void *message,
 		loop_run_until(f->loop, &f->over, INT64_MAX);
 }
 
-/* Only these descriptors stay: the socket as 3, the others behind it. */
-static int keep_fds(int ctl, const struct side_opts *o, int *ret)
+static void far_main(void *arg)
 {
-	int base = FD_CTL + 1 + (int)o->fds_count, high = fcntl(ctl, F_DUPFD, base + 1);
-
-	for (size_t i = 0; i < o->fds_count; i++) {
-		ret[i] = fcntl(o->fds[i], F_DUPFD, base + 1);
-		if (ret[i] < 0)
-			return -errno;
-	}
-	if (high < 0 || dup2(high, FD_CTL) < 0)
-		return -errno;
-	for (size_t i = 0; i < o->fds_count; i++) {
-		if (dup2(ret[i], FD_CTL + 1 + (int)i) < 0)
-			return -errno;
-		ret[i] = FD_CTL + 1 + (int)i;
-	}
-	close_range((unsigned)base, ~0U, 0);
-	return 0;
-}
-
-static _Noreturn void far_main(const struct side_opts *o, int ctl, pid_t worker)
-{
+	const struct side_opts *o = arg;
 	struct side_far *f = xcalloc(1, sizeof(*f));
 	int fds[SIDE_FDS_MAX];
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0 || getppid() != worker)
-		_exit(1);
-	prctl(PR_SET_NAME, o->name);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	if (keep_fds(ctl, o, fds) < 0 || loop_new(&f->loop, NULL) < 0)
-		_exit(1);
-	f->ctl.fd = FD_CTL;
+	if (loop_new(&f->loop, NULL) < 0)
+		return;
+	for (size_t i = 0; i < o->fds_count; i++)
+		fds[i] = BESIDE_FD_MORE + (int)i;
+	f->ctl.fd = BESIDE_FD_CTL;
 	o->run(f, fds, o->arg);
-	_exit(0);
 }
 
 /* ---- the worker ---- */
@@ -311,24 +279,13 @@ int side_door(int (*make)(void *arg, const char *node, int domain, int type, int
 
 static int fork_it(struct side *s, const struct side_opts *o, struct err *e)
 {
-	cleanup_close int near = -1, far = -1;
-	pid_t worker = getpid();
-	int sv[2];
+	struct side_opts far = *o;
+	struct beside_opts b = { .name = o->name, .fds = o->fds, .fds_count = o->fds_count,
+				 .main = far_main, .arg = &far };
+	int r = beside_fork(&s->process, &b, e);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_errno(e, errno, "socketpair");
-	near = sv[0];
-	far = sv[1];
-	s->pid = fork();
-	if (s->pid < 0)
-		return err_errno(e, errno, "fork");
-	if (s->pid == 0)
-		far_main(o, far, worker);
-	s->pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
-	if (s->pidfd < 0)
-		return err_errno(e, errno, "pidfd_open");
-	s->ctl.fd = steal_fd(&near);
-	return 0;
+	s->ctl.fd = s->process.ctl;
+	return r;
 }
 
 int side_new(struct side **ret, const struct side_opts *o, struct err *e)
@@ -341,7 +298,8 @@ int side_new(struct side **ret, const struct side_opts *o, struct err *e)
 	s->loop = o->loop;
 	s->news = o->news;
 	s->arg = o->news_arg;
-	s->pidfd = s->ctl.fd = -1;
+	s->process = (struct beside)BESIDE_NONE;
+	s->ctl.fd = -1;
 	s->ctl.ready = near_ready;
 	r = fork_it(s, o, e);
 	if (r == 0)
@@ -360,22 +318,13 @@ void side_free(struct side *s)
 		return;
 	if (s->ctl.armed)
 		loop_fd_set(s->loop, &s->ctl, 0);
-	if (s->pid > 0) {
-		kill(s->pid, SIGKILL);
-		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	if (s->ctl.fd >= 0)
-		close(s->ctl.fd);
-	if (s->pidfd >= 0)
-		close(s->pidfd);
+	beside_end(&s->process);
 	buf_done(&s->kept);
 	free(s);
 }
 
 int side_alive(const struct side *s, struct err *e)
 {
-	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 0 ? 0 : err_set(e, EPIPE, "the %s's process is gone", s->name);
+	return beside_alive(&s->process) ? 0 : err_set(e, EPIPE, "the %s's process is gone",
+						      s->name);
 }

@@ -13,13 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/beside.h"
+
 struct err;
 struct loop;
 struct side;
 struct side_far;
 
 #define SIDE_MESSAGE_MAX ((size_t)128 << 10)
-#define SIDE_FDS_MAX 256
+#define SIDE_FDS_MAX BESIDE_FDS_MAX
 
 struct side_opts {
 	const char *name;     /* "bank": of the process, and for messages */

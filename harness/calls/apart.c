@@ -3,65 +3,37 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 
-static _Noreturn void child(const struct apart *s, const struct apart_opts *o, int ctl,
-			    pid_t worker)
-{
-	int high[APART_FD_MORE - APART_FD_CTL + APART_FDS_MAX];
-	unsigned n = 0;
+struct apart_in {
+	const struct apart *side;
+	const struct apart_opts *opts;
+};
 
-	high[n++] = fcntl(ctl, F_DUPFD, 64);
-	high[n++] = fcntl(s->bell.fd, F_DUPFD, 64);
-	for (unsigned i = 0; i < o->fds_count; i++)
-		high[n++] = fcntl(o->fds[i], F_DUPFD, 64);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0 || getppid() != worker)
-		_exit(1);
-	prctl(PR_SET_NAME, o->name);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	for (unsigned i = 0; i < n; i++)
-		if (high[i] < 0 || dup2(high[i], APART_FD_CTL + (int)i) < 0)
-			_exit(1);
-	close_range(APART_FD_CTL + n, ~0U, 0);
-	o->main(o->arg, s->shared);
-	_exit(0);
+static void apart_main(void *arg)
+{
+	const struct apart_in *in = arg;
+
+	in->opts->main(in->opts->arg, in->side->shared);
 }
 
 static int start(struct apart *s, const struct apart_opts *o, struct err *e)
 {
-	cleanup_close int near = -1, far = -1;
-	pid_t worker = getpid();
-	int sv[2];
+	struct apart_in in = { s, o };
+	int fds[1 + APART_FDS_MAX] = { s->bell.fd };
+	struct beside_opts b = { .name = o->name, .fds = fds, .fds_count = 1 + o->fds_count,
+				 .main = apart_main, .arg = &in };
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_errno(e, errno, "socketpair");
-	near = sv[0];
-	far = sv[1];
-	s->pid = fork();
-	if (s->pid < 0)
-		return err_errno(e, errno, "fork");
-	if (s->pid == 0)
-		child(s, o, far, worker);
-	s->pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
-	if (s->pidfd < 0)
-		return err_errno(e, errno, "pidfd_open");
-	s->ctl = steal_fd(&near);
-	return 0;
+	for (unsigned i = 0; i < o->fds_count; i++)
+		fds[1 + i] = o->fds[i];
+	return beside_fork(&s->process, &b, e);
 }
 
 int apart_start(struct apart *s, const struct apart_opts *o, struct err *e)
@@ -81,15 +53,7 @@ int apart_start(struct apart *s, const struct apart_opts *o, struct err *e)
 
 void apart_stop(struct apart *s)
 {
-	if (s->pid > 0) {
-		kill(s->pid, SIGKILL);
-		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	if (s->ctl >= 0)
-		close(s->ctl);
-	if (s->pidfd >= 0)
-		close(s->pidfd);
+	beside_end(&s->process);
 	if (s->bell.fd >= 0)
 		close(s->bell.fd);
 	if (s->shared)
@@ -100,10 +64,10 @@ void apart_stop(struct apart *s)
 int apart_order(struct apart *s, const void *order, size_t len, const char *what, struct err *e)
 {
 	int reply;
-	ssize_t n = send(s->ctl, order, len, MSG_NOSIGNAL);
+	ssize_t n = send(s->process.ctl, order, len, MSG_NOSIGNAL);
 
 	while (n == (ssize_t)len || (n < 0 && errno == EINTR)) {
-		n = recv(s->ctl, &reply, sizeof(reply), 0);
+		n = recv(s->process.ctl, &reply, sizeof(reply), 0);
 		if (n == (ssize_t)sizeof(reply))
 			return reply < 0 ? err_errno(e, -reply, "the process \"%s\" refused %s",
 						     s->name, what) : reply;
@@ -116,9 +80,7 @@ int apart_order(struct apart *s, const void *order, size_t len, const char *what
 
 bool apart_alive(const struct apart *s)
 {
-	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 0;
+	return beside_alive(&s->process);
 }
 
 void apart_ring(void)

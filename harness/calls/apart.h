@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WD_BASE_APART_H
-#define WD_BASE_APART_H
+#ifndef WD_CALLS_APART_H
+#define WD_CALLS_APART_H
 
 /*
- * A process of ours beside the worker: forked, not executed; it dies with the
- * worker, takes orders over a socket, and tells through memory that both share
- * and a bell that wakes the worker's loop.
+ * A process beside the worker (base/beside.h) that takes orders over its socket,
+ * and tells through memory that both share and a bell that wakes the worker's loop.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/beside.h"
 #include "base/loop.h"
 
 struct err;
@@ -18,17 +18,16 @@ struct err;
 /** struct apart - the worker's end. Zero-initialise but for the descriptors: APART_NONE. */
 struct apart {
 	const char *name;    /* borrowed, static: of the process, and in messages */
-	pid_t pid;
-	int pidfd, ctl;      /* owned */
+	struct beside process;
 	struct loop_fd bell; /* its descriptor is owned */
 	void *shared;        /* mapped */
 	size_t shared_bytes;
 };
-#define APART_NONE { .pidfd = -1, .ctl = -1, .bell = { .fd = -1 } }
+#define APART_NONE { .process = BESIDE_NONE, .bell = { .fd = -1 } }
 
 #define APART_FDS_MAX 4
 /* What the process finds open: these and, from APART_FD_MORE on, what it was given. */
-enum { APART_FD_CTL = 3, APART_FD_BELL, APART_FD_MORE };
+enum { APART_FD_CTL = BESIDE_FD_CTL, APART_FD_BELL, APART_FD_MORE };
 
 struct apart_opts {
 	const char *name;

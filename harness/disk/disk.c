@@ -18,8 +18,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,19 +25,17 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/beside.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/loop.h"
 
-enum { FD_CTL = 3, FD_BELL, FD_FUSE, FD_FIRST_FREE };
+enum { FD_BELL = BESIDE_FD_MORE, FD_FUSE };
 
 struct listener {
 	bool used;
@@ -52,8 +48,7 @@ struct listener {
 
 struct disk {
 	char *name;                 /* owned */
-	pid_t pid;
-	int pidfd, ctl;             /* owned */
+	struct beside server;
 	struct disk_shared *shared; /* mapped */
 	size_t shared_bytes;
 	char *log;                  /* mapped; NULL: none is kept */
@@ -66,53 +61,34 @@ struct disk {
 
 /* ---- the server process ---- */
 
-static _Noreturn void server_main(const struct disk *d, const struct disk_opts *o, int ctl,
-				  int fuse, pid_t worker)
-{
-	struct fs *fs = xcalloc(1, sizeof(*fs));
-	int high[] = { fcntl(ctl, F_DUPFD, 64), fcntl(d->bell.fd, F_DUPFD, 64),
-		       fcntl(fuse, F_DUPFD, 64) };
+struct server_in {
+	const struct disk *disk;
+	const struct disk_opts *opts;
+	pid_t worker;
+};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0 || getppid() != worker)
-		_exit(1);
-	prctl(PR_SET_NAME, "disk");
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	for (int i = 0; i < FD_FIRST_FREE - FD_CTL; i++)
-		if (high[i] < 0 || dup2(high[i], FD_CTL + i) < 0)
-			_exit(1);
-	close_range(FD_FIRST_FREE, ~0U, 0);
-	fs->o = o;
-	fs->shared = d->shared;
-	fs->log = d->log;
-	fs->ctl = FD_CTL;
+static void server_main(void *arg)
+{
+	const struct server_in *in = arg;
+	struct fs *fs = xcalloc(1, sizeof(*fs));
+
+	fs->o = in->opts;
+	fs->shared = in->disk->shared;
+	fs->log = in->disk->log;
+	fs->ctl = BESIDE_FD_CTL;
 	fs->bell = FD_BELL;
-	fs->worker = worker;
+	fs->worker = in->worker;
 	serve_run(fs, FD_FUSE);
-	_exit(0);
 }
 
 static int server_fork(struct disk *d, const struct disk_opts *o, int fuse, struct err *e)
 {
-	cleanup_close int near = -1, far = -1;
-	pid_t worker = getpid();
-	int sv[2];
+	struct server_in in = { d, o, getpid() };
+	int fds[] = { d->bell.fd, fuse };
+	struct beside_opts b = { .name = "disk", .fds = fds, .fds_count = ARRAY_SIZE(fds),
+				 .main = server_main, .arg = &in };
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_errno(e, errno, "socketpair");
-	near = sv[0];
-	far = sv[1];
-	d->pid = fork();
-	if (d->pid < 0)
-		return err_errno(e, errno, "fork");
-	if (d->pid == 0)
-		server_main(d, o, far, fuse, worker);
-	d->pidfd = (int)syscall(SYS_pidfd_open, d->pid, 0);
-	if (d->pidfd < 0)
-		return err_errno(e, errno, "pidfd_open");
-	d->ctl = steal_fd(&near);
-	return 0;
+	return beside_fork(&d->server, &b, e);
 }
 
 /* ---- mounting ---- */
@@ -135,10 +111,10 @@ static int mount_fuse(const struct disk_opts *o, int *ret_fd, struct err *e)
 static int call(struct disk *d, const struct disk_order *o, const char *what, struct err *e)
 {
 	int reply;
-	ssize_t n = send(d->ctl, o, sizeof(*o), MSG_NOSIGNAL);
+	ssize_t n = send(d->server.ctl, o, sizeof(*o), MSG_NOSIGNAL);
 
 	while (n == (ssize_t)sizeof(*o) || (n < 0 && errno == EINTR)) {
-		n = recv(d->ctl, &reply, sizeof(reply), 0);
+		n = recv(d->server.ctl, &reply, sizeof(reply), 0);
 		if (n == (ssize_t)sizeof(reply))
 			return reply < 0 ? err_errno(e, -reply, "the disk of node %s refused %s",
 						     d->name, what) : reply;
@@ -245,7 +221,8 @@ int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e)
 	int r;
 
 	d->name = xstrdup(o->name);
-	d->ctl = d->pidfd = d->bell.fd = -1;
+	d->bell.fd = -1;
+	d->server = (struct beside)BESIDE_NONE;
 	r = shared_open(d, e);
 	if (r == 0)
 		r = serve(d, o, e);
@@ -257,26 +234,11 @@ int disk_new(struct disk **ret, const struct disk_opts *o, struct err *e)
 	return 0;
 }
 
-static void server_end(struct disk *d)
-{
-	if (d->pid > 0) {
-		kill(d->pid, SIGKILL);
-		while (waitpid(d->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	if (d->ctl >= 0)
-		close(d->ctl);
-	if (d->pidfd >= 0)
-		close(d->pidfd);
-	d->pid = 0;
-	d->ctl = d->pidfd = -1;
-}
-
 void disk_free(struct disk *d)
 {
 	if (!d)
 		return;
-	server_end(d);
+	beside_end(&d->server);
 	log_close(d);
 	if (d->bell.armed)
 		loop_fd_set(d->loop, &d->bell, 0);
@@ -290,14 +252,13 @@ void disk_free(struct disk *d)
 
 int disk_alive(const struct disk *d, struct err *e)
 {
-	struct pollfd p = { .fd = d->pidfd, .events = POLLIN };
 	int failed = __atomic_load_n(&d->shared->failed, __ATOMIC_ACQUIRE);
 
 	if (failed > 0)
 		return err_set(e, EIO, "this host could not keep node %s's data (%s: %s): give it "
 			       "more memory, or the target smaller data", d->name,
 			       d->shared->failed_at, strerror(failed));
-	if (poll(&p, 1, 0) != 0)
+	if (!beside_alive(&d->server))
 		return err_set(e, EPIPE, "the disk of node %s is gone", d->name);
 	return 0;
 }
@@ -393,7 +354,7 @@ int disk_sync(struct disk *d, struct err *e)
 
 void disk_off(struct disk *d)
 {
-	server_end(d);
+	beside_end(&d->server);
 }
 
 const void *disk_log(const struct disk *d, size_t *ret_bytes)
@@ -406,7 +367,7 @@ int disk_reboot(struct disk *d, const struct disk_opts *o, struct err *e)
 {
 	int r;
 
-	server_end(d);
+	beside_end(&d->server);
 	log_close(d);
 	memset(d->shared->owner, 0, sizeof(d->shared->owner));
 	d->owners = 0;
