@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 #include "base/draw.h"
 
+#define PID_MAX_LIMIT (4 << 20) /* of the kernel */
 #define FILE_MAX 4096
 
 /* ---- what /proc says ---- */
@@ -140,13 +141,25 @@ void who_left(struct sup *s, struct listener *at)
 
 /* ---- descent ---- */
 
-/* The pid in /proc/.../children that is the smallest above `after`; 0: none. */
+/* Pids come round again at pid_max: the nearer way round says which is younger (RFC 1982). */
+static bool is_later(pid_t pid, pid_t after, pid_t max)
+{
+	pid_t ahead = (pid - after + max) % max;
+
+	return !after || (ahead && ahead < max / 2);
+}
+
+/* The oldest of those in /proc/.../children that are younger than `after`; 0: none. */
 static pid_t next_child(pid_t parent, pid_t after)
 {
 	char path[64], text[FILE_MAX], *p, *end;
-	pid_t best = 0;
+	pid_t best = 0, max;
 	DIR *d;
 
+	slurp("/proc/sys/kernel/pid_max", text, sizeof(text));
+	max = (pid_t)strtol(text, NULL, 10);
+	if (max < 2)
+		max = PID_MAX_LIMIT;
 	snprintf(path, sizeof(path), "/proc/%d/task", parent);
 	d = opendir(path);
 	for (struct dirent *ent; d && (ent = readdir(d));) {
@@ -159,7 +172,7 @@ static pid_t next_child(pid_t parent, pid_t after)
 
 			if (end == p)
 				break;
-			if (pid > after && (!best || pid < best))
+			if (is_later(pid, after, max) && (!best || is_later(best, pid, max)))
 				best = pid;
 		}
 	}
