@@ -11,107 +11,14 @@
 #include "base/str.h"
 #include "ledger/ledger.h"
 
-extern const struct fault_ops fault_bank_approve_then_drop, fault_bank_decline, fault_bank_down,
-	fault_bank_duplicate_reply, fault_bank_error, fault_bank_slow;
-extern const struct fault_ops fault_clock_drift, fault_clock_freeze, fault_clock_jump,
-	fault_clock_set, fault_clock_strobe;
-extern const struct fault_ops fault_device_busy, fault_device_silent, fault_device_slow,
-	fault_device_unplug;
-extern const struct fault_ops fault_printer_cover_open, fault_printer_paper_low,
-	fault_printer_paper_out;
-extern const struct fault_ops fault_lib_alloc_fail, fault_lib_fail, fault_lib_resolver;
-extern const struct fault_ops fault_disk_bitrot, fault_disk_error, fault_disk_full,
-	fault_disk_inode_full, fault_disk_misdirect, fault_disk_permission, fault_disk_quota,
-	fault_disk_readonly, fault_disk_short_write, fault_disk_slow, fault_disk_stale_read,
-	fault_disk_torn_write, fault_disk_vanish;
-
-extern const struct fault_ops fault_call_fail, fault_call_interrupt, fault_call_short,
-	fault_call_slow, fault_call_slow_return;
-
-/*
- * The explicit, sorted list of every fault. Not constructors: a constructor in
- * an unreferenced archive member is dropped by the linker, and the order must
- * be stable for replay. A new fault is one line here and one above.
- */
-extern const struct fault_ops fault_cpu_starve, fault_file_size_limit, fault_files_limit,
-	fault_memory_limit;
-extern const struct fault_ops fault_dns_fail, fault_dns_slow, fault_dns_wrong,
-	fault_net_accept_stall, fault_net_corrupt, fault_net_cut, fault_net_delay,
-	fault_net_drop, fault_net_duplicate, fault_net_halfopen, fault_net_mtu,
-	fault_net_partition, fault_net_port_exhaustion, fault_net_rate, fault_net_refuse,
-	fault_net_reorder, fault_net_reply_late, fault_net_reply_lost, fault_net_reset,
-	fault_noop, fault_power_cut, fault_process_hang, fault_process_kill, fault_process_limit,
-	fault_process_restart;
+#define FAULT(name) extern const struct fault_ops fault_##name;
+#include "faults/list.h"
+#undef FAULT
 
 const struct fault_ops *const fault_table[] = {
-	&fault_bank_approve_then_drop,
-	&fault_bank_decline,
-	&fault_bank_down,
-	&fault_bank_duplicate_reply,
-	&fault_bank_error,
-	&fault_bank_slow,
-	&fault_call_fail,
-	&fault_call_interrupt,
-	&fault_call_short,
-	&fault_call_slow,
-	&fault_call_slow_return,
-	&fault_clock_drift,
-	&fault_clock_freeze,
-	&fault_clock_jump,
-	&fault_clock_set,
-	&fault_clock_strobe,
-	&fault_cpu_starve,
-	&fault_device_busy,
-	&fault_device_silent,
-	&fault_device_slow,
-	&fault_device_unplug,
-	&fault_disk_bitrot,
-	&fault_disk_error,
-	&fault_disk_full,
-	&fault_disk_inode_full,
-	&fault_disk_misdirect,
-	&fault_disk_permission,
-	&fault_disk_quota,
-	&fault_disk_readonly,
-	&fault_disk_short_write,
-	&fault_disk_slow,
-	&fault_disk_stale_read,
-	&fault_disk_torn_write,
-	&fault_disk_vanish,
-	&fault_dns_fail,
-	&fault_dns_slow,
-	&fault_dns_wrong,
-	&fault_file_size_limit,
-	&fault_files_limit,
-	&fault_lib_alloc_fail,
-	&fault_lib_fail,
-	&fault_lib_resolver,
-	&fault_memory_limit,
-	&fault_net_accept_stall,
-	&fault_net_corrupt,
-	&fault_net_cut,
-	&fault_net_delay,
-	&fault_net_drop,
-	&fault_net_duplicate,
-	&fault_net_halfopen,
-	&fault_net_mtu,
-	&fault_net_partition,
-	&fault_net_port_exhaustion,
-	&fault_net_rate,
-	&fault_net_refuse,
-	&fault_net_reorder,
-	&fault_net_reply_late,
-	&fault_net_reply_lost,
-	&fault_net_reset,
-	&fault_noop,
-	&fault_power_cut,
-	&fault_printer_cover_open,
-	&fault_printer_paper_low,
-	&fault_printer_paper_out,
-	&fault_process_hang,
-	&fault_process_kill,
-	&fault_process_limit,
-	&fault_process_restart,
+#define FAULT(name) &fault_##name,
+#include "faults/list.h"
+#undef FAULT
 };
 const size_t fault_table_count = ARRAY_SIZE(fault_table);
 

@@ -182,13 +182,8 @@ static inline const char *key_text(const char *key)
 	return key ? key : "";
 }
 
-extern const struct check_ops check_answered_sales, check_books_invariants,
-	check_checkout_time, check_custom,
-	check_missed_trains, check_no_charge_without_sale, check_no_double_charge,
-	check_no_duplicate_sale, check_no_hang, check_no_lost_sale,
-	check_no_phantom_sale, check_one_drawer_pulse,
-	check_paid_means_money, check_receipt_numbers, check_receipts_match_books,
-	check_recovery_time, check_reversals_delivered, check_right_amount,
-	check_sales_served, check_stock_once, check_walk_outs;
+#define CHECK(name) extern const struct check_ops check_##name;
+#include "judge/list.h"
+#undef CHECK
 
 #endif
