@@ -73,19 +73,6 @@ int hook_check_target(const void *opts, const struct target *t, struct mark at, 
 	return diag_errors(d) > before ? -EINVAL : 0;
 }
 
-static const char *out_of_reach(const struct binary *b)
-{
-	if (b->kind == BINARY_STATIC)
-		return "it is static and loads no library";
-	if (b->kind == BINARY_MUSL)
-		return "its C library is not the GNU one";
-	if (b->kind == BINARY_FOREIGN)
-		return "it is no program for this machine";
-	if (b->kind == BINARY_GLIBC && b->go)
-		return "Go reads clocks and manages memory by itself";
-	return NULL; /* also what is not known yet: then it is seen that nothing fires */
-}
-
 int hook_reach(const void *opts, const struct target *t, char *why, size_t why_len)
 {
 	for (size_t i = 0; i < t->nodes_count; i++)
@@ -97,7 +84,7 @@ int hook_reach(const void *opts, const struct target *t, char *why, size_t why_l
 			if (!service_meant(opts, &t->nodes[i], s))
 				continue;
 			binary_look(t, &t->nodes[i], s, &b);
-			no = out_of_reach(&b);
+			no = binary_out_of_reach(&b);
 			if (!no)
 				continue;
 			snprintf(why, why_len, "service %s/%s runs %s (%s): %s; name other "

@@ -33,6 +33,11 @@ struct calls_watch {
 	uint32_t args;
 };
 
+/** calls_watched - add the calls looked at for service ("node/service") of node `node` to
+ * *ret. False: none of these watches is about it. */
+bool calls_watched(const struct calls_watch *watch, size_t count, unsigned node,
+		   const char *service, struct calls_set *ret);
+
 /** struct calls_node - how a node is called and reached: for peers. Strings are copied. */
 struct calls_node {
 	char name[64], addr4[16], addr6[40];

@@ -43,6 +43,26 @@ bool filter_service(const char *pattern, const char *service)
 	return str_glob(pattern, strchr(pattern, '/') || !name ? service : name + 1);
 }
 
+static bool meant(const struct calls_watch *w, unsigned node, const char *service)
+{
+	return w->nodes[node / 64] >> (node % 64) & 1 && filter_service(w->service, service);
+}
+
+bool calls_watched(const struct calls_watch *watch, size_t count, unsigned node,
+		   const char *service, struct calls_set *ret)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!meant(&watch[i], node, service))
+			continue;
+		any = true;
+		for (size_t k = 0; k < CALLS_MAX / 64; k++)
+			ret->bits[k] |= watch[i].calls.bits[k];
+	}
+	return any;
+}
+
 static int ask(scmp_filter_ctx ctx, const char *name, const struct scmp_arg_cmp *cmp, unsigned n)
 {
 	int nr = filter_number(name);
@@ -111,13 +131,10 @@ static int build(scmp_filter_ctx ctx, const struct calls_watch *watch, size_t co
 	int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_NOTIFY);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		const struct calls_watch *w = &watch[i];
-
-		if (!(w->nodes[node / 64] >> (node % 64) & 1) ||
-		    !filter_service(w->service, service))
+		if (!meant(&watch[i], node, service))
 			continue;
 		any = true;
-		r = ask_watch(ctx, w);
+		r = ask_watch(ctx, &watch[i]);
 	}
 	if (r < 0 || !any)
 		return r;

@@ -68,7 +68,6 @@ struct trial_facts {
 	int64_t pcap_packets, pcap_missing;
 	char pcap_note[256];
 	struct crash_facts *crash; /* owned by the trial's outcome; NULL: none */
-	char calls_note[512]; /* whose system calls were looked at, and what could not be; "" */
 };
 
 struct judge_in {

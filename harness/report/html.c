@@ -282,15 +282,6 @@ static void pcap(struct buf *b, const struct trial_facts *f)
 	buf_adds(b, ".</p>\n");
 }
 
-static void calls(struct buf *b, const struct trial_facts *f)
-{
-	if (!f->calls_note[0])
-		return;
-	buf_adds(b, "<section>\n<h2>System calls</h2>\n<p>");
-	html_text(b, f->calls_note);
-	buf_adds(b, ".</p>\n</section>\n");
-}
-
 static void wire(struct buf *b, const struct summary *s)
 {
 	size_t i;
@@ -340,7 +331,7 @@ void html_page(const struct summary *s, const struct series *sr, struct buf *out
 	witnesses(out, s);
 	reconciliation(out, s);
 	wire(out, s);
-	calls(out, &s->facts);
+	reach_section(out, s);
 	host(out, s);
 	again(out, s);
 	buf_adds(out, "</main>\n</body>\n</html>\n");

@@ -13,5 +13,7 @@ void html_page(const struct summary *s, const struct series *sr, struct buf *out
 void html_text(struct buf *out, const char *s);
 /** chart_page - the charts as inline SVG on one time axis. */
 void chart_page(const struct summary *s, const struct series *sr, struct buf *out);
+/** reach_section - of each service: what its program is, which layers see it, what they saw. */
+void reach_section(struct buf *b, const struct summary *s);
 
 #endif

@@ -48,6 +48,7 @@ static struct trial_live read_live(const struct trial_live *l)
 	now.experiment[sizeof(now.experiment) - 1] = '\0';
 	now.active[sizeof(now.active) - 1] = '\0';
 	now.last[sizeof(now.last) - 1] = '\0';
+	now.reach[sizeof(now.reach) - 1] = '\0';
 	return now;
 }
 
@@ -274,6 +275,18 @@ static void show_one(struct live_view *v, const struct trial_live *l, struct liv
 	buf_done(&b);
 }
 
+/* Once for an experiment, as a line that stays: what its faults can reach of each service. */
+static void tell_reach(struct live_view *v, const struct trial_live *l)
+{
+	struct trial_live now = read_live(l);
+
+	if (is_idle(l) || !*now.reach || !strcmp(v->reach_of, now.experiment))
+		return;
+	live_clear(v);
+	snprintf(v->reach_of, sizeof(v->reach_of), "%s", now.experiment);
+	fprintf(v->out, "%s: %s\n", now.experiment, now.reach);
+}
+
 void live_show(struct live_view *v, const struct trial_live *live, size_t n, int64_t done,
 	       int64_t total)
 {
@@ -284,6 +297,8 @@ void live_show(struct live_view *v, const struct trial_live *live, size_t n, int
 		v->started_ns = now;
 		v->next_ns = now + PLAIN_EVERY_NS;
 	}
+	for (size_t i = 0; i < n; i++)
+		tell_reach(v, &live[i]);
 	if (!v->terminal && now < v->next_ns)
 		return;
 	v->next_ns = now + PLAIN_EVERY_NS;

@@ -172,6 +172,28 @@ static void build_links(struct summary *s, const struct trial_out *out)
 	}
 }
 
+static void build_reach(struct summary *s, const struct trial_out *out)
+{
+	size_t i, n = out->reach_count;
+
+	s->reach = xcalloc(n + 1, sizeof(*s->reach));
+	s->reach_count = n;
+	for (i = 0; i < n; i++) {
+		const struct trial_reach *from = &out->reach[i];
+		struct trial_reach *to = &s->reach[i];
+
+		*to = *from;
+		to->service = dup_or_null(from->service);
+		to->program = dup_or_null(from->program);
+		to->linked = dup_or_null(from->linked);
+		to->libc = dup_or_null(from->libc);
+		to->language = dup_or_null(from->language);
+		to->layers = dup_or_null(from->layers);
+		to->filtered = dup_or_null(from->filtered);
+		to->beyond = dup_or_null(from->beyond);
+	}
+}
+
 static void build_commands(struct summary *s, const struct report_in *r)
 {
 	const char *program = r->program ? r->program : "worstday";
@@ -232,6 +254,7 @@ void summary_build(struct summary *ret, const struct report_in *r)
 	build_phases(ret, &r->out->ledgers);
 	build_ledgers(&ret->ledgers, r->out);
 	build_links(ret, r->out);
+	build_reach(ret, r->out);
 	build_story(ret, r);
 	build_commands(ret, r);
 }

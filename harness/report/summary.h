@@ -55,6 +55,8 @@ struct summary {
 	size_t phases_count;
 	struct trial_link *links;
 	size_t links_count;
+	struct trial_reach *reach;
+	size_t reach_count;
 };
 
 void summary_build(struct summary *ret, const struct report_in *r);

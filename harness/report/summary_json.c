@@ -52,6 +52,13 @@ static const struct field link_fields[] = {
     K(I64, again),	K(I64, handshakes), K(I64, rtt_min_ns), K(I64, rtt_mean_ns),
     K(I64, rtt_max_ns),
 };
+#define R(t, f) FIELD(t, trial_reach, f)
+static const struct field reach_fields[] = {
+    R(STRING, service), R(STRING, program), R(STRING, linked),   R(STRING, libc),
+    R(STRING, language), R(STRING, layers), R(STRING, filtered), R(STRING, beyond),
+    R(I64, calls),	R(I64, altered),    R(I64, rings),	 R(I64, listeners),
+    R(I64, foreign),	R(I64, loaded),
+};
 #define T(t, f) FIELD(t, trial_facts, f)
 static const struct field fact_fields[] = {
     T(I64, open_ns),	   T(I64, close_ns),	     T(I64, heal_ns),
@@ -61,7 +68,6 @@ static const struct field fact_fields[] = {
     T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
     T(I64, human_mean_ns), T(I64, pcap_packets),     T(I64, pcap_missing),
     T(I64, wire_overrun),  T(TEXT, pcap_note),
-    T(TEXT, calls_note),
 };
 #define L(f) FIELD(I64, sum_ledgers, f)
 static const struct field ledger_fields[] = {
@@ -122,6 +128,7 @@ void summary_json(const struct summary *s, struct buf *out)
 	write_list(&o, "phases", ROWS(phase_fields), s->phases, sizeof(*s->phases),
 		   s->phases_count);
 	summary_json_links(s, &o);
+	write_list(&o, "reach", ROWS(reach_fields), s->reach, sizeof(*s->reach), s->reach_count);
 	json_obj(&o, "facts");
 	fields_write(&o, ROWS(time_fields), s);
 	fields_write(&o, ROWS(fact_fields), &s->facts);
@@ -197,6 +204,8 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 				&ret->phases_count);
 	ret->links = read_list(&root, "links", ROWS(link_fields), sizeof(*ret->links),
 			       &ret->links_count);
+	ret->reach = read_list(&root, "reach", ROWS(reach_fields), sizeof(*ret->reach),
+			       &ret->reach_count);
 	facts = json_get(&root, "facts");
 	fields_read(&facts, ROWS(time_fields), ret);
 	fields_read(&facts, ROWS(fact_fields), &ret->facts);
@@ -226,6 +235,7 @@ void summary_done(struct summary *s)
 	for (i = 0; i < s->phases_count; i++)
 		fields_free(ROWS(phase_fields), &s->phases[i]);
 	trial_links_done(s->links, s->links_count);
+	trial_reach_done(s->reach, s->reach_count);
 	free(s->checks);
 	free(s->faults);
 	free(s->phases);

@@ -38,6 +38,7 @@ struct live_view {
 	bool plain_text;	     /* no characters beyond ASCII */
 	int64_t started_ns, next_ns; /* next plain line */
 	int lines;		     /* drawn and to be drawn over */
+	char reach_of[96];	     /* the experiment whose reach was told last */
 	struct live_past past[LIVE_PASTS];
 };
 /** live_show - draw the state of @n workers: on a terminal a block of five lines each, one line

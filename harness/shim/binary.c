@@ -255,3 +255,16 @@ const char *binary_words(const struct binary *b)
 		return "not known before it runs";
 	}
 }
+
+const char *binary_out_of_reach(const struct binary *b)
+{
+	if (b->kind == BINARY_STATIC)
+		return "it is static and loads no library";
+	if (b->kind == BINARY_MUSL)
+		return "its C library is not the GNU one";
+	if (b->kind == BINARY_FOREIGN)
+		return "it is no program for this machine";
+	if (b->kind == BINARY_GLIBC && b->go)
+		return "Go reads clocks and manages memory by itself";
+	return NULL; /* also what is not known yet: then it is seen that nothing fires */
+}

@@ -34,5 +34,7 @@ void binary_look(const struct target *t, const struct node *n, const struct serv
 		 struct binary *ret);
 /** binary_words - "dynamic (glibc)", "static, Go"; static storage. */
 const char *binary_words(const struct binary *b);
+/** binary_out_of_reach - why no library of ours acts in it; NULL: it can, or nobody knows yet. */
+const char *binary_out_of_reach(const struct binary *b);
 
 #endif

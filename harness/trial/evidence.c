@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "calls/calls.h"
 #include "faults/fault.h"
 #include "stage/links.h"
 #include "wire/tally.h"
@@ -133,37 +132,6 @@ static int64_t take_overrun(struct wire *w, unsigned index, const char *name, st
 	return (int64_t)n;
 }
 
-/* Whose system calls were looked at; what went around us or was denied is an event of its own. */
-static void take_calls(struct calls *c, struct ledger *l, struct trial_facts *facts)
-{
-	cleanup_free struct calls_facts *f = xcalloc(CALLS_SERVICES_MAX, sizeof(*f));
-	size_t n = c ? calls_facts(c, f, CALLS_SERVICES_MAX) : 0;
-	struct buf all = { 0 }, b = { 0 };
-
-	for (size_t i = 0; i < n; i++) {
-		buf_printf(&all, "%s%s: %" PRIu64 " system calls looked at, %" PRIu64 " altered",
-			   i ? "; " : "", f[i].service, f[i].calls, f[i].altered);
-		buf_reset(&b);
-		if (f[i].rings)
-			buf_printf(&b, ", io_uring asked for and denied %" PRIu64 " times",
-				   f[i].rings);
-		if (f[i].listeners)
-			buf_printf(&b, ", a filter of its own that notifies refused (EBUSY) %"
-				   PRIu64 " times", f[i].listeners);
-		if (f[i].foreign)
-			buf_printf(&b, ", %" PRIu64 " calls of 32-bit programs left alone",
-				   f[i].foreign);
-		if (!b.len)
-			continue;
-		buf_adds(&all, b.data);
-		ledger_event(l, (struct event){ .kind = EV_NOTE, .fault = -1,
-						.object = f[i].service, .did = b.data + 2 });
-	}
-	snprintf(facts->calls_note, sizeof(facts->calls_note), "%s", all.len ? all.data : "");
-	buf_done(&all);
-	buf_done(&b);
-}
-
 void evidence_end(struct stage *st, const struct trial_in *in, struct ledger *l,
 		  struct trial_out *out)
 {
@@ -176,7 +144,6 @@ void evidence_end(struct stage *st, const struct trial_in *in, struct ledger *l,
 		wire_capture_end(w, &c, &e);
 		take_capture(in, l, &out->facts, &c, &e);
 	}
-	take_calls(stage_calls(st), l, &out->facts);
 	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)
 		out->facts.wire_overrun += take_overrun(w, (unsigned)i, t->nodes[i].name, l);
 	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)

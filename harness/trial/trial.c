@@ -61,6 +61,7 @@ struct trial {
 	struct strlist disks, logged; /* the stage borrows them */
 	struct strlist shims[SHIM_LIBRARIES]; /* and these */
 	struct calls_watch *calls; /* owned; the stage borrows it */
+	struct coverage coverage;  /* its rows become the outcome's */
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
@@ -94,6 +95,16 @@ static void show(struct trial *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(t->in->live->last, sizeof(t->in->live->last), fmt, ap);
 	va_end(ap);
+}
+
+static void show_reach(struct trial *t)
+{
+	struct buf b = { 0 };
+
+	coverage_words(&t->coverage, &b);
+	if (t->in->live && b.len)
+		snprintf(t->in->live->reach, sizeof(t->in->live->reach), "%s", b.data);
+	buf_done(&b);
 }
 
 static void update_live(struct trial *t)
@@ -335,7 +346,10 @@ static int do_stage(struct trial *t, struct err *e)
 		t->control = control_serve(t->loop, t->in->control, on_asked, t);
 	if (err < 0)
 		return err;
-	coverage_begin(t->stage, t->in->target, t->ledger);
+	t->coverage = (struct coverage){ .stage = t->stage, .target = t->in->target,
+					 .watch = o.calls, .watches = o.calls_count };
+	coverage_begin(&t->coverage, t->ledger);
+	show_reach(t);
 	return evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
@@ -706,7 +720,7 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 		err = live_through(&t, e);
 	take_figures(&t);
 	if (t.stage && t.ledger) {
-		coverage_end(t.stage, in->target, t.ledger);
+		coverage_end(&t.coverage, t.ledger);
 		evidence_end(t.stage, in, t.ledger, out);
 	}
 	if (t.stage)
@@ -720,6 +734,8 @@ int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e)
 		do_hold(&t);
 	if (err < 0)
 		unjudged(&t, BROKEN, "harness", "%s", e ? e->msg : "it failed");
+	out->reach = t.coverage.at;
+	out->reach_count = t.coverage.count;
 	trial_end(&t);
 	out->wall_ns = clock_now() - t.started_ns - t.held_ns;
 	out->own_ns = out->wall_ns - t.ready_ns - (out->facts.close_ns - out->facts.open_ns);
@@ -734,5 +750,6 @@ void trial_out_done(struct trial_out *out)
 	sales_done(&out->sales);
 	ledgers_done(&out->ledgers);
 	trial_links_done(out->links, out->links_count);
+	trial_reach_done(out->reach, out->reach_count);
 	free(out->facts.crash);
 }

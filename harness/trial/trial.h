@@ -32,6 +32,7 @@ struct trial_live {
 	char experiment[96];
 	char active[96]; /* the faults that are armed, by name */
 	char last[160];	 /* latest event in words */
+	char reach[768]; /* of which services faults on calls and in processes; "" none */
 };
 
 struct trial_in {
@@ -59,6 +60,22 @@ struct trial_link {
 	int64_t rtt_min_ns, rtt_mean_ns, rtt_max_ns;
 };
 
+/** struct trial_reach - what of one service the layers of faults see; strings owned. */
+struct trial_reach {
+	char *service;           /* "store/store" */
+	char *program;           /* that it begins with, as its node sees it */
+	char *linked;            /* "dynamic", "static"; "unknown", "none": it is no program */
+	char *libc, *language;   /* "glibc", "other" or ""; "Go" or "" */
+	char *layers;            /* those between it and the world: "wire, disk, calls, library" */
+	char *filtered;          /* system calls that are looked at; "": none */
+	char *beyond;            /* what cannot be reached, and why; "" */
+	int64_t calls, altered;  /* so many were looked at, and altered */
+	int64_t rings;           /* io_uring: asked for, denied */
+	int64_t listeners;       /* it wanted to be notified itself: EBUSY */
+	int64_t foreign;         /* calls of 32-bit programs, left alone */
+	int64_t loaded;          /* processes with the library, forks and execs included */
+};
+
 struct trial_out {
 	struct trial_verdict verdict;
 	struct trial_facts facts;
@@ -71,11 +88,14 @@ struct trial_out {
 	struct sales sales;
 	struct trial_link *links; /* owned; those over which anything went */
 	size_t links_count;
+	struct trial_reach *reach; /* owned; one for each service */
+	size_t reach_count;
 };
 /** trial_run - never returns an error for what the target does; < 0 means broken, e says why
  * (out->verdict is then BROKEN too). Caller frees with trial_out_done. */
 int trial_run(const struct trial_in *in, struct trial_out *out, struct err *e);
 void trial_out_done(struct trial_out *out);
 void trial_links_done(struct trial_link *l, size_t count);
+void trial_reach_done(struct trial_reach *r, size_t count);
 
 #endif
