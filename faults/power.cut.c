@@ -35,7 +35,7 @@ struct power_cut_opts {
 	struct drive_opts drive;
 	struct dur off;
 	int model, lose;
-	char *explore;
+	char *explore, *again;
 };
 enum lose { LOSE_DRAWN, LOSE_EVERYTHING, LOSE_NOTHING };
 
@@ -70,6 +70,10 @@ static const struct opt power_cut_rows[] = {
 	  .optional = true, .example = "500",
 	  .help = "cut nothing, but when the shop has closed try so many (or `all`) of the states "
 		  "that a cut at any point of the day could have left" },
+	{ .name = "again", .type = OPT_STRING, .offset = offsetof(struct power_cut_opts, again),
+	  .optional = true, .example = "100",
+	  .help = "with `explore:`, when those are through: so many (or `all`) of the states that "
+		  "a second cut could have left while the services recovered from one of them" },
 	OPT_END
 };
 
@@ -91,7 +95,8 @@ bool power_explores(const struct conf_item *item, struct power_explore *ret)
 	if (item->kind->ops != &fault_power_cut || !o->explore)
 		return false;
 	*ret = (struct power_explore){ .drive = &o->drive, .model = o->model,
-				       .states = explore_states(o->explore) };
+				       .states = explore_states(o->explore),
+				       .again = o->again ? explore_states(o->again) : 0 };
 	return true;
 }
 
@@ -111,6 +116,11 @@ static void power_cut_check(const void *opts, struct mark at, struct diag *d)
 	if (o->explore && !explore_states(o->explore))
 		diag_error(d, at, "explore: \"%s\" is neither `all` nor a number of states",
 			   o->explore);
+	if (o->again && !explore_states(o->again))
+		diag_error(d, at, "again: \"%s\" is neither `all` nor a number of states",
+			   o->again);
+	if (o->again && !o->explore)
+		diag_error(d, at, "again: is about the states of `explore:`, which is not there");
 }
 
 /* What is explored is what the books say, so they must be there. */

@@ -13,6 +13,7 @@ struct power_explore {
 	const struct drive_opts *drive; /* borrowed: whose disk */
 	int model;             /* enum durability */
 	int64_t states;        /* at most; INT64_MAX: all */
+	int64_t again;         /* of a second cut; 0: none */
 };
 /** power_explores - is this fault one that explores? */
 bool power_explores(const struct conf_item *item, struct power_explore *ret);

@@ -190,10 +190,29 @@ static int log_open(struct disk *d, size_t bytes, struct err *e)
 	return 0;
 }
 
+struct disk_log disk_log_take(struct disk *d)
+{
+	struct disk_log l = { .room = d->log_size };
+
+	assert(d->server.pidfd < 0);
+	disk_log(d, &l.bytes);
+	l.at = d->log;
+	d->log = NULL;
+	return l;
+}
+
+void disk_log_done(struct disk_log *l)
+{
+	if (l->at)
+		munmap(l->at, l->room);
+	*l = (struct disk_log){ 0 };
+}
+
 static void log_close(struct disk *d)
 {
-	if (d->log)
-		munmap(d->log, d->log_size);
+	struct disk_log l = { .at = d->log, .room = d->log_size };
+
+	disk_log_done(&l);
 	d->log = NULL;
 }
 

@@ -60,6 +60,15 @@ void disk_off(struct disk *d);
 /** disk_log - the log of operations so far (disk/oplog.h); borrowed until disk_reboot or disk_free.
  * NULL: it keeps none. */
 const void *disk_log(const struct disk *d, size_t *ret_bytes);
+/** struct disk_log - a log that outlives its disk's next boot. */
+struct disk_log {
+	void *at;             /* owned: mapped, `room` bytes of address space; NULL: none */
+	size_t bytes, room;
+};
+/** disk_log_take - it is the caller's now, as far as it goes, once the disk is off; at NULL: it
+ * keeps none. Free it with disk_log_done. */
+struct disk_log disk_log_take(struct disk *d);
+void disk_log_done(struct disk_log *l);
 /**
  * disk_reboot - the power is back: serve what lies in the backing folder now, at the same place,
  * which the caller has unmounted. Rules that are in effect stay so; they count operations anew.

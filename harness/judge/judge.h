@@ -86,13 +86,16 @@ struct crash_facts {
 	int64_t tried, of;    /* states; 0: none were explored */
 	int64_t points;       /* places in the log */
 	int64_t bad;          /* states that broke anything */
+	/* a second cut, while they recovered from such a state */
+	int64_t recoveries, again_tried, again_of, again_bad;
 	int64_t wall_ns;
 	struct crash_promise {
 		char check[40];	  /* which broke; "boot": services or books did not come back */
-		int64_t states;
+		int64_t states, again; /* in how many, of one cut and of two */
+		size_t witnesses;
 		struct {
 			char key[64];
-			char what[600];
+			char what[760];
 		} witness[CRASH_WITNESSES];
 	} promise[CRASH_CHECKS];
 	size_t promises;

@@ -196,10 +196,14 @@ static void add_crashes(const struct judge_in *in, const char *check, struct jud
 		return;
 	snprintf(j->figure + used, sizeof(j->figure) - used, "%sbroken in %" PRId64 " of %" PRId64
 		 " crash states", used ? "; " : "", p->states, in->facts->crash->tried);
+	used = strlen(j->figure);
+	if (p->again)
+		snprintf(j->figure + used, sizeof(j->figure) - used, ", and in %" PRId64 " of %"
+			 PRId64 " of a second cut", p->again, in->facts->crash->again_tried);
 	if (j->verdict != VIOLATED)
 		snprintf(j->why, sizeof(j->why), "%.400s", p->witness[0].what);
 	j->verdict = VIOLATED;
-	for (int64_t i = 0; i < p->states && i < CRASH_WITNESSES; i++)
+	for (size_t i = 0; i < p->witnesses; i++)
 		judgement_witness(j, p->witness[i].key[0] ? p->witness[i].key : NULL, "%s",
 				  p->witness[i].what);
 }
@@ -296,7 +300,9 @@ static void reason_services(const struct judge_in *in, struct reason *r)
 		reason_add(r, VIOLATED,
 			   "%" PRId64 " of %" PRId64 " crash states leave it unable to serve "
 			   "again: %.300s",
-			   boot->states, in->facts->crash->tried, boot->witness[0].what);
+			   boot->states + boot->again,
+			   in->facts->crash->tried + in->facts->crash->again_tried,
+			   boot->witness[0].what);
 	if (in->facts->services[0])
 		reason_add(r, VIOLATED, "not as the target file promises: %s", in->facts->services);
 }

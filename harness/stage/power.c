@@ -69,19 +69,12 @@ static unsigned bury(struct stage_node *n)
 	return count;
 }
 
-int stage_power_off(struct stage *st, const char *node, int fault, struct err *e)
+int power_kill(struct stage_node *n, struct err *e)
 {
-	struct stage_node *n = stage_node(st, node);
-	unsigned count = 0;
-	int r;
+	struct stage *st = n->st;
+	unsigned count;
+	int r = n->disk ? disk_hold(n->disk, e) : 0;
 
-	if (!n)
-		return err_set(e, ENOENT, "there is no node %s", node);
-	if (n->off)
-		return -EALREADY;
-	r = wire_off(n, fault, e);
-	if (r == 0 && n->disk)
-		r = disk_hold(n->disk, e);
 	if (r < 0)
 		return r;
 	n->off = true;
@@ -100,7 +93,22 @@ int stage_power_off(struct stage *st, const char *node, int fault, struct err *e
 	count = bury(n);
 	if (r == 0)
 		r = net_clean(st->slot, n->net, e);
-	return r < 0 ? err_wrap(e, "switching node %s off", node) : (int)count;
+	return r < 0 ? r : (int)count;
+}
+
+int stage_power_off(struct stage *st, const char *node, int fault, struct err *e)
+{
+	struct stage_node *n = stage_node(st, node);
+	int r;
+
+	if (!n)
+		return err_set(e, ENOENT, "there is no node %s", node);
+	if (n->off)
+		return -EALREADY;
+	r = wire_off(n, fault, e);
+	if (r == 0)
+		r = power_kill(n, e);
+	return r < 0 ? err_wrap(e, "switching node %s off", node) : r;
 }
 
 /* Lines into a file of the trial's logs, as far as its cap goes. */

@@ -438,6 +438,9 @@ void svc_last_words(const struct svc *s, char *ret, size_t len);
 struct svc *svc_find(struct stage *st, const char *name);
 /** limits_started - its first process runs: what is limited now is limited for it too. */
 void limits_started(struct svc *s);
+/** power_kill - everything that runs on a node dies at once, between two operations on its disk:
+ * n->off then. Returns how many main processes died. */
+int power_kill(struct stage_node *n, struct err *e);
 /** power_boot - start what waits for this and may start now. */
 void power_boot(struct stage_node *n);
 /** svc_ready - it serves now. svc_unready: it will not; why. */

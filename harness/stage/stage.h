@@ -165,9 +165,17 @@ bool stage_power(struct stage *st, const char *node);
  */
 int stage_cell_open(struct stage *st, const char *node, struct err *e);
 /** stage_cell_start - its services on this state, until they are ready; -EPROTO and words: they are
- * not, and the state is to blame. stage_cell_stop - killed, and gone. */
+ * not, and the state is to blame; -EPIPE: this host is. stage_cell_stop - killed, and gone. */
 int stage_cell_start(struct stage *st, const char *node, const struct crash *c, struct err *e);
 int stage_cell_stop(struct stage *st, const char *node, struct err *e);
+/**
+ * stage_cell_recover - as stage_cell_start, on a disk that keeps a log; when they are ready the
+ * power is cut. What they did until then is in *ret_log, which the caller frees; stage_disk's own
+ * log is gone. -EPROTO: they were not ready, and there is no log.
+ */
+struct disk_log;
+int stage_cell_recover(struct stage *st, const char *node, const struct crash *c,
+		       struct disk_log *ret_log, struct err *e);
 
 /** stage_netns - descriptor of the node's network namespace; borrowed; -ENOENT. */
 int stage_netns(struct stage *st, const char *node);

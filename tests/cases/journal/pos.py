@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny POS with a journal of its own.
+
+A sale is a line of `journal`, synced before it is answered. When the POS
+starts, the journal's lines go to the end of `sales`, and the journal is
+unlinked.
+
+MODE=good     syncs `sales` before it unlinks the journal
+MODE=forgets  does not: whoever loses his power right then has lost what one
+              cut, or any number of them at other times, would have left
+"""
+import json
+import os
+import socket
+
+os.chdir("/var/lib/pos")
+SYNCS = os.environ.get("MODE", "good") != "forgets"
+
+
+def sync_folder():
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(fd)
+    os.close(fd)
+
+
+def lines(name):
+    """Whole lines: the last may be torn, and then nobody was answered."""
+    try:
+        with open(name, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in text.split("\n")[:-1]:
+        try:
+            sale = json.loads(line)
+            found.append({"key": sale["key"], "total": sale["total"]})
+        except (ValueError, KeyError, TypeError):
+            pass
+    return found
+
+
+def recover():
+    had = {sale["key"] for sale in lines("sales")}
+    new = [sale for sale in lines("journal") if sale["key"] not in had]
+    if new:
+        with open("sales", "a", encoding="utf-8") as f:
+            f.write("\n" + "".join(json.dumps(sale) + "\n" for sale in new))
+            f.flush()
+            if SYNCS:
+                os.fsync(f.fileno())
+        sync_folder()
+    if os.path.exists("journal"):
+        os.unlink("journal")
+        sync_folder()
+
+
+def answer(client, value):
+    body = json.dumps(value).encode()
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                   b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+def serve(client, journal):
+    text = b""
+    while b"\r\n\r\n" not in text:
+        got = client.recv(65536)
+        if not got:
+            return
+        text += got
+    head, body = text.split(b"\r\n\r\n", 1)
+    if head.startswith(b"GET "):
+        answer(client, lines("sales") + lines("journal"))
+        return
+    length = int([x.split(b":")[1] for x in head.lower().split(b"\r\n")
+                  if x.startswith(b"content-length:")][0])
+    while len(body) < length:
+        body += client.recv(65536)
+    sale = json.loads(body)
+    os.write(journal, (json.dumps({"key": sale["key"], "total": sale["total"]}) + "\n").encode())
+    os.fsync(journal)
+    answer(client, {"receipt": sale["key"]})
+
+
+def main():
+    recover()
+    journal = os.open("journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sync_folder()
+    door = socket.create_server(("0.0.0.0", 8000))
+    while True:
+        client, _ = door.accept()
+        with client:
+            serve(client, journal)
+
+
+main()
