@@ -9,11 +9,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "bank/room.h"
-#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/side.h"
 #include "ledger/ledger.h"
@@ -50,7 +50,8 @@ static void news(void *arg, const void *message, size_t len)
 		ledger_bank(b->ledger, &(struct bank_rec){
 			.t_ns = n->record.t_ns - ledger_epoch(b->ledger), .what = n->record.what,
 			.key = text(n->record.key), .tid = text(n->record.tid),
-			.rrn = text(n->record.rrn), .currency = text(n->record.currency),
+			.stan = text(n->record.stan), .rrn = text(n->record.rrn),
+			.currency = text(n->record.currency),
 			.amount = n->record.amount });
 		return;
 	}
@@ -59,20 +60,46 @@ static void news(void *arg, const void *message, size_t len)
 		l->fn(l->arg, &n->hit);
 }
 
+/* The sockets that clients connect to; how many, or -errno. */
+static int doors(struct bank *b, const struct bank_opts *o, const struct node *n, int *fds,
+		 struct err *e)
+{
+	const int64_t ports[] = { n->bank.http, n->bank.iso8583 };
+	int count = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!ports[i])
+			continue;
+		fds[count] = side_door(o->socket, o->arg, n->name, (int)ports[i], BACKLOG, e);
+		if (fds[count] < 0) {
+			int r = fds[count];
+
+			while (count)
+				close(fds[--count]);
+			return r;
+		}
+		b->host.speaks[i] = true;
+		count++;
+	}
+	return count;
+}
+
 int bank_open(struct bank **ret, const struct bank_opts *o, struct err *e)
 {
 	const struct node *n = target_bank(o->target);
 	struct bank *b = xcalloc(1, sizeof(*b));
-	cleanup_close int door = side_door(o->socket, o->arg, n->name, (int)n->bank.http, BACKLOG,
-					   e);
-	int r = door < 0 ? door : 0;
+	int fds[2], count = doors(b, o, n, fds, e), r = count;
 
 	b->ledger = o->ledger;
 	b->host.field = o->target->key.bank ? o->target->key.bank : "reference";
-	if (r == 0)
+	b->host.iso.reference = (unsigned)n->bank.iso_reference;
+	snprintf(b->host.iso.currency, sizeof(b->host.iso.currency), "%s", o->target->currency);
+	if (r > 0)
 		r = side_new(&b->side, &(struct side_opts){ .name = "bank", .run = host_run,
-				     .arg = &b->host, .fds = &door, .fds_count = 1,
+				     .arg = &b->host, .fds = fds, .fds_count = (size_t)count,
 				     .loop = o->loop, .news = news, .news_arg = b }, e);
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
 	if (r == 0)
 		r = bank_sync(b, e);
 	if (r < 0) {

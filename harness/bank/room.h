@@ -8,8 +8,11 @@
  *   accounts.c   the truth: payments, what may happen to each, idempotency; no I/O
  *   http.c       requests out of a stream of bytes; answers as bytes
  *   api.c        HTTP/JSON to what accounts.c understands and back
+ *   iso8583.c    ISO 8583 messages out of a stream of bytes and back
+ *   iso_api.c    those to what accounts.c understands and back
  *   rules.c      which faults a request meets
- *   host.c       the process: connections, answers that wait
+ *   conn.c       a connection: requests in either language, answers that wait
+ *   host.c       the process: doors, orders, news
  *   bank.c       the worker's end
  */
 #include <stdbool.h>
@@ -17,7 +20,9 @@
 #include <stdint.h>
 
 #include "bank/bank.h"
+#include "bank/iso8583.h"
 #include "base/buf.h"
+#include "base/loop.h"
 
 struct bank_rec;
 struct side_far;
@@ -32,9 +37,11 @@ struct bank_request {
 	char id[BANK_ID_MAX];     /* the payment, as the bank named it; "": by original */
 	char original[BANK_TEXT_MAX]; /* the payment, by the key it was asked for with */
 	char reference[BANK_REFERENCE_MAX]; /* the sale, as the till names it */
-	char currency[4], tid[32];
+	char currency[4], tid[32], stan[8];
 	int64_t amount;           /* minor units; < 0: all of it */
 	bool capture;             /* with the authorisation: one message for both */
+	bool forced;              /* an advice: it has happened. A capture without `original` is
+				   * then a sale that was approved offline */
 };
 
 /** struct bank_answer - what the bank says. */
@@ -99,6 +106,22 @@ enum api api_read(const struct http_request *h, const char *field, struct bank_r
 void api_write(struct buf *out, const struct bank_answer *a, bool keep);
 void api_write_error(struct buf *out, int status, const char *why, bool keep);
 
+/* ---- iso_api.c ---- */
+
+/** struct iso_conf - what of a message the target file says. */
+struct iso_conf {
+	unsigned reference;       /* the field that names the sale */
+	char currency[4];         /* where field 49 does not say */
+};
+/** iso_asks - is it one that wants an answer? */
+bool iso_asks(const struct iso_msg *m);
+/** iso_request - what a message asks. API_WRONG: *ret_code is what to refuse it with. */
+enum api iso_request(const struct iso_msg *m, const struct iso_conf *conf,
+		     struct bank_request *ret, const char **ret_code);
+/** iso_answer, iso_refuse - the answer to @m, as bytes. */
+void iso_answer(struct buf *out, const struct iso_msg *m, const struct bank_answer *a);
+void iso_refuse(struct buf *out, const struct iso_msg *m, const char *code);
+
 /* ---- rules.c ---- */
 
 struct rules {
@@ -138,14 +161,44 @@ struct bank_news {
 	struct bank_hit hit;
 	struct {
 		int64_t t_ns, amount;
-		char what[16], key[BANK_REFERENCE_MAX], tid[32], rrn[BANK_ID_MAX], currency[4];
+		char what[16], key[BANK_REFERENCE_MAX], tid[32], stan[8], rrn[BANK_ID_MAX];
+		char currency[4];
 	} record;
 };
 /** struct host_opts - what the process needs; in memory that it inherits. */
 struct host_opts {
-	const char *field;
+	const char *field;    /* of an HTTP body: the sale */
+	struct iso_conf iso;
+	bool speaks[2];       /* HTTP, ISO 8583: each has a door */
 };
-/** host_run - fds[0]: where HTTP clients connect. */
+struct conn;
+struct host {
+	struct side_far *far;
+	struct loop *loop;
+	const struct host_opts *o;
+	struct door {
+		struct loop_fd fd;
+		struct host *host;
+		bool iso;
+	} doors[2];
+	struct accounts *accounts;
+	struct rules rules;
+	struct conn *conns;   /* owned */
+	unsigned conns_count;
+};
+/** host_run - fds: where clients connect, for each language that it speaks. */
 void host_run(struct side_far *far, const int *fds, void *opts);
+/** host_hit - tell the worker. @from: index of the node that asks. */
+void host_hit(struct host *h, unsigned rule, int from, const struct bank_request *q,
+	      uint64_t nth, bool approved);
+
+/* ---- conn.c ---- */
+
+/** conn_new - @fd, accepted, is its own from now on. */
+void conn_new(struct host *h, int fd, int from, bool iso);
+/** conns_heal - what a rule held back is said now; who was left in silence (@down) is told that
+ * nobody is there. */
+void conns_heal(struct host *h, unsigned rule, bool down);
+void conns_free(struct host *h);
 
 #endif

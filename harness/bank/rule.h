@@ -13,7 +13,11 @@
 #define BANK_CODE_MAX 4
 
 /** enum bank_op - what a till asks of its bank. */
-enum bank_op { BANK_AUTHORISE, BANK_CAPTURE, BANK_REVERSE, BANK_INQUIRE, BANK_OPS };
+enum bank_op {
+	BANK_AUTHORISE, BANK_CAPTURE, BANK_REVERSE, BANK_INQUIRE,
+	BANK_ECHO, /* is anybody there? ISO 8583 only */
+	BANK_OPS
+};
 #define BANK_BIT(op) (UINT32_C(1) << (op))
 #define BANK_ALL_OPS (BANK_BIT(BANK_OPS) - 1)
 /** bank_op_names - "authorise", "reverse", ...: for options and for reports. */

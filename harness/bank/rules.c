@@ -12,9 +12,11 @@
 
 #include "base/draw.h"
 
+#define BANK_DRAWS 4 /* part of the name of a draw: more kinds of requests do not change it */
+
 const char *const bank_op_names[BANK_OPS] = {
 	[BANK_AUTHORISE] = "authorise", [BANK_CAPTURE] = "capture", [BANK_REVERSE] = "reverse",
-	[BANK_INQUIRE] = "inquire",
+	[BANK_INQUIRE] = "inquire", [BANK_ECHO] = "echo",
 };
 
 int rules_add(struct rules *r, const struct bank_rule *rule)
@@ -55,7 +57,7 @@ static bool meant(const struct bank_rule *r, const struct bank_request *q, int f
 static bool chosen(struct rule_at *at, const struct bank_request *q, uint64_t nth)
 {
 	const struct bank_rule *rule = &at->rule;
-	uint64_t object = draw_object(q->reference) * BANK_OPS + q->op;
+	uint64_t object = draw_object(q->reference) * BANK_DRAWS + q->op;
 
 	at->hits++;
 	return gate_lets(&rule->gate, at->hits, object, nth) &&

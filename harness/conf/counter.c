@@ -6,6 +6,7 @@
  * its own, DEVICE-NODE: `printer-lane-1`.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,42 @@
 
 #define ROW(s, member) .name = #member, .offset = offsetof(struct s, member)
 #define DEVICES_MAX 16
+
+/* ---- bank: {http: 8080, iso8583: 8583} ---- */
+
+const struct opt bank_rows[] = {
+	{ROW(bank_conf, http), .type = OPT_INT, .min = "1", .max = "65535", .optional = true,
+	 .help = "the port of its HTTP/JSON payment API", .example = "8080"},
+	{ROW(bank_conf, iso8583), .type = OPT_INT, .min = "1", .max = "65535", .optional = true,
+	 .help = "the port where it speaks ISO 8583; it may have both", .example = "8583"},
+	{ROW(bank_conf, iso_reference), .type = OPT_INT, .min = "37", .max = "127", .def = "48",
+	 .help = "the ISO 8583 field that names the sale: 37, or a text of any length"},
+	OPT_END};
+
+static bool holds_text(int64_t field)
+{
+	return field == 37 || (field >= 46 && field <= 48) || (field >= 54 && field <= 63) ||
+	       (field >= 104 && field <= 127);
+}
+
+int bank_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
+{
+	struct bank_conf *b = field;
+	int r = opt_apply((struct opt_table){bank_rows, sizeof(*b)}, n, n->mark, path, b, diag);
+
+	if (r < 0)
+		return r;
+	if (!b->http && !b->iso8583)
+		diag_error(diag, n->mark, "%s: it needs a port: http, iso8583 or both", path);
+	else if (b->http == b->iso8583)
+		diag_error(diag, n->mark, "%s: both at port %" PRId64, path, b->http);
+	else if (!holds_text(b->iso_reference))
+		diag_error(diag, n->mark, "%s.iso_reference: field %" PRId64 " holds no text; 37, "
+			   "46..48, 54..63 and 104..127 do", path, b->iso_reference);
+	else
+		return 0;
+	return -EINVAL;
+}
 
 /* ---- devices: {printer: {escpos: tcp 9100}} ---- */
 
@@ -95,12 +132,26 @@ void devices_free(void *field)
 	*d = (struct devices){0};
 }
 
+/* ---- checking ---- */
+
+void ours_check(const struct target *t, const struct node *n, struct diag *diag)
+{
+	const struct node *bank = target_bank(t);
+
+	if (node_bank(n) && (n->services_count || n->data_count || n->rootfs || n->devices.count))
+		diag_error(diag, n->mark, "nodes.%s: it is the bank, which the harness plays: "
+			   "services, data, rootfs and devices belong elsewhere", n->name);
+	if (node_bank(n) && n != bank)
+		diag_error(diag, n->mark, "nodes.%s: %s is the bank already", n->name,
+			   bank->name);
+}
+
 /* ---- asking ---- */
 
 const struct node *target_bank(const struct target *t)
 {
 	for (size_t i = 0; i < t->nodes_count; i++)
-		if (t->nodes[i].bank.http)
+		if (node_bank(&t->nodes[i]))
 			return &t->nodes[i];
 	return NULL;
 }

@@ -512,19 +512,6 @@ static void check_aliases(struct load *l, const struct node *n)
 	}
 }
 
-/* A host that the harness plays has nothing else on it, and there is one bank. */
-static void check_ours(struct load *l, const struct node *n)
-{
-	const struct node *bank = target_bank(l->t);
-
-	if (n->bank.http && (n->services_count || n->data_count || n->rootfs || n->devices.count))
-		diag_error(l->diag, n->mark, "nodes.%s: it is the bank, which the harness plays: "
-			   "services, data, rootfs and devices belong elsewhere", n->name);
-	if (n->bank.http && n != bank)
-		diag_error(l->diag, n->mark, "nodes.%s: %s is the bank already", n->name,
-			   bank->name);
-}
-
 /* check_nodes - of a group, only the first node that has errors shows them. */
 static void check_nodes(struct load *l)
 {
@@ -539,7 +526,7 @@ static void check_nodes(struct load *l)
 			continue;
 		check_node(l, &t->nodes[i]);
 		check_aliases(l, &t->nodes[i]);
-		check_ours(l, &t->nodes[i]);
+		ours_check(t, &t->nodes[i], l->diag);
 		if (diag_errors(l->diag) > errors)
 			bad = at;
 	}

@@ -41,9 +41,11 @@ struct data_dir {
 	char *seed; /* folder relative to the target file that it starts from; NULL: empty */
 };
 
-/** struct bank_conf - a node that is the payment host; http 0: it is none. */
+/** struct bank_conf - a node that is the payment host; without any port it is none. */
 struct bank_conf {
-	int64_t http; /* port of its payment API */
+	int64_t http;          /* port of its payment API; 0: none */
+	int64_t iso8583;       /* port for ISO 8583; 0: none */
+	int64_t iso_reference; /* the field there that names the sale */
 };
 
 enum device_kind { DEVICE_NONE, DEVICE_ESCPOS };
@@ -246,10 +248,15 @@ struct target {
 struct target *target_load(const char *name_or_path, struct mark at, struct diag *diag);
 void target_free(struct target *t);
 const struct node *target_node(const struct target *t, const char *name);
+/** node_bank - is it the payment host? */
+static inline bool node_bank(const struct node *n)
+{
+	return n->bank.http || n->bank.iso8583;
+}
 /** node_ours - is it a host that the harness plays? Nothing of the target runs there. */
 static inline bool node_ours(const struct node *n)
 {
-	return n->bank.http || n->device.kind;
+	return node_bank(n) || n->device.kind;
 }
 /** target_bank - the node that is the bank; NULL: it has none, the bank ledger stays empty. */
 const struct node *target_bank(const struct target *t);

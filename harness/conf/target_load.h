@@ -35,6 +35,10 @@ void books_free(void *field);
 /* the same; field is a struct devices */
 int devices_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
 void devices_free(void *field);
+int bank_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
+extern const struct opt bank_rows[];
+/* ours_check - a host that the harness plays has nothing else on it, and there is one bank. */
+void ours_check(const struct target *t, const struct node *n, struct diag *diag);
 /* goods: from the list in the file or from a CSV next to it */
 void goods_read(struct target *t, const struct yaml_node *n, struct diag *diag);
 void goods_free(struct target *t);

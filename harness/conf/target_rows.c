@@ -64,11 +64,6 @@ static const struct opt service_rows[] = {
 	 .help = "services (NAME or NODE/NAME) that must be ready first"},
 	OPT_END};
 
-static const struct opt bank_rows[] = {
-	{ROW(bank_conf, http), .type = OPT_INT, .min = "1", .max = "65535",
-	 .help = "the port of its HTTP/JSON payment API", .example = "8080"},
-	OPT_END};
-
 static const struct opt node_rows[] = {
 	{ROW(node, rootfs), .type = OPT_STRING, .optional = true,
 	 .help = "a root directory of its own; default: the host's, read-only"},
@@ -84,7 +79,7 @@ static const struct opt node_rows[] = {
 	 .help = "read-only: path in the node to a file or folder next to the target file"},
 	{ROW_AS(node, "services", services_list), .type = OPT_STRUCTLIST, .optional = true,
 	 .sub = {service_rows, sizeof(struct service)}, .help = "what runs there"},
-	{ROW(node, bank), .type = OPT_STRUCT, .optional = true,
+	{ROW(node, bank), .type = OPT_CUSTOM, .optional = true, .parse_at = bank_parse,
 	 .sub = {bank_rows, sizeof(struct bank_conf)},
 	 .help = "it is the payment host, which the harness plays: nothing else runs there"},
 	{ROW(node, devices), .type = OPT_CUSTOM, .optional = true, .parse_at = devices_parse,
