@@ -69,6 +69,7 @@ help:
 	@echo 'make test     install what is missing, build, run all tests (under 10 minutes)'
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
+	@echo 'make test-clients  libraries of others, from npm, against the hosts that the harness plays'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (6 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
@@ -187,6 +188,13 @@ run: all
 
 test: all
 	@MAKE='$(MAKE)' O='$(O)' VARIANT='$(VARIANT)' tests/run
+
+# Libraries from npm that nobody here wrote against the bank; CLIENT_PACKAGES are what they run on.
+CLIENT_PACKAGES := nodejs npm
+.PHONY: test-clients
+test-clients: all
+	-$(Q)command -v npm >/dev/null || $(MAKE) deps PACKAGES='$(CLIENT_PACKAGES)'
+	@O='$(O)' tests/clients/run $(ONLY)
 
 # In a guest under qemu, without KVM: what Debian's kernel has and this one may not. Skipped, saying
 # why, where the packages cannot be had. tests/vm/run COMMAND runs anything in there.
