@@ -5,9 +5,11 @@
  * cmd_*.c.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/point.h"
 #include "base/str.h"
 #include "cmd.h"
 #include "explore/version.h"
@@ -78,8 +80,19 @@ static int verb_run(const struct cmd *cmd, int argc, char **argv)
 	return r;
 }
 
+static int bad_point(const char *text)
+{
+	fprintf(stderr, "worstday: WORSTDAY_FAIL=%s: write a point and how many-eth time it fails, "
+		"like ledger/write:3; points:", text);
+	for (unsigned i = 0; points_name(i); i++)
+		fprintf(stderr, " %s", points_name(i));
+	fputc('\n', stderr);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
+	const char *fails = getenv("WORSTDAY_FAIL");
 	const struct cmd *cmd;
 	const char *word = argc > 1 ? argv[1] : "";
 
@@ -95,6 +108,8 @@ int main(int argc, char **argv)
 		printf("worstday %s (%s)\n", WD_VERSION, version_commit());
 		return 0;
 	}
+	if (points_begin(fails) < 0)
+		return bad_point(fails);
 	cmd = verb_find(word);
 	return cmd ? verb_run(cmd, argc, argv) : unknown_verb(word);
 }

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/point.h"
 
 /* All of them are moved out of the way first: each may lie where another has to go. */
 static void keep_fds(int ctl, const struct beside_opts *o)
@@ -53,7 +54,7 @@ int beside_fork(struct beside *ret, const struct beside_opts *o, struct err *e)
 		return err_errno(e, errno, "socketpair");
 	near = sv[0];
 	far = sv[1];
-	ret->pid = fork();
+	ret->pid = point_fails(POINT_FORK) ? -1 : fork();
 	if (ret->pid < 0)
 		return err_errno(e, errno, "fork");
 	if (ret->pid == 0)

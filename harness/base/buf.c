@@ -5,17 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* out_of_memory - say so and abort: the parent sees the signal and calls the trial broken. */
+#include "base/point.h"
+
+#define EXIT_BROKEN 4
+
+/* out_of_memory - say so and leave: a worker's trial is broken then, and so is what main was at. */
 static _Noreturn void out_of_memory(size_t n)
 {
 	fprintf(stderr, "worstday: out of memory (%zu bytes)\n", n);
-	abort();
+	_exit(EXIT_BROKEN);
 }
 
 void *xmalloc(size_t n)
 {
-	void *p = malloc(n ? n : 1);
+	void *p = point_fails(POINT_ALLOC) ? NULL : malloc(n ? n : 1);
 
 	if (!p)
 		out_of_memory(n);
@@ -24,7 +29,7 @@ void *xmalloc(size_t n)
 
 void *xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size ? size : 1);
+	void *p = point_fails(POINT_ALLOC) ? NULL : calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
 		out_of_memory(n * size);
@@ -33,7 +38,7 @@ void *xcalloc(size_t n, size_t size)
 
 void *xrealloc(void *p, size_t n)
 {
-	p = realloc(p, n ? n : 1);
+	p = point_fails(POINT_ALLOC) ? NULL : realloc(p, n ? n : 1);
 	if (!p)
 		out_of_memory(n);
 	return p;

@@ -32,7 +32,7 @@ void buf_drop_front(struct buf *b, size_t n);
 /** buf_steal - hand over the heap string (never NULL, NUL-terminated); b is empty after. */
 char *buf_steal(struct buf *b);
 
-/** xmalloc, xcalloc, xrealloc, xstrdup, xasprintf - abort with a message instead of NULL. */
+/** xmalloc, xcalloc, xrealloc, xstrdup, xasprintf - exit 4 with a message, never NULL. */
 void *xmalloc(size_t n);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n);

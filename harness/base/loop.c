@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hist.h"
+#include "base/point.h"
 
 #define BATCH_MAX 64
 
@@ -274,7 +275,7 @@ static int wait_ready(struct loop *l, struct batch *b, int64_t wake_ns)
 		timeout = -1;
 	}
 	b->next = b->count = 0;
-	r = epoll_wait(l->epfd, b->events, BATCH_MAX, timeout);
+	r = point_fails(POINT_WAIT) ? -1 : epoll_wait(l->epfd, b->events, BATCH_MAX, timeout);
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
 	b->count = r; /* the timerfd is among them, with a NULL pointer, when it went off */

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/point.h"
 
 #define ANSWER_WITHIN (20 * NS_PER_S)
 #define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
@@ -244,7 +245,7 @@ int side_call(struct side *s, const void *order, size_t len, const char *what, s
 {
 	int answer = 0, r;
 
-	if (send(s->ctl.fd, order, len, MSG_NOSIGNAL) < 0)
+	if (point_fails(POINT_ORDER) || send(s->ctl.fd, order, len, MSG_NOSIGNAL) < 0)
 		return err_set(e, EPIPE, "the %s is gone", s->name);
 	r = await(s, &answer);
 	tell_kept(s);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/point.h"
 
 struct apart_in {
 	const struct apart *side;
@@ -64,7 +65,7 @@ void apart_stop(struct apart *s)
 int apart_order(struct apart *s, const void *order, size_t len, const char *what, struct err *e)
 {
 	int reply;
-	ssize_t n = send(s->process.ctl, order, len, MSG_NOSIGNAL);
+	ssize_t n = point_fails(POINT_ORDER) ? -1 : send(s->process.ctl, order, len, MSG_NOSIGNAL);
 
 	while (n == (ssize_t)len || (n < 0 && errno == EINTR)) {
 		n = recv(s->process.ctl, &reply, sizeof(reply), 0);

@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/point.h"
 #include "base/str.h"
 #include "stage/stage.h"
 
@@ -57,7 +58,7 @@ int store_write(const char *dir, const char *name, const void *data, size_t len,
 	if (fd < 0)
 		return err_errno(e, errno, "writing %s", path);
 	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = point_fails(POINT_STORE_WRITE) ? -1 : write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -114,10 +115,8 @@ int store_check(const char *out, struct err *e)
 
 	if (r == 0)
 		r = store_write(out, name, "x", 1, e);
-	if (r < 0)
-		return err_wrap(e, "results cannot be kept");
-	unlink(path);
-	return 0;
+	unlink(path); /* also one that could be made and not written */
+	return r < 0 ? err_wrap(e, "results cannot be kept") : 0;
 }
 
 static char *stem_make(int64_t seed)
@@ -159,7 +158,7 @@ int store_begin(struct store *s, const char *out, const char *experiment, int64_
 	temp = xasprintf("%s/.tmp-%ld-%llu-%lld", s->parent, (long)getpid(), start_time(),
 			 (long long)n);
 	guardian_add(temp);
-	if (mkdir(temp, 0777) < 0)
+	if (point_fails(POINT_STORE_MAKE) || mkdir(temp, 0777) < 0)
 		return err_errno(e, errno, "results cannot be kept: making folder %s", temp);
 	s->temp = steal_ptr(&temp);
 	return 0;
@@ -184,7 +183,7 @@ static int sync_file(int dir, const char *name, struct err *e)
 
 	if (fd < 0)
 		return errno == ELOOP ? 0 : err_errno(e, errno, "syncing %s", name);
-	if (fsync(fd) < 0 && errno != EINVAL)
+	if ((point_fails(POINT_STORE_SYNC) || fsync(fd) < 0) && errno != EINVAL)
 		return err_errno(e, errno, "syncing %s", name);
 	return 0;
 }
@@ -228,6 +227,8 @@ static int latest_point(const struct store *s, struct err *e)
 /* Some file systems do not know RENAME_NOREPLACE; a plain rename never replaces a full folder. */
 static int rename_new(const char *from, const char *to)
 {
+	if (point_fails(POINT_STORE_RENAME))
+		return -1;
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)

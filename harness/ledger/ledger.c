@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/point.h"
 #include "ledger/mask.h"
 #include "ledger/record.h"
 
@@ -59,7 +60,8 @@ static void flush_file(struct ledger *l, enum ledger_file file)
 	size_t done = 0;
 
 	while (!l->errnum && done < f->len) {
-		ssize_t n = write(f->fd, f->data + done, f->len - done);
+		ssize_t n = point_fails(POINT_LEDGER_WRITE)
+				    ? -1 : write(f->fd, f->data + done, f->len - done);
 
 		if (n > 0)
 			done += (size_t)n;
@@ -90,7 +92,8 @@ int ledger_open(struct ledger **ret, const char *dir, int64_t epoch_ns, struct e
 	for (unsigned i = 0; i < LEDGER_FILES; i++) {
 		cleanup_free char *path = xasprintf("%s/%s", dir, ledger_file_names[i]);
 
-		l->files[i].fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (!point_fails(POINT_LEDGER_OPEN))
+			l->files[i].fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (l->files[i].fd < 0) {
 			int errnum = errno;
 
@@ -113,7 +116,8 @@ static void sync_and_close(struct ledger *l, enum ledger_file file)
 	struct file *f = &l->files[file];
 
 	/* EINVAL, EROFS: not a thing that can be synced (a pipe, /dev/full) */
-	if (f->written && fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS)
+	if (f->written && (point_fails(POINT_LEDGER_SYNC) || fsync(f->fd) < 0) &&
+	    errno != EINVAL && errno != EROFS)
 		fail(l, file, "fsync", errno);
 	if (close(f->fd) < 0)
 		fail(l, file, "close", errno);

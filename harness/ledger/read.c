@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/point.h"
 #include "ledger/arena.h"
 #include "ledger/record.h"
 
@@ -310,7 +311,8 @@ static int read_pieces(struct reader *r, enum ledger_file file, int fd, struct p
 static int read_file(struct reader *r, enum ledger_file file, const char *dir, struct err *e)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, ledger_file_names[file]);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = point_fails(POINT_LEDGER_READ) ? -1
+							      : open(path, O_RDONLY | O_CLOEXEC);
 	bool optional = file == FILE_BANK || file == FILE_PAPER || file == FILE_DRAWER;
 	struct piece p = {0};
 	int err;

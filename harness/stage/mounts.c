@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/point.h"
 
 #define INODE_BYTES 8192 /* a tmpfs of small files costs the kernel 1 KiB more for each */
 
@@ -33,6 +34,8 @@ static int bind_with(const char *from, const char *to, struct mount_attr attr)
 
 int mount_bind(const char *from, const char *to, bool read_only)
 {
+	if (point_fails(POINT_MOUNT))
+		return -errno;
 	return bind_with(from, to, (struct mount_attr){
 		.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0 });
 }
