@@ -63,7 +63,7 @@ TILL_DIR := $(O)/targets/till
 all: deps
 	$(Q)$(MAKE) build
 
-build: $(O)/worstday $(TILL_DIR)/till
+build: $(O)/worstday $(TILL_DIR)/till $(O)/doc/made
 
 help:
 	@echo 'make run      install what is missing, build, run a real experiment, end in a verdict'
@@ -71,6 +71,7 @@ help:
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
 	@echo 'make test-clients  libraries of others, from npm, against the hosts that the harness plays'
+	@echo 'make doc      manual page, reference, completion and schemas, in build/doc'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (6 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
@@ -157,6 +158,15 @@ $(O)/worstday: $(B)/worstday FORCE
 $(TILL_DIR)/till: $(B)/till FORCE
 	@cmp -s $< $@ || { mkdir -p $(@D); cp -f $< $@.new && mv -f $@.new $@; }
 
+# Manual page, reference, completions and schemas: the program writes them from its own tables.
+DOCS := man:worstday.1 reference:reference.md bash:worstday.bash zsh:_worstday \
+	schema-experiment:experiment.schema.json schema-target:target.schema.json
+doc: $(O)/doc/made
+$(O)/doc/made: $(O)/worstday
+	@mkdir -p $(@D)
+	$(Q)for d in $(DOCS); do $(O)/worstday doc "$${d%%:*}" >"$(@D)/$${d#*:}.new" && \
+		mv -f "$(@D)/$${d#*:}.new" "$(@D)/$${d#*:}" || exit 1; done; touch $@
+
 $(B)/unit/%: tests/unit/%.c $(B)/libworstday.a $(B)/flags
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  TEST  $@')
@@ -187,7 +197,10 @@ test-targets: all
 run: all
 	$(O)/worstday run experiments/scenario/rush-hour.yml
 
+# What tests read pages with and try completion in; parts that miss theirs say so.
+TEST_PACKAGES := man-db mandoc python3-jsonschema python3-ruamel.yaml zsh
 test: all
+	$(Q)$(MAKE) deps PACKAGES='$(TEST_PACKAGES)'
 	@MAKE='$(MAKE)' O='$(O)' VARIANT='$(VARIANT)' tests/run
 
 # Libraries from npm that nobody here wrote against the bank; CLIENT_PACKAGES are what they run on.

@@ -40,7 +40,8 @@ static const struct opt clock_drift_rows[] = {
 	HOOK_NODE(clock_drift_opts),
 	HOOK_SERVICE(clock_drift_opts),
 	{ .name = "gain", .type = OPT_CUSTOM, .offset = offsetof(struct clock_drift_opts, gain),
-	  .parse_at = parse_gain, .example = "-1%",
+	  .parse_at = parse_gain, .shape = SHAPE_TEXT,
+	  .pattern = "[-+]?[0-9]+(\\.[0-9]+)? *%", .example = "-1%",
 	  .help = "how much it gains (10%) or loses (-10%) of the time that passes" },
 	CLOCK_WHICH(clock_drift_opts),
 	OPT_END

@@ -15,7 +15,8 @@ static const struct opt clock_jump_rows[] = {
 	HOOK_NODE(clock_jump_opts),
 	HOOK_SERVICE(clock_jump_opts),
 	{ .name = "by", .type = OPT_CUSTOM, .offset = offsetof(struct clock_jump_opts, by),
-	  .parse_at = clock_parse_by, .example = "-1h",
+	  .parse_at = clock_parse_by, .shape = SHAPE_TEXT,
+	  .domain = DOMAIN_SYSTEM, .pattern = "[-+]?{duration}", .example = "-1h",
 	  .help = "how far: -1h is an hour back, 15s forward; the clock's time, at any pace" },
 	CLOCK_WHICH(clock_jump_opts),
 	OPT_END

@@ -60,6 +60,10 @@ struct cmd {
 	const char *name, *args, *summary;
 	const char *about; /* a paragraph for --help */
 	const struct cli_opt *opts;
+	/* For completion: what its words may be, one after the other, the last for all that follow:
+	 * words to choose from, or one of FILE, DIR, TARGET, FAULT, SESSION (a word of the shell),
+	 * NAME (of what the first word lists); "": anything. */
+	const char *words[4];
 	size_t words_min, words_max;
 	bool words_end_options; /* what follows the first word is somebody else's */
 	int (*run)(const struct cli *c);
@@ -67,7 +71,14 @@ struct cmd {
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
 extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
-    cmd_init, cmd_probe, cmd_shell, cmd_ctl, cmd_exec;
+    cmd_init, cmd_probe, cmd_shell, cmd_ctl, cmd_exec, cmd_doc;
+
+/** struct cli_exit - one row of the exit codes; a table ends with code NULL. */
+struct cli_exit {
+	const char *code, *word; /* "64"; "usage" */
+	const char *when;
+};
+extern const struct cli_exit cli_exits[];
 
 #define CLI_OPT_JSON                                                                               \
 	{                                                                                          \

@@ -61,6 +61,7 @@ const struct cmd cmd_ctl = {
 		"done, 1 for a sale that was not told ok, 64 when it could not be, 65 for a bad\n"
 		"fault.",
 	.opts = options,
+	.words = {"SESSION", "FAULT"},
 	.words_min = 1,
 	.words_max = SIZE_MAX,
 	.words_end_options = true,

@@ -179,6 +179,7 @@ const struct cmd cmd_exec = {
 		 "init): its files, network, processes, environment and user. The terminal is\n"
 		 "yours. It ends with the node. Exits as COMMAND does.",
 	.opts = options,
+	.words = {""},
 	.words_min = 2,
 	.words_max = SIZE_MAX,
 	.words_end_options = true,

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@
 #include "base/cleanup.h"
 #include "conf/target.h"
 
-/* @NAME, @TARGET, @SERVICE and @LANE stand for what they say. */
+/* @NAME, @TARGET, @SERVICE and @LANE stand for what they say; @SCHEMA for the line that tells an
+ * editor what may stand in the file. */
 static const char target_text[] =
+"@SCHEMA"
 "# @NAME: how worstday launches it, sells through it and reads its books.\n"
 "# As it stands it works, with the toy POS in server.py: `worstday probe @NAME` sells once and\n"
 "# holds. Replace one part after the other and probe again. Walk-through: targets/README.md\n"
@@ -145,6 +148,7 @@ static const char server_text[] =
 "ThreadingHTTPServer(('0.0.0.0', 8000), Till).serve_forever()\n";
 
 static const char experiment_text[] =
+"@SCHEMA"
 "# Say here, in one line, what goes wrong, and what you expect. Expected: holds.\n"
 "title: @NAME\n"
 "target: @TARGET                  # targets/NAME/target.yml, or a path\n"
@@ -168,16 +172,17 @@ static const char experiment_text[] =
 
 /* struct skeleton - one file of a kind; path ends with %s for the name. */
 static const struct skeleton {
-	const char *kind, *path, *text;
+	const char *kind, *path, *text, *schema;
 } skeletons[] = {
-	{ "target", "targets/%s/target.yml", target_text },
-	{ "target", "targets/%s/server.py", server_text },
-	{ "experiment", "experiments/%s.yml", experiment_text },
+	{ "target", "targets/%s/target.yml", target_text, "target.schema.json" },
+	{ "target", "targets/%s/server.py", server_text, NULL },
+	{ "experiment", "experiments/%s.yml", experiment_text, "experiment.schema.json" },
 };
 
 struct values {
 	const char *name;
 	char *target, *service, *lane; /* owned */
+	char *schema;		       /* owned; of the file that is being written; "" for none */
 };
 
 /* Names become folders, service names and host names. */
@@ -210,7 +215,7 @@ static void write_text(FILE *f, const char *text, const struct values *v)
 	const struct {
 		const char *word, *value;
 	} words[] = { { "@NAME", v->name }, { "@TARGET", v->target }, { "@SERVICE", v->service },
-		      { "@LANE", v->lane } };
+		      { "@LANE", v->lane }, { "@SCHEMA", v->schema } };
 
 	while (*text) {
 		size_t i = 0;
@@ -287,6 +292,58 @@ static void values_of_target(struct values *v)
 	diag_free(diag);
 }
 
+/* ---- the schema, for editors ---- */
+
+/* Where the schemas are: beside the program when it was built, else where it is installed. */
+static char *schema_find(const char *name)
+{
+	char exe[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (len < 0)
+		return NULL;
+	exe[len] = '\0';
+	slash = strrchr(exe, '/');
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	for (int i = 0; i < 2; i++) {
+		char *path = i ? xasprintf("%s/../share/worstday/%s", exe, name)
+			       : xasprintf("%s/doc/%s", exe, name);
+		char *real = realpath(path, NULL);
+
+		free(path);
+		if (real)
+			return real;
+	}
+	return NULL;
+}
+
+/* schema_line - "# yaml-language-server: $schema=..." for the file @path, seen from its folder when
+ * the schema lies below this one; or nothing. Owned by the caller. */
+static char *schema_line(const char *name, const char *path)
+{
+	cleanup_free char *schema = name ? schema_find(name) : NULL;
+	char here[PATH_MAX];
+	struct buf b = { 0 };
+	size_t len;
+
+	if (!schema || !getcwd(here, sizeof(here)))
+		return xstrdup("");
+	buf_adds(&b, "# yaml-language-server: $schema=");
+	len = strlen(here);
+	if (strncmp(schema, here, len) == 0 && schema[len] == '/') {
+		for (; (path = strchr(path, '/')) != NULL; path++)
+			buf_adds(&b, "../");
+		buf_adds(&b, schema + len + 1);
+	} else {
+		buf_adds(&b, schema);
+	}
+	buf_addc(&b, '\n');
+	return buf_steal(&b);
+}
+
 /* ---- all files of a kind ---- */
 
 static char *path_of(const struct skeleton *s, const char *name)
@@ -303,7 +360,7 @@ static int complain(const char *path, int err)
 }
 
 /* Two walks: nothing is written when one of the files is there. */
-static int write_kind(const char *kind, const char *name, const struct values *v)
+static int write_kind(const char *kind, const char *name, struct values *v)
 {
 	for (int writing = 0; writing < 2; writing++) {
 		for (size_t i = 0; i < ARRAY_SIZE(skeletons); i++) {
@@ -314,8 +371,11 @@ static int write_kind(const char *kind, const char *name, const struct values *v
 				continue;
 			if (!writing && access(path, F_OK) == 0)
 				err = -EEXIST;
-			if (writing)
+			if (writing) {
+				v->schema = schema_line(skeletons[i].schema, path);
 				err = write_new(path, skeletons[i].text, v);
+				free(v->schema);
+			}
 			if (err < 0)
 				return complain(path, err);
 			if (writing)
@@ -364,6 +424,7 @@ const struct cmd cmd_init = {
 		 "default the till or the first in targets/). An existing file is never\n"
 		 "overwritten.",
 	.opts = init_opts,
+	.words = {"target experiment", "", "TARGET"},
 	.words_min = 2,
 	.words_max = 3,
 	.run = init_run,

@@ -376,6 +376,7 @@ const struct cmd cmd_list = {
     .about = "Lists faults and checks, the keys of the files you write, and the targets and\n"
 	     "experiments below the current folder. With NAME: that one in full.",
     .opts = options,
+    .words = {"faults checks keys targets experiments", "NAME"},
     .words_min = 1,
     .words_max = 2,
     .run = list,

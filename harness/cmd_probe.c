@@ -316,6 +316,7 @@ const struct cmd cmd_probe = {
 		 "Exit 0 when the sale was told ok and is in the books once, with the right\n"
 		 "amount.",
 	.opts = options,
+	.words = {"TARGET"},
 	.words_min = 1,
 	.words_max = 1,
 	.run = probe,

@@ -217,6 +217,7 @@ const struct cmd cmd_replay = {
 	     "The same object and hit get the same decision; scheduling is not replayed, so a\n"
 	     "difference in what was reached is shown, not an error. Exits with the new verdict.",
     .opts = options,
+    .words = {"DIR"},
     .words_min = 1,
     .words_max = 1,
     .run = replay,

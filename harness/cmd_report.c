@@ -101,6 +101,7 @@ const struct cmd cmd_report = {
 	     "aggregates.json from verdict.json and the ledgers. Judges nothing anew; exit 0\n"
 	     "says that it was drawn, not that the promises held.",
     .opts = options,
+    .words = {"DIR"},
     .words_min = 1,
     .words_max = 1,
     .run = report,

@@ -328,6 +328,7 @@ const struct cmd cmd_run = {
 		"leaves DIR/<experiment>/<utc>-<seed>/ with its evidence; several end in a table.\n"
 		"Ctrl-C heals, judges and reports what there is; a second one stops at once.",
 	.opts = options,
+	.words = {"FILE"},
 	.words_min = 1,
 	.words_max = SIZE_MAX,
 	.run = run,

@@ -449,6 +449,7 @@ const struct cmd cmd_shell = {
 		"words; `worstday ctl` says them from elsewhere, `worstday exec` runs a program\n"
 		"in a node. Published ports never cross the wire: no fault on links touches them.",
 	.opts = options,
+	.words = {"TARGET"},
 	.words_min = 1,
 	.words_max = 1,
 	.run = shell,

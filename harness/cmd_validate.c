@@ -118,6 +118,7 @@ const struct cmd cmd_validate = {
 		"Warnings (valid, yet hardly meant) change nothing; --quiet leaves them out.\n"
 		"--json prints an array with one array of errors for each file that has some.",
 	.opts = options,
+	.words = {"FILE"},
 	.words_min = 1,
 	.words_max = SIZE_MAX,
 	.run = validate,

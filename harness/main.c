@@ -19,9 +19,39 @@
 const struct cmd *const cmd_table[] = {
     &cmd_run,	 &cmd_validate, &cmd_list, &cmd_doctor,
     &cmd_replay, &cmd_report,	&cmd_init, &cmd_probe,
-    &cmd_shell,	 &cmd_ctl,	&cmd_exec,
+    &cmd_shell,	 &cmd_ctl,	&cmd_exec, &cmd_doc,
 };
 const size_t cmd_table_count = ARRAY_SIZE(cmd_table);
+
+const struct cli_exit cli_exits[] = {
+	{"0", "holds", "every check held, every fault fired, every check had something to judge"},
+	{"1", "violated", "a promise was broken, with a fault or without one (blame: baseline)"},
+	{"2", "inconclusive", "a fault never fired, too little to judge, unreadable books, or a "
+			      "host too busy to time anything"},
+	{"3", "unsupported", "this host cannot do what the file asks; the remedy is printed"},
+	{"4", "broken", "the harness itself failed: never a pass"},
+	{"64", "usage", "the command line is wrong; nothing was launched"},
+	{"65", "bad file", "a file is wrong; nothing was launched"},
+	{"130", "interrupted", "by Ctrl-C: the first heals, judges and reports, the second stops "
+			       "at once"},
+	{"143", "terminated", "the same by SIGTERM"},
+	{NULL, NULL, NULL},
+};
+
+static void usage_exits(FILE *out)
+{
+	size_t len = (size_t)fprintf(out, "Exit:");
+
+	for (const struct cli_exit *x = cli_exits; x->code; x++) {
+		size_t more = strlen(x->code) + strlen(x->word) + 3;
+
+		if (len + more > 76)
+			len = (size_t)fprintf(out, "\n     ") - 1;
+		fprintf(out, " %s %s%s", x->code, x->word, x[1].code ? "," : ".");
+		len += more;
+	}
+	fputc('\n', out);
+}
 
 static void usage(FILE *out)
 {
@@ -32,9 +62,9 @@ static void usage(FILE *out)
 		     "whether its promises held.\n\nVerbs:\n");
 	for (i = 0; i < cmd_table_count; i++)
 		fprintf(out, "  %-10s %s\n", cmd_table[i]->name, cmd_table[i]->summary);
-	fprintf(out, "\nworstday VERB --help shows the options of a verb; --version the version.\n"
-		     "Exit: 0 holds, 1 violated, 2 inconclusive, 3 unsupported, 4 broken,\n"
-		     "      64 usage, 65 bad file, 130 and 143 interrupted.\n");
+	fprintf(out, "\nworstday VERB --help shows the options of a verb, --version the "
+		     "version.\n");
+	usage_exits(out);
 }
 
 static int unknown_verb(const char *word)

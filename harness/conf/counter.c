@@ -63,7 +63,7 @@ static const struct opt wish_rows[] = {
 	 .help = "a receipt printer, its cash drawer behind it, at `tcp PORT` of a host of its own",
 	 .example = "tcp 9100"},
 	OPT_END};
-static const struct opt_table wish_table = {wish_rows, sizeof(struct wish)};
+const struct opt_table device_table = {wish_rows, sizeof(struct wish)};
 
 static int read_place(const char *text, struct mark at, const char *path, int64_t *ret,
 		      struct diag *diag)
@@ -88,7 +88,7 @@ static int read_device(const struct yaml_node *n, const char *name, struct mark 
 {
 	cleanup_free char *place = xasprintf("%s.escpos", path);
 	struct wish w = {0};
-	int r = opt_apply(wish_table, n, at, path, &w, diag);
+	int r = opt_apply(device_table, n, at, path, &w, diag);
 
 	if (r == 0) {
 		const struct yaml_node *value = yaml_get(n, "escpos");
@@ -96,7 +96,7 @@ static int read_device(const struct yaml_node *n, const char *name, struct mark 
 		*ret = (struct device){.name = xstrdup(name), .kind = DEVICE_ESCPOS, .mark = at};
 		r = read_place(w.escpos, value ? value->mark : at, place, &ret->port, diag);
 	}
-	opt_free(wish_table, &w);
+	opt_free(device_table, &w);
 	return r;
 }
 

@@ -16,7 +16,7 @@ static const struct opt good_rows[] = {
 	 .help = "in minor units, or 12.95 EUR"},
 	{ROW(good, weight), .type = OPT_NUMBER, .def = "1", .help = "how popular it is"},
 	OPT_END};
-static const struct opt_table good_table = {good_rows, sizeof(struct good)};
+const struct opt_table good_table = {good_rows, sizeof(struct good)};
 
 static struct good *add_good(struct target *t)
 {

@@ -455,6 +455,12 @@ static int apply_absent(struct opt_table table, const struct place *p, struct ma
 	return err;
 }
 
+/* May it stand in place of the map? A list may where the lone row takes one. */
+static bool stands_alone(const struct opt *lone, const struct yaml_node *n)
+{
+	return n->type == NODE_SCALAR || (n->type == NODE_LIST && lone->type == OPT_STRLIST);
+}
+
 int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark where,
 	      const char *path, void *out, struct diag *diag)
 {
@@ -465,7 +471,7 @@ int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark whe
 
 	if (n && n->type == NODE_MAP) {
 		err = apply_keys(table, n, &p, out, seen);
-	} else if (n && !yaml_empty(n) && lone && n->type == NODE_SCALAR) {
+	} else if (n && !yaml_empty(n) && lone && stands_alone(lone, n)) {
 		seen[lone - table.rows] = true;
 		err = apply_row(lone, n, &p, out);
 	} else if (n && !yaml_empty(n)) {

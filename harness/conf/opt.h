@@ -91,6 +91,22 @@ struct opt_value { /* OPT_ENUM: a choice and its help; ends with name NULL */
 	const char *name, *help;
 };
 
+/**
+ * enum opt_shape - how the value of an OPT_CUSTOM or OPT_NODE row is written, for the schema. The
+ * blocks are those of `elsewhere`, or of `sub`.
+ */
+enum opt_shape {
+	SHAPE_WORD,	    /* a single value */
+	SHAPE_TEXT,	    /* the same, but never a bare number */
+	SHAPE_ANY,	    /* any tree */
+	SHAPE_ONE_KEY,	    /* a map with exactly one of the table's keys */
+	SHAPE_NAMED,	    /* a map of blocks by name */
+	SHAPE_NAMED_LISTS,  /* the same; each a list of blocks, or one */
+	SHAPE_LIST_OR_TEXT, /* a list of blocks, or a file's name */
+	SHAPE_FAULTS,	    /* a list of what the catalog has */
+	SHAPE_CHECKS,
+};
+
 struct opt;
 struct opt_table {
 	const struct opt *rows; /* ends with OPT_END */
@@ -116,7 +132,13 @@ struct opt {
 	void (*free)(void *field);
 	const char *help;    /* one line */
 	const char *example; /* as written in a file; may be NULL */
-	bool scalar; /* a bare scalar in place of the struct's map sets this row ("noop: x") */
+	enum opt_shape shape;
+	const struct opt_table *elsewhere; /* OPT_CUSTOM, OPT_NODE: a `sub` with help of its own */
+	/* OPT_STRING, OPT_STRMAP (each value), OPT_CUSTOM: what the whole text looks like, for the
+	 * schema; {duration} stands for a duration of the row's domain (none: shop). Only what
+	 * ECMA-262 and Python read alike. */
+	const char *pattern;
+	bool scalar; /* a bare scalar (OPT_STRLIST: or list) in place of the map sets this row */
 };
 #define OPT_END                                                                                    \
 	{                                                                                          \
@@ -161,5 +183,9 @@ void strmap_done(struct strmap *m);
 /** opt_help - "name (type, default, bounds): help" lines, indented; nested tables too. */
 struct buf;
 void opt_help(struct opt_table table, unsigned indent, struct buf *out);
+/** opt_help_type - what it says in those brackets: "duration, shop time, default 2.9s". */
+void opt_help_type(const struct opt *row, struct buf *out);
+/** opt_units - "ns|us|ms", the units of OPT_DURATION, OPT_SIZE or OPT_SPEED. */
+void opt_units(enum opt_type type, struct buf *out);
 
 #endif

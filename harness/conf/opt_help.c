@@ -24,7 +24,7 @@ static const char *const type_names[] = {
 	[OPT_STRUCT] = "block",
 	[OPT_STRUCTLIST] = "list of blocks",
 	[OPT_STRUCTMAP] = "named blocks",
-	[OPT_CUSTOM] = "special",
+	[OPT_CUSTOM] = "value",
 	[OPT_NUMBER] = "number",
 	[OPT_NODE] = "block",
 };
@@ -55,10 +55,9 @@ static void help_bounds(const struct opt *row, struct buf *out)
 		buf_printf(out, ", at most %s", row->max);
 }
 
-static void help_row(const struct opt *row, unsigned indent, struct buf *out)
+void opt_help_type(const struct opt *row, struct buf *out)
 {
-	buf_printf(out, "%*s%s (%s", (int)indent, "", row->name,
-		   type_names[row->values ? OPT_ENUM : row->type]);
+	buf_adds(out, type_names[row->values ? OPT_ENUM : row->type]);
 	for (size_t i = 0; row->values && row->values[i].name; i++)
 		buf_printf(out, "%s%s", i ? " | " : " ", row->values[i].name);
 	buf_adds(out, domain_name(row));
@@ -67,6 +66,12 @@ static void help_row(const struct opt *row, unsigned indent, struct buf *out)
 		buf_printf(out, ", default %s", row->def);
 	else if (!row->optional)
 		buf_adds(out, ", required");
+}
+
+static void help_row(const struct opt *row, unsigned indent, struct buf *out)
+{
+	buf_printf(out, "%*s%s (", (int)indent, "", row->name);
+	opt_help_type(row, out);
 	buf_printf(out, "): %s", row->help ? row->help : "");
 	if (row->example)
 		buf_printf(out, "; e.g. %s", row->example);

@@ -260,6 +260,16 @@ int opt_parse_speed(const char *text, int64_t *ret, char *why, size_t why_len)
 	return 0;
 }
 
+void opt_units(enum opt_type type, struct buf *out)
+{
+	const struct unit *u = type == OPT_DURATION ? time_units
+			       : type == OPT_SIZE   ? size_units
+						    : speed_units;
+
+	for (const char *between = ""; u->name; u++, between = "|")
+		buf_printf(out, "%s%s", between, u->name);
+}
+
 int opt_parse_ratio(const char *text, double *ret, char *why, size_t why_len)
 {
 	const char *p = spaces(text);

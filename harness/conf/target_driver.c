@@ -161,7 +161,8 @@ static const struct opt step_rows[] = {
 	{ROW_AS(step_raw, "headers", s.headers), .type = OPT_STRMAP, .optional = true,
 	 .help = "headers of the request"},
 	{ROW_AS(step_raw, "json", s.json), .type = OPT_CUSTOM, .optional = true,
-	 .parse_at = parse_json, .free = free_text, .help = "a JSON body, as YAML"},
+	 .parse_at = parse_json, .free = free_text, .shape = SHAPE_ANY,
+	 .help = "a JSON body, as YAML"},
 	{ROW_AS(step_raw, "form", s.form), .type = OPT_STRMAP, .optional = true,
 	 .help = "a form body (application/x-www-form-urlencoded)"},
 	{ROW_AS(step_raw, "body", s.body), .type = OPT_STRING, .optional = true,
@@ -390,13 +391,14 @@ static const struct opt http_rows[] = {
 	{ROW_AS(driver, "session", session_per_shopper), .type = OPT_BOOL, .def = "lane",
 	 .values = sessions, .help = "how long cookies last"},
 	{ROW(driver, actions), .type = OPT_CUSTOM, .parse_at = parse_actions, .free = free_actions,
+	 .shape = SHAPE_NAMED_LISTS,
 	 .help = "the requests of each action: open-session, scan, total, pay, void, refund, "
 		 "suspend, resume, close, reprint, override, sell",
 	 .sub = {step_rows, sizeof(struct step_raw)}},
 	OPT_END};
 
 static const struct opt script_rows[] = {
-	{ROW_AS(driver, "run", script), .type = OPT_STRLIST,
+	{ROW_AS(driver, "run", script), .type = OPT_STRLIST, .scalar = true,
 	 .help = "the command, started once per lane"},
 	{ROW(driver, at), .type = OPT_STRING, .def = "${lane}", .help = "the node it runs in"},
 	{ROW_AS(driver, "ops", script_ops), .type = OPT_STRLIST, .optional = true,
@@ -495,11 +497,7 @@ const struct opt_table driver_table = {driver_rows, sizeof(struct driver)};
 int driver_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
 {
 	struct driver *d = field;
-	const struct yaml_node *options = n;
-	struct yaml_node run_only;
 	cleanup_free char *below = NULL;
-	struct yaml_key key = {.name = (char[]){"run"}, .mark = n->mark};
-	struct yaml_node *item;
 	int err;
 
 	d->refused_status.first = INT64_MIN;
@@ -512,17 +510,8 @@ int driver_parse(const struct yaml_node *n, const char *path, void *field, struc
 	if (err < 0)
 		return err;
 	d->kind = err;
-	options = item = n->items[0];
-	if (d->kind == DRIVER_SCRIPT && item->type != NODE_MAP && !yaml_empty(item)) {
-		run_only = (struct yaml_node){.type = NODE_MAP,
-					      .mark = item->mark,
-					      .count = 1,
-					      .items = &item,
-					      .keys = &key};
-		options = &run_only; /* script: [argv] */
-	}
 	below = xasprintf("%s.%s", path, driver_kinds[d->kind].name);
-	err = opt_apply(driver_tables[d->kind], options, n->keys[0].mark, below, d, diag);
+	err = opt_apply(driver_tables[d->kind], n->items[0], n->keys[0].mark, below, d, diag);
 	if (err == 0)
 		err = check_ops(d, below, diag);
 	return err < 0 ? err : check_urls(d, below, diag);

@@ -26,7 +26,7 @@ void scope_takes(const struct yaml_node *n, struct strlist *ret);
 int group_expand(const char *name, struct mark at, struct strlist *ret, int *ret_first,
 		 struct diag *diag);
 
-extern const struct opt_table node_table;
+extern const struct opt_table node_table, device_table, good_table;
 /* OPT_CUSTOM parsers; field is the struct driver, struct books */
 int driver_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag);
 void driver_free(void *field);

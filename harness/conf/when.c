@@ -45,12 +45,14 @@ static const struct opt rows[] = {
 	 .optional = true,
 	 .offset = offsetof(struct raw, after),
 	 .example = "40 sales",
+	 .pattern = "[0-9]+ *sales?",
 	 .help = "opens after so many sales were told ok, at any lane"},
 	{.name = "for",
 	 .type = OPT_STRING,
 	 .optional = true,
 	 .offset = offsetof(struct raw, for_),
 	 .example = "10s",
+	 .pattern = "{duration}|[0-9]+ *sales?",
 	 .help = "heals this long (shop time) or so many sales told ok after arming"},
 	{.name = "nth",
 	 .type = OPT_RANGE,
@@ -70,6 +72,9 @@ static const struct opt rows[] = {
 	 .optional = true,
 	 .offset = offsetof(struct raw, on),
 	 .example = "told ok",
+	 .pattern = " *(told +(ok|refused|unknown)|started +[^ ]+|"
+		    "fault +[^ ]+ +(armed|fired|healed)|log( +[^ /][^ ]*)? +/.+/|"
+		    "(printed|message) +/.+/) *",
 	 .help = "the event that is a hit: told ok|refused|unknown, started SERVICE, "
 		 "fault NAME armed|fired|healed, log [SERVICE] /re/, printed /re/, message /re/"},
 	OPT_END};

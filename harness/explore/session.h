@@ -47,6 +47,9 @@ struct session_in {
 /** session_run - until `quit`. Negative with words when the target does not start or the harness
  * failed. */
 int session_run(const struct session_in *in, struct err *e);
+/** session_word - the word number @i that can be said, what follows it and what it does; NULL
+ * behind the last. */
+const char *session_word(size_t i, const char **ret_args, const char **ret_help);
 
 /* ---- what its files share ---- */
 

@@ -492,6 +492,15 @@ static const struct word {
 	{ "quit", "", "stop everything", do_quit },
 };
 
+const char *session_word(size_t i, const char **ret_args, const char **ret_help)
+{
+	if (i >= ARRAY_SIZE(words))
+		return NULL;
+	*ret_args = words[i].args;
+	*ret_help = words[i].help;
+	return words[i].name;
+}
+
 static int do_help(struct reply *r, char *arg)
 {
 	(void)arg;

@@ -167,6 +167,8 @@ struct limit {
 	double ratio;
 	bool is_ratio, given;
 };
+/* as it is written, for the schema */
+#define LIMIT_PATTERN "[0-9]+|[0-9]+(\\.[0-9]+)? *%"
 int limit_parse(const struct yaml_node *n, void *field, struct diag *diag);
 /** limit_text - "<= 3" or "<= 2 %"; op is "<=" or ">=". */
 void limit_text(const struct limit *l, const char *op, char *buf, size_t size);

@@ -139,7 +139,7 @@ struct check_ops {
 	/* smallest limit in real ns that the noise guard compares with; 0: default. NULL: none */
 	int64_t (*limit_ns)(const void *opts, const struct experiment *x);
 	void (*judge)(const struct judge_in *in, const void *opts, struct judgement *ret);
-	const char *example; /* YAML flow, for the reference; may be NULL */
+	const char *example; /* YAML flow, for the reference */
 };
 extern const struct check_ops *const check_table[];
 extern const size_t check_table_count;

@@ -24,6 +24,7 @@ static const struct opt rows[] = {
 	 .offset = offsetof(struct options, max),
 	 .optional = true,
 	 .parse = limit_parse,
+	 .pattern = LIMIT_PATTERN,
 	 .scalar = true,
 	 .example = "1%",
 	 .help = "how many may miss it: a count or a share of all shoppers; absent: none"},

@@ -66,4 +66,5 @@ const struct check_ops check_no_charge_without_sale = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "no-charge-without-sale: {tenders: [card]}",
 };

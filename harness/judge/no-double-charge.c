@@ -49,4 +49,5 @@ const struct check_ops check_no_double_charge = {
 	.summary = "no card pays twice for one sale, by what the bank has",
 	.opts = {rows, sizeof(struct options)},
 	.judge = judge,
+	.example = "no-double-charge",
 };

@@ -70,4 +70,5 @@ const struct check_ops check_no_duplicate_sale = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "no-duplicate-sale",
 };

@@ -139,4 +139,5 @@ const struct check_ops check_no_lost_sale = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "no-lost-sale",
 };

@@ -87,4 +87,5 @@ const struct check_ops check_no_phantom_sale = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "no-phantom-sale",
 };

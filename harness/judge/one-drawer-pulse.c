@@ -145,4 +145,5 @@ const struct check_ops check_one_drawer_pulse = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "one-drawer-pulse: {cash: [cash]}",
 };

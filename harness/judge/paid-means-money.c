@@ -61,4 +61,5 @@ const struct check_ops check_paid_means_money = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "paid-means-money: {tenders: [card]}",
 };

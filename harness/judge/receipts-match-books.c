@@ -201,4 +201,5 @@ const struct check_ops check_receipts_match_books = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "receipts-match-books",
 };

@@ -106,4 +106,5 @@ const struct check_ops check_reversals_delivered = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "reversals-delivered: {within: 30s}",
 };

@@ -159,4 +159,5 @@ const struct check_ops check_right_amount = {
 	.opts = {rows, sizeof(struct options)},
 	.needs_books = true,
 	.judge = judge,
+	.example = "right-amount",
 };

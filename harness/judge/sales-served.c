@@ -22,6 +22,7 @@ static const struct opt rows[] = {
 	 .type = OPT_CUSTOM,
 	 .offset = offsetof(struct options, min),
 	 .parse = limit_parse,
+	 .pattern = LIMIT_PATTERN,
 	 .scalar = true,
 	 .example = "95%",
 	 .help = "how many sales must succeed: a count or a share of all shoppers"},

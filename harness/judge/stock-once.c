@@ -220,4 +220,5 @@ const struct check_ops check_stock_once = {
 	.needs_books = true,
 	.needs_stock = true,
 	.judge = judge,
+	.example = "stock-once",
 };

@@ -45,8 +45,10 @@ int check_table_check(struct err *e)
 	for (size_t i = 0; i < check_table_count; i++) {
 		const struct check_ops *c = check_table[i];
 
-		if (!c->name || !c->summary || !c->judge || !c->opts.rows || !c->opts.size)
-			return err_set(e, EINVAL, "check %s lacks a summary, options or judge",
+		if (!c->name || !c->summary || !c->judge || !c->opts.rows || !c->opts.size ||
+		    !c->example)
+			return err_set(e, EINVAL,
+				       "check %s lacks a summary, options, judge or example",
 				       c->name ? c->name : "?");
 		if (i && strcmp(check_table[i - 1]->name, c->name) >= 0)
 			return err_set(e, EINVAL, "check table: %s does not sort after %s", c->name,

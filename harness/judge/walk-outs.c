@@ -23,6 +23,7 @@ static const struct opt rows[] = {
 	 .offset = offsetof(struct options, max),
 	 .optional = true,
 	 .parse = limit_parse,
+	 .pattern = LIMIT_PATTERN,
 	 .scalar = true,
 	 .example = "2%",
 	 .help = "how many may walk out: a count or a share of all shoppers; absent: none"},
