@@ -165,7 +165,8 @@ static void man_files(struct buf *out)
 	}
 	man_paragraph(out, "All keys of both kinds of files: \"worstday list keys\". For an "
 			   "editor that knows JSON Schema (VS Code with its YAML extension) the "
-			   "first line of a file names its schema, as \"worstday init\" writes it:");
+			   "first line of a file names its schema, as \"worstday init\" writes "
+			   "it:");
 	man_verbatim(out, "# yaml-language-server: $schema=PATH/experiment.schema.json\n");
 }
 

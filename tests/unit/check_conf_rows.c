@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Purpose: what the option tables say about themselves is true, because manual, reference, schema
- * and --help are drawn from it. Expected: each row's example is a value that the row reads, each has
- * help, and tables of faults and checks have an example. Buggy result: a reference that teaches
+ * and --help are drawn from it. Expected: each row's example is a value that the row reads, each
+ * has help, and tables of faults and checks have an example. Buggy result: a reference that teaches
  * what is refused.
  */
 #include <check.h>
