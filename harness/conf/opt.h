@@ -96,7 +96,7 @@ struct opt_value { /* OPT_ENUM: a choice and its help; ends with name NULL */
  * blocks are those of `elsewhere`, or of `sub`.
  */
 enum opt_shape {
-	SHAPE_WORD,	    /* a single value */
+	SHAPE_WORD,	    /* a single value; with a table its block */
 	SHAPE_TEXT,	    /* the same, but never a bare number */
 	SHAPE_ANY,	    /* any tree */
 	SHAPE_ONE_KEY,	    /* a map with exactly one of the table's keys */

@@ -460,7 +460,10 @@ static void write_shaped(struct schema *s, const struct opt *row)
 	switch (row->shape) {
 	case SHAPE_WORD:
 	case SHAPE_TEXT:
-		write_single(s, row);
+		if (table.rows)
+			write_block(s, table);
+		else
+			write_single(s, row);
 		break;
 	case SHAPE_ANY:
 		break;
