@@ -25,7 +25,7 @@ BLIND = {
     "netem": "what one value forbids another",
     "when-not-yet": "what only this version cannot do",
     "target-aliases": "a name that is given twice",
-    "target-banks": "two banks",
+    "target-banks": "two banks", "target-bank-ports": "what two keys say together",
     "target-driver-base": "a URL that needs `base:`",
     "target-goods": "what is in goods.csv",
     "target-variables": "variables that are not there",
@@ -83,7 +83,7 @@ def main(experiment, target, want, *paths):
             print(f"{path}: the schema refuses it: {why}")
             failed += 1
         elif want == "bad" and not why and name not in BLIND:
-            print(f"{path}: the schema accepts it")
+            print(f"{path}: the schema accepts it; if none can see what is wrong, say so in BLIND")
             failed += 1
         elif want == "bad" and why and name in BLIND:
             print(f"{path}: is refused ({why}); take it out of BLIND")
