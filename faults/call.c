@@ -424,7 +424,8 @@ struct calls_watch *call_watches(const struct experiment *x, const struct target
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		const struct call_opts *o = x->faults[i].opts;
 
-		if (ops->logs_disk) { /* what is durable then is for the disk to know */
+		/* What is durable then is for the disk to know. */
+		if (ops->logs_disk || (ops->hears_syncs && ops->hears_syncs(o))) {
 			calls_word("sync", &w[n].calls, &why);
 			calls_word("syncfs", &w[n].calls, &why);
 			for (size_t k = 0; k < t->nodes_count; k++)

@@ -2,6 +2,7 @@
 #include "faults/drive.h"
 
 #include "base/str.h"
+#include "stage/stage.h"
 
 /*
  * disk.error: operations on files fail, each by its own draw. What was cached is read without
@@ -59,6 +60,18 @@ static void disk_error_check(const void *opts, struct mark at, struct diag *d)
 		diag_error(d, at, "shows: says what is read after `then: succeeds`");
 }
 
+/* What only they have written back is not lost by an fsync that fails later. */
+static bool disk_error_hears_syncs(const void *opts)
+{
+	return ((const struct disk_error_opts *)opts)->then;
+}
+
+static int disk_error_reach(const void *opts, const struct target *t, char *why, size_t why_len)
+{
+	(void)t;
+	return disk_error_hears_syncs(opts) ? stage_probe_calls(why, why_len) : 0;
+}
+
 static int disk_error_arm(struct run *r, const void *opts, void *state, struct err *e)
 {
 	const struct disk_error_opts *o = opts;
@@ -90,6 +103,8 @@ const struct fault_ops fault_disk_error = {
 	DRIVE_HOOKS,
 	.opts = { disk_error_rows, sizeof(struct disk_error_opts) },
 	.counts_hits = true,
+	.hears_syncs = disk_error_hears_syncs,
+	.reach = disk_error_reach,
 	.check = disk_error_check,
 	.arm = disk_error_arm,
 	.describe = disk_error_describe,

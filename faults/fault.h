@@ -69,6 +69,7 @@ struct fault_ops {
 	size_t state_size;
 	bool momentary;         /* over as soon as it is done, unless `for:` makes it last */
 	bool logs_disk;         /* needs the log of operations of the disks it names */
+	bool (*hears_syncs)(const void *opts); /* of a disk: do sync() and syncfs() matter? */
 	bool counts_hits;       /* has operations of its own for `when: {nth: …}` without `on:` */
 	/* may this host do it? try it */
 	int (*probe)(char *why, size_t why_len);

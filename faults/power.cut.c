@@ -198,8 +198,7 @@ static void tell_sales(struct run *r, const char *node, const struct history *h,
 		ago(when, sizeof(when), cut_ns, history_op(h, i)->end_ns);
 		path = history_about(h, i);
 		run_note(r, node, key, "the write to %s that has it, done %s the power was cut, "
-			 "%s", path, when, crash_nameless(c, i) ?
-			 "is in a file whose name was never synced" : "was never synced");
+			 "%s", path, when, crash_fate(c, i));
 		free(path);
 	}
 }

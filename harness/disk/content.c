@@ -20,6 +20,9 @@
  * was there before may show. Strictly a size without its data shows zeros: POSIX would let it be
  * anything, but no file system shows one user's deleted data to another.
  *
+ * Where writing back has failed (disk.error with `then: succeeds`), the kernel holds the page for
+ * clean: it is as it was before, until somebody writes to it again, and then all of it is written.
+ *
  * A truncation that is there takes with it what it cut off, whatever pages say; where it is not
  * there, nothing that was written behind it, into what would have been cut off, is there either:
  * that has other blocks.
@@ -287,6 +290,20 @@ static void build(const struct work *w, const struct touch *a, size_t v, int64_t
 	}
 }
 
+/* Was it given up? */
+static bool gone(const struct work *w, const struct touch *a)
+{
+	return w->pend[a->k].c->lost_by < w->c->at.ops;
+}
+
+/* A version whose newest touch was given up is not on the disk. */
+static size_t written_back(const struct work *w, const struct touch *a, size_t lo, size_t v)
+{
+	while (v > lo && gone(w, &a[v - 1]))
+		v--;
+	return v;
+}
+
 /* Between how many of the touches of a page may be there. */
 static void page_bounds(const struct work *w, const struct touch *a, size_t n, size_t *lo,
 			size_t *hi)
@@ -300,7 +317,7 @@ static void page_bounds(const struct work *w, const struct touch *a, size_t n, s
 	for (size_t i = 0; i < n; i++) {
 		const struct pending *p = &w->pend[a[i].k];
 		bool shown = p->sizing && (p->sized || p->half) && p->c->r->kind == LOG_WRITE &&
-			     a->page * CRASH_PAGE < w->size;
+			     a->page * CRASH_PAGE < w->size && !gone(w, &a[i]);
 
 		if (a[i].k < limit)
 			*hi = i + 1;
@@ -333,10 +350,11 @@ static void choose_page(struct work *w, const struct touch *a, size_t n)
 	char newer[CRASH_PAGE], older[CRASH_PAGE];
 
 	page_bounds(w, a, n, &lo, &hi);
-	old = now = choose_version(w, object, lo, hi);
+	old = now = written_back(w, a, lo, choose_version(w, object, lo, hi));
 	if (now > lo && crash_draw_chance(w->c, "crash.torn", object, w->c->bias.torn)) {
 		old = (size_t)crash_draw_range(w->c, "crash.torn.version", object, (int64_t)lo,
 					       (int64_t)now - 1);
+		old = written_back(w, a, lo, old);
 		mask = (size_t)crash_draw_range(w->c, "crash.torn.sectors", object, 1,
 						(1 << SECTORS) - 2);
 	}

@@ -81,8 +81,8 @@ const struct loss *crash_losses(const struct crash *c, size_t *ret_count);
 #define CRASH_KEPT SIZE_MAX
 #define CRASH_UNWRITTEN (SIZE_MAX - 1)
 size_t crash_lost_text(const struct crash *c, const char *text);
-/** crash_nameless - was it about a file that has no name in this state? */
-bool crash_nameless(const struct crash *c, size_t op);
+/** crash_fate - of a write that is lost: "was never synced", or why else. */
+const char *crash_fate(const struct crash *c, size_t op);
 /** crash_write - the folder `sub` of the state ("" the root, "0", ...) into dir_fd, which is empty
  * and gets that folder's mode and owner where we may. */
 int crash_write(const struct crash *c, const char *sub, int dir_fd, struct err *e);

@@ -345,7 +345,8 @@ static int take_change(struct history *h, const struct log_rec *r, size_t op, si
 		return 0;
 	GROW(n->change, n->changes);
 	n->change[n->changes++] = (struct change){ .r = r, .op = op, .size_before = n->size,
-		.size = size, .kept_by = !h->based ? 0 : r->flags & LOG_SYNCED ? op : NEVER };
+		.size = size, .lost_by = NEVER, .kept_by = !h->based ? 0 :
+			r->flags & (LOG_SYNCED | LOG_REVERT) ? op : NEVER };
 	if (h->based && size != n->size)
 		add_meta(n, r, op, true);
 	if (r->kind == LOG_SIZE && size == 0)
@@ -377,7 +378,7 @@ static void settle(struct history *h, struct log_node *n, const struct log_rec *
 
 		if (c->r->end_ns > r->begin_ns)
 			break;
-		if (c->kept_by > op)
+		if (c->kept_by > op && c->lost_by == NEVER)
 			c->kept_by = op;
 	}
 	for (; names && n->names_settled < n->names_count; n->names_settled++) {
@@ -413,6 +414,25 @@ static int take_sync(struct history *h, const struct log_rec *r, size_t op, size
 		return take_sync_all(h, r, op);
 	settle(h, n, r, op);
 	raise_floor(h, n, op, r->flags & LOG_DATA_ONLY, r->begin_ns);
+	return 0;
+}
+
+/* Pages that were dirty are clean now, and not on the disk: only a later write to one of them gets
+ * it there, all of it (content.c). */
+static int take_lost(struct history *h, const struct log_rec *r, size_t op)
+{
+	size_t at = node_of(h, r->ino);
+	struct log_node *n = at == NO_NODE ? NULL : &h->node[at];
+
+	if (!n)
+		return -EINVAL;
+	for (size_t i = n->settled; i < n->changes; i++) {
+		struct change *c = &n->change[i];
+
+		if (c->r->kind == LOG_WRITE && c->r->end_ns >= r->off && c->kept_by == NEVER &&
+		    c->lost_by == NEVER)
+			c->lost_by = op;
+	}
 	return 0;
 }
 
@@ -481,6 +501,9 @@ static int take(struct history *h, const struct log_rec *r, size_t op, size_t *r
 		break;
 	case LOG_ATTR:
 		err = take_attr(h, r, op);
+		break;
+	case LOG_LOST:
+		err = take_lost(h, r, op);
 		break;
 	default:
 		break;

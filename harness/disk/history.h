@@ -25,6 +25,7 @@ struct change {
 	size_t op;
 	int64_t size_before, size; /* of the file in memory, around it */
 	size_t kept_by;         /* the operation that made it durable; NEVER */
+	size_t lost_by;         /* the one that failed to, for good: never with kept_by; NEVER */
 };
 /** struct meta - an operation that changed what is known about a file or folder. */
 struct meta {

@@ -45,7 +45,7 @@ const char *log_kind_words(const struct log_rec *r)
 		[LOG_ROOT] = "root", [LOG_LINK] = "link", [LOG_REMOVE] = "unlink",
 		[LOG_RENAME] = "rename", [LOG_WRITE] = "write", [LOG_ZERO] = "punch",
 		[LOG_SIZE] = "truncate", [LOG_SYNC] = "fsync", [LOG_CLOSE] = "close",
-		[LOG_ATTR] = "attributes", [LOG_BASE] = "base",
+		[LOG_ATTR] = "attributes", [LOG_BASE] = "base", [LOG_LOST] = "failed fsync",
 	};
 
 	if (r->kind == LOG_MAKE)
@@ -56,6 +56,8 @@ const char *log_kind_words(const struct log_rec *r)
 		return "fsync of the folder";
 	if (r->kind == LOG_SYNC && r->flags & LOG_DATA_ONLY)
 		return "fdatasync";
+	if (r->kind == LOG_WRITE && r->flags & LOG_REVERT)
+		return "eviction";
 	if (r->kind == LOG_WRITE && r->flags & LOG_SYNCED)
 		return r->flags & LOG_DATA_ONLY ? "write (O_DSYNC)" : "write (O_SYNC)";
 	return words[r->kind];

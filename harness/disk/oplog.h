@@ -25,12 +25,15 @@ enum log_kind {
 	LOG_CLOSE,   /* one opening of ino was closed */
 	LOG_ATTR,    /* mode, uid and gid of ino */
 	LOG_BASE,    /* all before it was on the disk already, for good */
+	LOG_LOST,    /* writing ino back has failed: what was written since `off` (clock_now) and
+		      * not synced before will not be tried again */
 	LOG_KINDS
 };
 #define LOG_DATA_ONLY 1 /* fdatasync; a write: O_DSYNC */
 #define LOG_FOLDER 2
 #define LOG_SWAP 4      /* rename: the two names have changed places */
 #define LOG_ALL 16      /* of everything: sync(), syncfs(); ino is 0 */
+#define LOG_REVERT 32   /* a write of ours: memory shows again what is on the disk anyway */
 #define LOG_SYNCED 8    /* a write that returned only when it was kept: O_SYNC, O_DSYNC */
 
 /** struct log_rec - a record; name, to and data follow, each as long as said. Host byte order. */

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "disk/room.h"
 
 #define FILES 1024
@@ -51,12 +52,14 @@ struct file {
 	dev_t dev;
 	ino_t ino;
 	int fd;               /* owned */
+	struct fs *fs;        /* borrowed */
 	struct block *bucket[BLOCKS];
 };
 
 struct past {
 	pthread_mutex_t lock;
 	unsigned kinds;       /* also read without the lock */
+	int64_t since_ns;     /* what is on the disk is kept since then */
 	struct file *bucket[FILES];
 };
 
@@ -100,7 +103,7 @@ static struct file *file_of(struct fs *fs, const struct inode *i)
 		return NULL;
 	}
 	*at = xcalloc(1, sizeof(**at));
-	**at = (struct file){ .dev = i->dev, .ino = i->ino, .fd = fd };
+	**at = (struct file){ .dev = i->dev, .ino = i->ino, .fd = fd, .fs = fs };
 	return *at;
 }
 
@@ -191,6 +194,8 @@ static void revert(const struct file *f, const struct block *b)
 	left = st.st_size - at;
 	if (left > PAST_BLOCK)
 		left = PAST_BLOCK;
+	if (left > 0)
+		record_revert(f->fs, f->ino, at, b->synced, (size_t)left);
 	while (left > 0) {
 		ssize_t n = pwrite(f->fd, b->synced + (at - b->no * PAST_BLOCK), (size_t)left, at);
 
@@ -276,7 +281,10 @@ void past_keep(struct fs *fs, unsigned kinds)
 {
 	struct past *p = fs->past;
 
+	record_lock(fs);
 	pthread_mutex_lock(&p->lock);
+	if (kinds & ~p->kinds & PAST_SYNCED)
+		p->since_ns = clock_now();
 	if (p->kinds & ~kinds & PAST_SYNCED)
 		files_each(p, forget_synced);
 	if (p->kinds & ~kinds & PAST_WRITTEN)
@@ -285,6 +293,7 @@ void past_keep(struct fs *fs, unsigned kinds)
 		files_drop(p, true);
 	__atomic_store_n(&p->kinds, kinds, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&p->lock);
+	record_unlock(fs);
 }
 
 bool past_write(struct fs *fs, const struct inode *i, int64_t off, size_t len)
@@ -382,23 +391,38 @@ void past_synced(struct fs *fs, const struct inode *i)
 	pthread_mutex_unlock(&fs->past->lock);
 }
 
+void past_synced_all(struct fs *fs)
+{
+	if (!wanted(fs->past))
+		return;
+	pthread_mutex_lock(&fs->past->lock);
+	files_each(fs->past, settle);
+	pthread_mutex_unlock(&fs->past->lock);
+}
+
 int64_t past_lose(struct fs *fs, const struct inode *i, bool now)
 {
 	int64_t bytes;
 
+	record_lock(fs);
 	pthread_mutex_lock(&fs->past->lock);
 	bytes = on_file(fs, i, lose);
+	if (bytes)
+		record_lost(fs, i->ino, fs->past->since_ns);
 	if (now)
 		on_file(fs, i, evict);
 	pthread_mutex_unlock(&fs->past->lock);
+	record_unlock(fs);
 	return bytes;
 }
 
 void past_evict(struct fs *fs)
 {
+	record_lock(fs);
 	pthread_mutex_lock(&fs->past->lock);
 	files_each(fs->past, evict);
 	pthread_mutex_unlock(&fs->past->lock);
+	record_unlock(fs);
 }
 
 bool past_before(struct fs *fs, const struct inode *i, int64_t block, char ret[PAST_BLOCK],

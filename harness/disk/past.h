@@ -5,7 +5,7 @@
 /*
  * What the blocks of files held before, while some rule wants to know: at the last fsync that
  * succeeded, or before the last write. Locks: the rules' may be held when one of these is called,
- * never the other way round.
+ * and the log's, never the other way round.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +36,8 @@ bool past_written(struct fs *fs);
 void past_cut(struct fs *fs, const struct inode *i, int64_t off, int64_t len);
 /** past_synced - fsync succeeded: what was written since the last one is on the disk. */
 void past_synced(struct fs *fs, const struct inode *i);
+/** past_synced_all - sync(): of every file. With the log's lock (record_lock). */
+void past_synced_all(struct fs *fs);
 /**
  * past_lose - writing back has failed: what was written since the last fsync will not be tried
  * again. @now: and what is on the disk shows at once. Returns how many bytes there were.

@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "disk/oplog.h"
+#include "disk/past.h"
 #include "disk/room.h"
 
 #define CHUNK 65536
@@ -268,19 +269,43 @@ void record_close(struct fs *fs, const struct inode *i)
 	pthread_mutex_unlock(&k->lock);
 }
 
-int record_sync(struct fs *fs)
+void record_lock(struct fs *fs)
 {
-	struct log_rec r = { .kind = LOG_SYNC, .flags = LOG_ALL };
-	struct recorder *k = fs->recorder;
+	if (fs->recorder)
+		pthread_mutex_lock(&fs->recorder->lock);
+}
 
-	if (!k)
-		return -ENOENT;
-	pthread_mutex_lock(&k->lock);
+void record_unlock(struct fs *fs)
+{
+	if (fs->recorder)
+		pthread_mutex_unlock(&fs->recorder->lock);
+}
+
+static void put_now(struct fs *fs, struct log_rec r, const void *data)
+{
+	if (!fs->recorder || fs->recorder->power != POWER_ON)
+		return;
 	r.begin_ns = r.end_ns = clock_now();
-	if (k->power == POWER_ON)
-		put(fs, &r, NULL, NULL, NULL);
-	pthread_mutex_unlock(&k->lock);
-	return 0;
+	put(fs, &r, NULL, NULL, data);
+}
+
+void record_sync(struct fs *fs)
+{
+	record_lock(fs);
+	put_now(fs, (struct log_rec){ .kind = LOG_SYNC, .flags = LOG_ALL }, NULL);
+	past_synced_all(fs);
+	record_unlock(fs);
+}
+
+void record_lost(struct fs *fs, uint64_t ino, int64_t since_ns)
+{
+	put_now(fs, (struct log_rec){ .kind = LOG_LOST, .ino = ino, .off = since_ns }, NULL);
+}
+
+void record_revert(struct fs *fs, uint64_t ino, int64_t off, const char *data, size_t len)
+{
+	put_now(fs, (struct log_rec){ .kind = LOG_WRITE, .flags = LOG_REVERT, .ino = ino,
+				      .off = off, .len = (int64_t)len }, data);
 }
 
 static int power(struct fs *fs, enum power to)

@@ -192,8 +192,16 @@ void record_close(struct fs *fs, const struct inode *i);
  * record_die - all who wait, and all who come, get EIO. 0, or -ENOENT: no log is kept. */
 int record_hold(struct fs *fs);
 int record_die(struct fs *fs);
-/** record_sync - of everything. */
-int record_sync(struct fs *fs);
+/** record_sync - of everything; what is kept of the past hears of it too. */
+void record_sync(struct fs *fs);
+/** record_lock, record_unlock - nobody changes anything in between; nothing without a log. Taken
+ * after the rules' lock and before the past's. With it: */
+void record_lock(struct fs *fs);
+void record_unlock(struct fs *fs);
+/** record_lost - what was written to it since then, and not synced, will not get to the disk;
+ * record_revert - and is no longer seen: that is there again. */
+void record_lost(struct fs *fs, uint64_t ino, int64_t since_ns);
+void record_revert(struct fs *fs, uint64_t ino, int64_t off, const char *data, size_t len);
 
 /** rules_new - none armed; notes how large the disk is. */
 struct rules *rules_new(const struct fs *fs);

@@ -58,14 +58,27 @@ static bool holds(const struct log_rec *r, const char *key, size_t len)
 	return false;
 }
 
-bool crash_nameless(const struct crash *c, size_t op)
+static bool nameless(const struct crash *c, size_t op)
 {
 	return c->h->op_node[op] == NO_NODE || !c->content[c->h->op_node[op]].done;
 }
 
+const char *crash_fate(const struct crash *c, size_t op)
+{
+	const struct log_node *n;
+
+	if (nameless(c, op))
+		return "is in a file whose name was never synced";
+	n = &c->h->node[c->h->op_node[op]];
+	for (size_t i = 0; i < n->changes; i++)
+		if (n->change[i].op == op && n->change[i].lost_by < c->at.ops)
+			return "was given up by the fsync that failed";
+	return "was never synced";
+}
+
 static bool is_lost(const struct crash *c, size_t op)
 {
-	if (crash_nameless(c, op))
+	if (nameless(c, op))
 		return true;
 	for (size_t i = 0; i < c->losses; i++)
 		for (size_t k = 0; k < c->loss[i].count; k++)

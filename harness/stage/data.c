@@ -63,9 +63,9 @@ static bool wants(const struct strlist *patterns, const struct stage_node *n)
 	return false;
 }
 
-bool data_logged(const struct stage_node *n)
+bool data_on_disk(const struct stage_node *n)
 {
-	return wants(n->st->o.disks, n) && wants(n->st->o.logged, n);
+	return wants(n->st->o.disks, n);
 }
 
 /* struct disk_at - where the disk of a node is, and what disk_new is told. */
@@ -210,7 +210,7 @@ int data_serve(struct stage_node *n, struct err *e)
 static int node_data_open(struct stage_node *n, struct err *e)
 {
 	n->data = xcalloc(n->conf->data_count + 1, sizeof(*n->data));
-	return wants(n->st->o.disks, n) ? disk_open(n, e) : folders_open(n, NULL, NULL, e);
+	return data_on_disk(n) ? disk_open(n, e) : folders_open(n, NULL, NULL, e);
 }
 
 void data_close(struct stage_node *n)

@@ -30,7 +30,7 @@ static int tell_syncs(struct stage *st, struct err *e)
 	bool any = false;
 
 	for (size_t i = 0; i < st->nodes_count; i++) {
-		if (!data_logged(&st->nodes[i]))
+		if (!data_on_disk(&st->nodes[i]))
 			continue;
 		nodes[i / 64] |= UINT64_C(1) << i % 64;
 		any = true;

@@ -221,8 +221,8 @@ int data_replace(struct stage_node *n, const struct crash *c, struct err *e);
 int data_serve(struct stage_node *n, struct err *e);
 /** data_plain - its data directories are plain and empty now; data_put - what c says is in them. */
 int data_plain(struct stage_node *n, struct err *e);
-/** data_logged - does its disk keep a log of operations? */
-bool data_logged(const struct stage_node *n);
+/** data_on_disk - will its data lie, or do they, on a disk of ours? */
+bool data_on_disk(const struct stage_node *n);
 int data_put(const struct stage_node *n, const struct crash *c, struct err *e);
 /** shim_open, shim_close - what is preloaded into a node's services, if anything is to be. */
 int shim_open(struct stage_node *n, struct err *e);

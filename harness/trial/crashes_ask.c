@@ -102,8 +102,7 @@ static void gone(const struct crashes *s, const char *key, char *buf, size_t siz
 		 "%s; ", at, path,
 		 (double)(history_op(c->h, op)->end_ns - s->in->epoch_ns) / 1e9,
 		 s->second.h ? " (its recovery)" : "",
-		 crash_nameless(c->state, op) ? "is in a file whose name was never synced"
-					      : "was never synced");
+		 crash_fate(c->state, op));
 }
 
 static struct crash_promise *promise(struct crash_facts *f, const char *check)

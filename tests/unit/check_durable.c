@@ -345,6 +345,51 @@ static void torn_page(struct pen *p) /* sectors of 512: 0 to 511 and 512 to 1023
 	text[1024] = '\0';
 	write_at(p, C, 0, text);
 }
+static void lost(struct pen *p, int64_t since) /* an fsync failed, and the next succeeds */
+{
+	put(p, (struct log_rec){ .kind = LOG_LOST, .ino = A, .off = since }, NULL, NULL, NULL);
+	sync_of(p, A, 0);
+}
+static void given_up(struct pen *p)
+{
+	write_at(p, A, 0, "new");
+	lost(p, 0);
+}
+static void given_up_append(struct pen *p)
+{
+	write_at(p, A, 3, "new");
+	lost(p, 0);
+}
+static void given_up_since(struct pen *p) /* what was written before nobody kept an eye on it */
+{
+	write_at(p, A, 0, "n");
+	lost(p, p->now + 1);
+}
+static void given_up_touched(struct pen *p) /* dirty again, all of it */
+{
+	write_at(p, A, 0, "n");
+	lost(p, 0);
+	write_at(p, A, 2, "x");
+}
+static void given_up_touched_synced(struct pen *p)
+{
+	given_up_touched(p);
+	sync_of(p, A, 0);
+}
+static void given_up_evicted(struct pen *p)
+{
+	given_up(p);
+	put(p, (struct log_rec){ .kind = LOG_WRITE, .ino = A, .len = 3, .flags = LOG_REVERT },
+	    NULL, NULL, "old");
+	write_at(p, A, 2, "x");
+	sync_of(p, A, 0);
+}
+static void given_up_sync_all(struct pen *p)
+{
+	write_at(p, A, 0, "new");
+	put(p, (struct log_rec){ .kind = LOG_LOST, .ino = A }, NULL, NULL, NULL);
+	put(p, (struct log_rec){ .kind = LOG_SYNC, .flags = LOG_ALL }, NULL, NULL, NULL);
+}
 static void base_torn(struct pen *p)
 {
 	char text[1025];
@@ -400,6 +445,14 @@ static const struct row {
 	  { "a=- b=old | a=old b=-", "a=- b=old", "a=- b=old" } },
 	{ "linked", NULL, linked, a_b, { "a=new b=- | a=new b=new" } },
 	{ "sync()", base_c, synced_all, a_c, { "a=new c=- | a=new c=one" } },
+	{ "given up", NULL, given_up, only_a, { "a=old" } },
+	{ "given up, appended", NULL, given_up_append, only_a, { "a=old | a=old000" , NULL,
+	  "a=old | a=old000" } },
+	{ "given up, from later on", NULL, given_up_since, only_a, { "a=nld" } },
+	{ "given up, touched", NULL, given_up_touched, only_a, { "a=nlx | a=old" } },
+	{ "given up, touched, synced", NULL, given_up_touched_synced, only_a, { "a=nlx" } },
+	{ "given up, evicted, touched, synced", NULL, given_up_evicted, only_a, { "a=olx" } },
+	{ "given up, sync()", NULL, given_up_sync_all, only_a, { "a=old" } },
 	{ "torn", base_torn, torn_page, only_c, { "c=nd | c=nw | c=od | c=ow" } },
 };
 

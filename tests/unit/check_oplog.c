@@ -284,6 +284,126 @@ START_TEST(test_cut)
 }
 END_TEST
 
+/* ---- an fsync that fails, and the next succeeds ---- */
+
+/* In a child, which rules are about: each letter a step. Returns what the last fsync did. */
+static int steps(const struct kit *k, const char *what)
+{
+	static char page[4096];
+	char path[128];
+	int status, fd, error = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(path, sizeof(path), "%s/0/f", k->mnt);
+		fd = open(path, O_RDWR | O_CREAT, 0644);
+		for (; *what; what++) {
+			memset(page, *what, sizeof(page));
+			if (*what == 's')
+				error = fsync(fd) < 0 ? errno : 0;
+			else if (pwrite(fd, page, *what == 'C' ? 1 : sizeof(page),
+					*what == 'C' ? 10 : 0) < 0)
+				_exit(100);
+		}
+		_exit(error);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+/* The letters at 0 and 10 in every state that a cut now may leave: one text, or "various". */
+static const char *left(const struct kit *k)
+{
+	static char got[16];
+	struct history *h = kit_history(k);
+	char path[128];
+
+	got[0] = '\0';
+	snprintf(path, sizeof(path), "%s/f", k->state);
+	for (uint64_t i = 0; i < 60; i++) {
+		struct crash_at at = { .model = (int)i % DURABLE_MODELS, .ops = NEVER, .seed = 3,
+				       .nth = i / DURABLE_MODELS };
+		char text[11] = "", now[16];
+		int fd;
+
+		kit_state(k, h, &at);
+		fd = open(path, O_RDONLY);
+		ck_assert_int_eq(pread(fd, text, 11, 0), 11);
+		close(fd);
+		snprintf(now, sizeof(now), "%c%c", text[0], text[10]);
+		if (i && strcmp(got, now))
+			snprintf(now, sizeof(now), "various");
+		snprintf(got, sizeof(got), "%s", now);
+	}
+	history_free(h);
+	return got;
+}
+
+static void base_of(struct kit *k)
+{
+	char command[160];
+
+	kit_open(k, LOG);
+	ck_assert_int_eq(steps(k, "As"), 0);
+	snprintf(command, sizeof(command), "sync -d %s/0", k->mnt);
+	ck_assert_int_eq(system(command), 0); /* and the name of the file */
+}
+
+/* What the failed one had to write no later one gets to the disk, but with a page written again. */
+START_TEST(test_given_up)
+{
+	struct disk_rule rule = { .effect = DISK_ERROR, .name = "r", .ops = DISK_BIT(DISK_FSYNC),
+				  .error = EIO, .gate = gate_all(), .chance = 1, .lossy = true };
+	struct err e = { 0 };
+	struct kit k;
+	int hits = 0;
+	unsigned id;
+
+	base_of(&k);
+	ck_assert_str_eq(left(&k), "AA");
+	ck_assert_int_eq(disk_rule_add(k.disk, k.loop, &rule, on_hit, &hits, &id, &e), 0);
+	ck_assert_int_eq(steps(&k, "B"), 0);
+	ck_assert_str_eq(left(&k), "various");
+	ck_assert_int_eq(steps(&k, "s"), EIO);
+	ck_assert_str_eq(left(&k), "AA");
+	ck_assert_int_eq(steps(&k, "s"), 0);
+	ck_assert_str_eq(left(&k), "AA");
+	if (_i) /* healed: its pages are evicted */
+		ck_assert_int_eq(disk_rule_del(k.disk, id, &e), 0);
+	ck_assert_int_eq(steps(&k, "C"), 0);
+	if (!_i)
+		ck_assert_int_eq(disk_rule_del(k.disk, id, &e), 0);
+	ck_assert_int_eq(steps(&k, "s"), 0);
+	ck_assert_str_eq(left(&k), _i ? "AC" : "BC");
+	ck_assert_int_eq(hits, 1);
+	kit_close(&k);
+}
+END_TEST
+
+/* sync(), of which the disk is told by somebody else, is one that has succeeded. */
+START_TEST(test_sync_all)
+{
+	struct disk_rule rule = { .effect = DISK_ERROR, .name = "r", .ops = DISK_BIT(DISK_FSYNC),
+				  .error = EIO, .gate = gate_all(), .chance = 1, .lossy = true };
+	struct err e = { 0 };
+	struct kit k;
+	int hits = 0;
+	unsigned id;
+
+	base_of(&k);
+	ck_assert_int_eq(disk_rule_add(k.disk, k.loop, &rule, on_hit, &hits, &id, &e), 0);
+	ck_assert_int_eq(steps(&k, "B"), 0);
+	ck_assert_int_eq(disk_sync(k.disk, &e), 0);
+	ck_assert_str_eq(left(&k), "BB");
+	ck_assert_int_eq(steps(&k, "s"), 0); /* it has nothing to write */
+	ck_assert_int_eq(steps(&k, "Cs"), EIO);
+	ck_assert_str_eq(left(&k), "BB");
+	ck_assert_int_eq(disk_rule_del(k.disk, id, &e), 0);
+	ck_assert_int_eq(hits, 1);
+	kit_close(&k);
+}
+END_TEST
+
 /* A log that is full is this host's doing, and said. */
 START_TEST(test_full)
 {
@@ -316,6 +436,8 @@ int main(void)
 		return 0;
 	tcase_add_loop_test(t, test_is_the_disk, 0, 4);
 	tcase_add_test(t, test_cut);
+	tcase_add_loop_test(t, test_given_up, 0, 2);
+	tcase_add_test(t, test_sync_all);
 	tcase_add_test(t, test_full);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
