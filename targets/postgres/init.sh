@@ -6,7 +6,7 @@
 #
 #   init.sh ROLE DATABASE
 set -eu
-bin=/usr/lib/postgresql/17/bin data=/srv/postgres
+bin=$(echo /usr/lib/postgresql/[0-9]*/bin) data=/srv/postgres
 $bin/initdb --pgdata=$data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8
 printf 'host all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n' >>$data/pg_hba.conf
 cat >>$data/postgresql.conf <<END
