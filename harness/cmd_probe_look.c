@@ -302,6 +302,10 @@ static void look_unknown(struct probing *p)
 		     "declare it under `refused:`";
 	else if (strstr(why, "script"))
 		at = "see the driver's own log below";
+	else if (p->t->driver.kind == DRIVER_SCRIPT)
+		at = "these are your driver's words: compare what it asks for with what the POS "
+		     "expects, and see their logs below. To try it by hand: `worstday shell` and "
+		     "`worstday exec`";
 	else
 		at = "nobody answered: does `base:` name the right node and port, and does the POS "
 		     "listen on 0.0.0.0?";

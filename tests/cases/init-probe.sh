@@ -87,6 +87,17 @@ not ready|2|Does `ready:` name the port and path|target.yml|s,/health",/healthy"
 does not start|2|SyntaxError|server.py|1s/^/this is no Python /
 no books|2|there are no books|target.yml|/^books:/,$d
 T
+
+# A driver of one's own that understands nothing of what it hears: its words, and no talk of `base:`.
+rm -rf targets/mypos && cp -r "$work/good" targets/mypos
+cat >targets/mypos/driver.py <<'D'
+import json, sys
+for line in sys.stdin:
+    print(json.dumps({"id": json.loads(line)["id"], "outcome": "unknown", "error": "login: HTTP 500"}), flush=True)
+D
+sed -i -e '/^driver:/,/^$/d' targets/mypos/target.yml
+printf 'driver:\n  script: {run: [/usr/bin/python3, /target/driver.py], ops: [sell]}\n' >>targets/mypos/target.yml
+try "a driver at a loss" 2 "these are your driver's words" probe mypos
 left=$(ls -A "$TMPDIR")
 [ -z "$left" ] || { echo "left behind in TMPDIR: $left" && failed=1; }
 exit $failed
