@@ -122,7 +122,10 @@ static int plain_root(const struct stage_node *n, struct err *e)
 	return r < 0 ? err_errno(e, -r, "building the system folders") : 0;
 }
 
-/* An overlay lets mount points and /etc files be made without touching the rootfs. */
+/*
+ * An overlay lets mount points and /etc files be made without touching the rootfs. What a node that
+ * boots again has left there goes: only its data survive.
+ */
 static int rootfs_root(const struct stage_node *n, struct err *e)
 {
 	cleanup_free char *upper = xasprintf("%s/upper-%u", n->st->dir, n->index);
@@ -135,8 +138,13 @@ static int rootfs_root(const struct stage_node *n, struct err *e)
 	if (strpbrk(n->rootfs, ",:\\"))
 		return err_set(e, EINVAL, "rootfs %s: no comma, colon or backslash, please",
 			       n->rootfs);
-	if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
-		return err_errno(e, errno, "making folders in %s", n->st->dir);
+	r = remove_tree(upper);
+	if (r == 0)
+		r = remove_tree(work);
+	if (r == 0 && (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0))
+		r = -errno;
+	if (r < 0)
+		return err_errno(e, -r, "making folders in %s", n->st->dir);
 	if (mount("overlay", ".", "overlay", MS_NOSUID | MS_NODEV, opts) < 0)
 		return err_errno(e, errno, "overlay over rootfs %s", n->rootfs);
 	if (chdir(n->st->slot->root) < 0)

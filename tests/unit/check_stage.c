@@ -830,7 +830,10 @@ START_TEST(spawned)
 }
 END_TEST
 
-/* A root of its own: the host's /usr seen as a foreign system. */
+/*
+ * A root of its own: the host's /usr seen as a foreign system. When its power has been away it is as
+ * it was; what was written beside the data is gone. Buggy result: no second boot, or two lines.
+ */
 START_TEST(rootfs)
 {
 	static struct world w;
@@ -840,8 +843,9 @@ START_TEST(rootfs)
 			  "ldd /bin/sh | grep -o '/[^ ]*' | sort -u | while read f; do mkdir -p "
 			  "%s/root/$(dirname $f); cp $f %s/root/$f; done; "
 			  "echo 'till:x:77:88:t:/:/bin/sh' >%s/root/etc/passwd; "
-			  "echo mine >%s/root/etc/mine",
-			  folder, folder, folder, folder, folder, folder, folder);
+			  "echo mine >%s/root/etc/mine; mkdir -m 777 %s/root/open",
+			  folder, folder, folder, folder, folder, folder, folder, folder);
+	struct err e = { 0 };
 
 	ck_assert_int_eq(system(command), 0);
 	free(command);
@@ -852,12 +856,19 @@ START_TEST(rootfs)
 	data_at(n, "/var/lib/deep/data");
 	add_service(n, "x",
 		    WORDS("/bin/sh", "-c",
-			  "read x </etc/mine; echo $x; echo y >/tmp/f; "
+			  "read x </etc/mine; echo $x; echo y >/tmp/f; echo line >>/open/f; "
+			  "while read x; do echo open: $x; done </open/f; "
 			  "echo z >/var/lib/deep/data/f; while read a b; do case $a in Uid:) "
 			  "echo uid $b;; esac; done </proc/self/status; echo up; read x <&2"))
 		->ready.log = xstrdup("up");
 	start(&w);
 	ck_assert_msg(said(&w.log, "mine\n") && said(&w.log, "uid 77"), "%s", w.log.data);
+	buf_done(&w.log);
+	ck_assert_msg(stage_power_off(w.stage, "a", 0, &e) >= 0, "%s", e.msg);
+	ck_assert_msg(stage_power_on(w.stage, "a", &e) == 0, "%s", e.msg);
+	await(&w, &w.log, "x: up\n");
+	ck_assert_msg(said(&w.log, "mine\n") && said(&w.log, "open: line\n") &&
+		      !strstr(strstr(w.log.data, "open: line\n") + 1, "open: line\n"), "%s", w.log.data);
 	finish(&w);
 }
 END_TEST
