@@ -62,14 +62,31 @@ char *baseline_key(const struct experiment *x, const struct target *t, int64_t s
 	return xasprintf("%016llx", (unsigned long long)hash);
 }
 
-static char *folder(const char *out)
+char *baseline_folder(const char *out)
 {
 	return xasprintf("%s/.cache/baseline", out);
 }
 
+char *baseline_drawn(const char *key)
+{
+	return xasprintf("%s.aggregates.json", key);
+}
+
+/* It is no more than an overlay in a chart: whoever lacks it draws without. */
+static void keep_drawn(const char *dir, const char *temp, const char *key, const char *good)
+{
+	cleanup_free char *name = baseline_drawn(key), *from = xasprintf("%s/.drawn", temp);
+	cleanup_free char *to = xasprintf("%s/%s", dir, name);
+	size_t len;
+	cleanup_free char *text = store_read(good, "aggregates.json", &len, NULL);
+
+	if (!text || store_write(temp, ".drawn", text, len, NULL) < 0 || rename(from, to) < 0)
+		unlink(from);
+}
+
 bool baseline_find(const char *out, const char *key, struct baseline *ret)
 {
-	cleanup_free char *dir = folder(out), *name = xasprintf("%s.json", key);
+	cleanup_free char *dir = baseline_folder(out), *name = xasprintf("%s.json", key);
 	size_t len;
 	cleanup_free char *text = store_read(dir, name, &len, NULL);
 	struct json_val root, rate, p95, system, human;
@@ -86,9 +103,9 @@ bool baseline_find(const char *out, const char *key, struct baseline *ret)
 }
 
 int baseline_save(const char *out, const char *temp, const char *key, const struct baseline *b,
-		  struct err *e)
+		  const char *good, struct err *e)
 {
-	cleanup_free char *dir = folder(out);
+	cleanup_free char *dir = baseline_folder(out);
 	cleanup_free char *from = xasprintf("%s/.baseline", temp);
 	cleanup_free char *to = xasprintf("%s/%s.json", dir, key);
 	struct buf text = {0};
@@ -103,6 +120,8 @@ int baseline_save(const char *out, const char *temp, const char *key, const stru
 	json_obj_end(&o);
 	if (r == 0)
 		r = store_write(temp, ".baseline", text.data, text.len, e);
+	if (r == 0)
+		keep_drawn(dir, temp, key, good);
 	if (r == 0 && rename(from, to) < 0) {
 		r = err_errno(e, errno, "renaming %s", from);
 		unlink(from);

@@ -22,8 +22,12 @@ struct baseline {
 char *baseline_key(const struct experiment *x, const struct target *t, int64_t seed);
 /** baseline_find - true when that good day is known to hold. */
 bool baseline_find(const char *out, const char *key, struct baseline *ret);
-/** baseline_save - only of a good day that held. @temp: a folder of ours in out to write it in. */
+/** baseline_save - only of a good day that held. @temp: a folder of ours in out to write it in.
+ * @good: its results, whose aggregates.json is remembered, too. */
 int baseline_save(const char *out, const char *temp, const char *key, const struct baseline *b,
-		  struct err *e);
+		  const char *good, struct err *e);
+/** baseline_folder, baseline_drawn - where that file of a remembered good day is. Caller frees. */
+char *baseline_folder(const char *out);
+char *baseline_drawn(const char *key);
 
 #endif

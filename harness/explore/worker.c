@@ -243,7 +243,7 @@ static int good_day(struct running *run, struct err *e)
 					      .system_p50_ns = out.system_p50_ns,
 					      .human_mean_ns = out.human_mean_ns};
 	if (r == 0 && out.verdict.verdict == HOLDS && !out.interrupted)
-		r = baseline_save(run->w->o->out, run->store.temp, run->key, &run->good, e);
+		r = baseline_save(run->w->o->out, run->store.temp, run->key, &run->good, dir, e);
 	if (r == 0 && good_enough(&out)) {
 		run->r->wall_ns += out.wall_ns;
 		r = 1;
@@ -257,7 +257,11 @@ static int good_day(struct running *run, struct err *e)
 static int bad_day(struct running *run, struct err *e)
 {
 	struct trial_out out = {0};
+	cleanup_free char *good_dir = baseline_folder(run->w->o->out);
+	cleanup_free char *good_file = run->key ? baseline_drawn(run->key) : NULL;
 	struct trial_in in = {.experiment = run->entry->experiment,
+			      .good_dir = good_file ? good_dir : NULL,
+			      .good_file = good_file,
 			      .target = run->entry->target,
 			      .seed = run->job->seed,
 			      .faults = true,

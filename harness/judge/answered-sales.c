@@ -49,6 +49,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 		check_forget(ret);
 	snprintf(ret->figure, sizeof(ret->figure), "%.2f %% answered", share * 100);
 	snprintf(ret->limit, sizeof(ret->limit), ">= %.4g %%", o->min * 100);
+	check_margin(ret, share, o->min, true);
 	check_finish(ret, "no sale",
 		     "%" PRId64 " of %" PRId64 " sales were answered (95 %% interval "
 		     "%.1f to %.1f %%)",

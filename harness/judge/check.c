@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,17 @@ void judgement_witness(struct judgement *j, const char *key, const char *fmt, ..
 	va_end(ap);
 	j->witness[j->witnesses++] = (struct witness){.key = key && *key ? xstrdup(key) : NULL,
 						      .what = buf_steal(&what)};
+}
+
+void check_margin(struct judgement *j, double figure, double limit, bool least)
+{
+	double slack = (least ? figure - limit : limit - figure) / limit;
+
+	if (limit <= 0 || (*j->margin && slack >= j->slack))
+		return;
+	j->slack = slack;
+	snprintf(j->margin, sizeof(j->margin), "%.3g %% %s", fabs(slack) * 100,
+		 slack >= 0 ? "to spare" : least ? "short" : "over");
 }
 
 void check_inconclusive(struct judgement *j, const char *fmt, ...)
@@ -451,6 +463,14 @@ void limit_text(const struct limit *l, const char *op, char *buf, size_t size)
 		snprintf(buf, size, "%s %.4g %%", op, l->ratio * 100);
 	else
 		snprintf(buf, size, "%s %" PRId64, op, l->count);
+}
+
+void limit_margin(const struct limit *l, bool least, int64_t n, int64_t all, struct judgement *j)
+{
+	if (!l->is_ratio)
+		check_margin(j, (double)n, (double)l->count, least);
+	else if (all > 0)
+		check_margin(j, (double)n / (double)all, l->ratio, least);
 }
 
 /* ---- time ---- */

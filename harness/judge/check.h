@@ -84,6 +84,7 @@ struct rows {
 void rows_build(struct rows *r, const struct judge_in *in);
 void rows_done(struct rows *r);
 
+struct samples;
 /** struct tally_rows - the new rows of one key, by meaning. */
 struct tally_rows {
 	uint32_t sales, voids, refunds;
@@ -92,6 +93,19 @@ struct tally_rows {
 };
 /** rows_tally - returns how many new rows there are. */
 uint32_t rows_tally(const struct rows *r, const struct sale *s, struct tally_rows *ret);
+
+/* What is wrong with one sale; each is told by the check that is about it. */
+/** refunds_find - the shoppers who were given their money back, or may have been; sorted. */
+void refunds_find(const struct ledgers *l, struct samples *ret);
+bool sale_lost(const struct sale *s, const struct tally_rows *r, const struct samples *refunds);
+static inline bool sale_doubled(const struct tally_rows *r)
+{
+	return r->sales > 1 || r->refunds > 1;
+}
+bool sale_phantom(const struct sale *s, const struct tally_rows *r);
+/** sale_wrong_amount - @refunds: did any shopper ask for his money back? */
+bool sale_wrong_amount(const struct judge_in *in, const struct sale *s,
+		       const struct tally_rows *r, bool refunds);
 
 /** row_is_sale - neither void nor refund. */
 bool row_is_sale(const struct book *b);
@@ -110,6 +124,9 @@ size_t books_unkeyed(const struct ledgers *l);
  */
 void check_finish(struct judgement *j, const char *nothing, const char *holds_fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** check_margin - how far a figure is from its limit; of several the least. The limit is the most
+ * that is allowed, or with `least` the least. No limit (0): no margin. */
+void check_margin(struct judgement *j, double figure, double limit, bool least);
 /** check_forget - the witnesses were within the limit: drop them. */
 void check_forget(struct judgement *j);
 /** check_inconclusive - say so, and why. */
@@ -172,6 +189,8 @@ struct limit {
 int limit_parse(const struct yaml_node *n, void *field, struct diag *diag);
 /** limit_text - "<= 3" or "<= 2 %"; op is "<=" or ">=". */
 void limit_text(const struct limit *l, const char *op, char *buf, size_t size);
+/** limit_margin - check_margin of n, or of n of all where the limit is a share. */
+void limit_margin(const struct limit *l, bool least, int64_t n, int64_t all, struct judgement *j);
 
 /** pace_of - as a factor >= small positive. */
 double pace_of(const struct experiment *x);

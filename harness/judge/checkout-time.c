@@ -281,6 +281,7 @@ static bool judge_level(struct work *w, const struct level *l, struct buf *said,
 				     : both_text(value, w->in->experiment, got));
 	append(ret->limit, sizeof(ret->limit), "%s<= %s", *ret->limit ? ", " : "",
 	       value_text(limit, w, ns));
+	check_margin(ret, (double)got, (double)ns, false);
 	say(w, l, said);
 	if (over)
 		judgement_witness(ret, NULL, "%s, limit %s", said->data + from, limit);

@@ -108,6 +108,8 @@ struct judgement {
 	char figure[256];  /* "p99 12.3 s" */
 	char limit[160];   /* "<= 20 s"; may be empty */
 	char why[512];	   /* one plain sentence */
+	char margin[64];   /* "41 % to spare", "3.2 % over"; empty: nothing is allowed at all */
+	double slack;	   /* the same as a share of the limit; valid when margin is not empty */
 	int64_t judged;	   /* how much there was to judge */
 	size_t violations; /* all of them */
 	struct witness {
@@ -174,15 +176,15 @@ void trial_verdict_done(struct trial_verdict *v);
  * (real ns) and the mean human time (shop ns). False, and zeroes, when there were none.
  */
 bool judge_day_times(const struct judge_in *in, int64_t *ret_system_ns, int64_t *ret_human_ns);
-/** judge_story - the story of one sale: every event and ledger line of it, in time order, as words.
- */
-void judge_story(const struct judge_in *in, const char *key, struct buf *out);
 
 /**
  * judge_windows - when faults were in effect, as disjoint windows in time
  * order (overlapping ones of any fault merged, fault -1 then). *ret is heap.
  */
 size_t judge_windows(const struct ledgers *l, struct fault_window **ret);
+/** judge_phase - which part of the day [from, to] belongs to: 0 healthy (before the first window),
+ * 1 faulty (it touches one), 2 recovering (after or between). @w: of judge_windows. */
+int judge_phase(const struct fault_window *w, size_t n, int64_t from, int64_t to);
 /** judge_interval - 95 % confidence interval (Wilson) of a share seen k times in n; 0..1 for n = 0.
  */
 void judge_interval(int64_t k, int64_t n, double *ret_lo, double *ret_hi);

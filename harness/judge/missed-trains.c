@@ -73,6 +73,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " of %" PRId64 " missed it", missed,
 		 all);
 	limit_text(&o->max, "<=", ret->limit, sizeof(ret->limit));
+	limit_margin(&o->max, false, missed, all, ret);
 	if (o->max.is_ratio ? share <= o->max.ratio : missed <= o->max.count)
 		check_forget(ret);
 	check_finish(ret, "nobody had a train to catch (shoppers: train)",

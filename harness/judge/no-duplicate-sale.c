@@ -33,10 +33,12 @@ static void judge_one(const struct rows *idx, const struct sale *s, struct judge
 		  : told_acked(s->told)		     ? "the shopper was told \"paid\" once"
 		  : s->told->outcome == TOLD_REFUSED ? "the shopper was refused"
 						     : "the shopper got no answer";
+	if (!sale_doubled(&r))
+		return;
 	if (r.sales > 1)
 		judgement_witness(ret, s->key, "the books have %u sales with this key; %s", r.sales,
 				  outcome);
-	else if (r.refunds > 1)
+	else
 		judgement_witness(ret, s->key, "the books have %u refunds with this key; %s",
 				  r.refunds, outcome);
 }

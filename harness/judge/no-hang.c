@@ -69,6 +69,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	}
 	snprintf(ret->figure, sizeof(ret->figure), "slowest step %s", real_text(a, x, slowest));
 	snprintf(ret->limit, sizeof(ret->limit), "<= %s", real_text(b, x, o->max.ns));
+	check_margin(ret, (double)slowest, (double)o->max.ns, false);
 	check_finish(ret, "no sale", "the slowest step of %" PRId64 " sale%s took %s", ret->judged,
 		     plural(ret->judged), a);
 }

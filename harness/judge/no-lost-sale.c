@@ -60,8 +60,7 @@ static void lost(const struct judge_in *in, const struct told *t, const struct t
 			  gone);
 }
 
-/* The shoppers who were given their money back, or may have been. */
-static void refunds_find(const struct ledgers *l, struct samples *ret)
+void refunds_find(const struct ledgers *l, struct samples *ret)
 {
 	for (size_t i = 0; i < l->told_count; i++)
 		if (told_again(&l->told[i]) && !told_refused(&l->told[i]))
@@ -84,23 +83,30 @@ static bool refunded_later(const struct samples *refunds, const struct told *t)
 	return lo < refunds->count && refunds->at[lo] == t->shopper;
 }
 
+bool sale_lost(const struct sale *s, const struct tally_rows *r, const struct samples *refunds)
+{
+	enum kind kind;
+
+	if (!s->told || !told_acked(s->told))
+		return false;
+	kind = told_kind(s->told);
+	return kind != KIND_VOID && !r->sales &&
+	       !(r->refunds && refunded_later(refunds, s->told)) &&
+	       !(kind == KIND_REFUND && (r->refunds || r->voids));
+}
+
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
 		      const struct samples *refunds, struct judgement *ret)
 {
 	struct tally_rows r;
-	enum kind kind;
 
-	if (!s->told || !told_acked(s->told) || sale_ambiguous(s, ret))
-		return;
-	kind = told_kind(s->told);
-	if (kind == KIND_VOID)
+	if (!s->told || !told_acked(s->told) || sale_ambiguous(s, ret) ||
+	    told_kind(s->told) == KIND_VOID)
 		return;
 	ret->judged++;
 	rows_tally(idx, s, &r);
-	if (r.sales || (r.refunds && refunded_later(refunds, s->told)) ||
-	    (kind == KIND_REFUND && (r.refunds || r.voids)))
-		return;
-	lost(in, s->told, &r, ret);
+	if (sale_lost(s, &r, refunds))
+		lost(in, s->told, &r, ret);
 }
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)

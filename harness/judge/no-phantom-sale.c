@@ -38,11 +38,26 @@ static void phantom(const struct judge_in *in, const struct sale *s, const struc
 				  : "");
 }
 
+static bool sale_refused(const struct sale *s)
+{
+	return s->told && told_refused(s->told) && told_kind(s->told) <= KIND_OVERRIDE;
+}
+
+static bool sale_voided(const struct sale *s)
+{
+	return s->told && told_kind(s->told) == KIND_VOID && s->told->outcome == TOLD_OK;
+}
+
+bool sale_phantom(const struct sale *s, const struct tally_rows *r)
+{
+	return (!s->told && r->sales) || (sale_refused(s) && r->sales) ||
+	       (sale_voided(s) && r->sales > r->refunds);
+}
+
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
 		      struct judgement *ret)
 {
-	bool refused = s->told && told_refused(s->told) && told_kind(s->told) <= KIND_OVERRIDE;
-	bool voided = s->told && told_kind(s->told) == KIND_VOID && s->told->outcome == TOLD_OK;
+	bool refused = sale_refused(s), voided = sale_voided(s);
 	struct tally_rows r;
 
 	if ((!s->books && !refused && !voided) || sale_ambiguous(s, ret))

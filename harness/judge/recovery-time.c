@@ -278,6 +278,8 @@ static bool judge_side(const struct work *w, const char *name, window_fn *fn, in
 	real_text(limit, x, max);
 	snprintf(ret->figure + len, sizeof(ret->figure) - len, "%s%s %s", len ? ", " : "", name,
 		 t >= 0 ? real_text(took, x, t) : "not seen");
+	if (t >= 0 || open > max)
+		check_margin(ret, (double)(t >= 0 ? t : open), (double)max, false);
 	if (t > max) {
 		judgement_witness(ret, NULL, "the %s was back %s after the heal, limit %s", name,
 				  took, limit);

@@ -91,6 +91,36 @@ static bool refund_differs(const struct tally_rows *r)
 	return paid != INT64_MIN && back != INT64_MIN && back != paid && back != -paid;
 }
 
+static bool amounts_wrong(const struct amounts *a, const struct tally_rows *r)
+{
+	if (a->booked != INT64_MIN && a->told_currency && a->booked_currency &&
+	    strcasecmp(a->told_currency, a->booked_currency) != 0)
+		return true;
+	return differ(a->told, a->expected) || differ(a->told, a->booked) ||
+	       differ(a->expected, a->booked) || refund_differs(r);
+}
+
+static bool amounts_known(const struct amounts *a)
+{
+	return (a->told != INT64_MIN) + (a->expected != INT64_MIN) + (a->booked != INT64_MIN) >= 2;
+}
+
+static bool has_amounts(const struct sale *s)
+{
+	return s->told && !told_refused(s->told) && told_kind(s->told) != KIND_VOID;
+}
+
+bool sale_wrong_amount(const struct judge_in *in, const struct sale *s,
+		       const struct tally_rows *r, bool refunds)
+{
+	struct amounts a;
+
+	if (!has_amounts(s) || r->sales > 1 || r->refunds > 1)
+		return false;
+	amounts_of(in, s->told, r, refunds, &a);
+	return amounts_known(&a) && amounts_wrong(&a, r);
+}
+
 static void judge_one(const struct judge_in *in, const struct rows *idx, const struct sale *s,
 		      struct judgement *ret, struct seen *seen)
 {
@@ -98,9 +128,8 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 	const struct told *t = s->told;
 	struct tally_rows r;
 	struct amounts a;
-	bool wrong;
 
-	if (!t || told_refused(t) || told_kind(t) == KIND_VOID || sale_ambiguous(s, ret))
+	if (!has_amounts(s) || sale_ambiguous(s, ret))
 		return;
 	rows_tally(idx, s, &r);
 	if (r.sales > 1 || r.refunds > 1)
@@ -108,14 +137,10 @@ static void judge_one(const struct judge_in *in, const struct rows *idx, const s
 	amounts_of(in, t, &r, seen->refunds, &a);
 	seen->silent += (r.sales || r.refunds) && a.booked == INT64_MIN;
 	seen->booked += a.booked != INT64_MIN;
-	if ((a.told != INT64_MIN) + (a.expected != INT64_MIN) + (a.booked != INT64_MIN) < 2)
+	if (!amounts_known(&a))
 		return;
 	ret->judged++;
-	wrong = differ(a.told, a.expected) || differ(a.told, a.booked) ||
-		differ(a.expected, a.booked) || refund_differs(&r);
-	if (a.booked != INT64_MIN && a.told_currency && a.booked_currency)
-		wrong |= strcasecmp(a.told_currency, a.booked_currency) != 0;
-	if (!wrong)
+	if (!amounts_wrong(&a, &r))
 		return;
 	if (refund_differs(&r) && !differ(a.told, a.booked))
 		judgement_witness(ret, s->key, "the books gave back %s of %s paid",

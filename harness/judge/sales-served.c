@@ -45,6 +45,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " of %" PRId64 " served", served,
 		 ret->judged);
 	limit_text(&o->min, ">=", ret->limit, sizeof(ret->limit));
+	limit_margin(&o->min, true, served, n.all, ret);
 	check_finish(ret, "no shopper came",
 		     "%" PRId64 " of %" PRId64 " shoppers were served "
 		     "(%.1f %%)",

@@ -6,7 +6,13 @@
  * near the sale's time at the till; when there are many, those nearest to its
  * end. What adds nothing is left out: the arming of a fault that fired at once,
  * its heal when that followed at once, and how the services came up.
+ *
+ * What did it, as far as can be seen (story_decide): what an event says of this very sale; else the
+ * faults that fired while it was at the till, of them those that name its lane when there are any;
+ * else the one that fired last before its end.
  */
+#include "judge/story.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,45 +25,53 @@
 
 #define NEAR_NS (2 * NS_PER_S)
 #define AT_ONCE_NS (50 * NS_PER_MS)
-#define EVENTS_MAX 16
+#define EVENTS_MAX 10
 #define ROWS_MAX 10
 
-struct line {
-	int64_t t_ns;
-	size_t order;
-	bool event;
-	char *text; /* owned */
-};
+#define DECISIVE_NS (50 * NS_PER_MS) /* after the end: a kill "as it was told" is seen late */
+#define DECISIVE_MAX 3
 
-struct story {
+const char *const actor_names[ACTORS_COUNT] = {
+	"shopper", "till", "bank", "printer", "drawer", "books", "faults and services"};
+
+struct work {
 	const struct judge_in *in;
-	const char *key;
-	struct line *at; /* owned */
-	size_t count, cap;
-	int64_t from, to; /* of the sale */
+	const char *key, *lane;
+	struct story *story;
+	size_t cap;
+	int64_t from, to; /* of the sale, since the trial began */
 };
 
-static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void line_add(struct story *s, int64_t t_ns, bool event, const char *fmt, ...)
+static struct story_line *line_add(struct work *w, int64_t t_ns, enum actor from, enum actor to,
+				   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+static struct story_line *line_add(struct work *w, int64_t t_ns, enum actor from, enum actor to,
+				   const char *fmt, ...)
 {
+	struct story *s = w->story;
 	struct buf b = {0};
 	va_list ap;
 
-	if (s->count == s->cap) {
-		s->cap = s->cap ? s->cap * 2 : 32;
-		s->at = xrealloc(s->at, s->cap * sizeof(*s->at));
+	if (s->count == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 32;
+		s->at = xrealloc(s->at, w->cap * sizeof(*s->at));
 	}
 	va_start(ap, fmt);
 	buf_vprintf(&b, fmt, ap);
 	va_end(ap);
-	s->at[s->count] = (struct line){t_ns, s->count, event, buf_steal(&b)};
-	s->count++;
+	if (t_ns != STORY_AFTER)
+		t_ns -= w->in->facts->open_ns;
+	s->at[s->count] = (struct story_line){.t_ns = t_ns,
+					      .order = s->count,
+					      .from = (int)from,
+					      .to = (int)to,
+					      .fault = -1,
+					      .text = buf_steal(&b)};
+	return &s->at[s->count++];
 }
 
 /* ---- the shopper ---- */
 
-static void told_words(const struct story *s, const struct told *t, struct buf *b)
+static void told_words(const struct work *s, const struct told *t, struct buf *b)
 {
 	char took[TIME_TEXT];
 
@@ -89,7 +103,7 @@ static void told_words(const struct story *s, const struct told *t, struct buf *
 			   real_text(took, s->in->experiment, t->slowest_ns));
 }
 
-static void story_told(struct story *s)
+static void story_told(struct work *s)
 {
 	const struct ledgers *l = s->in->ledgers;
 
@@ -103,13 +117,14 @@ static void story_told(struct story *s)
 			s->from = t->start_ns;
 		if (t->end_ns > s->to)
 			s->to = t->end_ns;
-		line_add(s, t->intended_ns, false, "shopper %" PRId64 " comes to %s", t->shopper,
-			 key_text(t->lane));
-		line_add(s, t->start_ns, false, "the shopper reaches the till%s%s%s%s",
-			 t->basket ? " with " : "", key_text(t->basket),
-			 t->tender ? ", pays by " : "", key_text(t->tender));
+		s->lane = key_text(t->lane);
+		line_add(s, t->intended_ns, ACTOR_SHOPPER, ACTOR_TILL,
+			 "shopper %" PRId64 " comes to %s", t->shopper, key_text(t->lane));
+		line_add(s, t->start_ns, ACTOR_SHOPPER, ACTOR_TILL,
+			 "the shopper reaches the till%s%s%s%s", t->basket ? " with " : "",
+			 key_text(t->basket), t->tender ? ", pays by " : "", key_text(t->tender));
 		told_words(s, t, &b);
-		line_add(s, t->end_ns, false, "%s", b.data);
+		line_add(s, t->end_ns, ACTOR_TILL, ACTOR_SHOPPER, "%s", b.data);
 		buf_done(&b);
 	}
 }
@@ -117,7 +132,7 @@ static void story_told(struct story *s)
 /* ---- bank, paper, drawer ---- */
 
 /* A torn receipt names no sale; whoever stood at that lane then has it in his hand. */
-static void story_torn(struct story *s, const struct paper_rec *p)
+static void story_torn(struct work *s, const struct paper_rec *p)
 {
 	const struct target *t = s->in->target;
 	const char *lane = NULL;
@@ -135,21 +150,24 @@ static void story_torn(struct story *s, const struct paper_rec *p)
 		text = xstrdup(key_text(p->text));
 		for (char *c = text; *c; c++)
 			*c = *c == '\n' ? '/' : *c;
-		line_add(s, p->t_ns, false, "%s left a torn receipt: %s", p->device, text);
+		line_add(s, p->t_ns, ACTOR_TILL, ACTOR_PRINTER, "%s left a torn receipt: %s",
+			 p->device, text);
+		if (!s->story->torn)
+			s->story->torn = xstrdup(key_text(p->text));
 		free(text);
 		return;
 	}
 }
 
-static void story_devices(struct story *s)
+static void story_devices(struct work *s)
 {
 	const struct ledgers *l = s->in->ledgers;
 	char sum[MONEY_TEXT];
 
 	for (size_t i = 0; i < l->bank_count; i++)
 		if (str_eq(l->bank[i].key, s->key))
-			line_add(s, l->bank[i].t_ns, false, "the bank %s %s (%s%s)",
-				 key_text(l->bank[i].what),
+			line_add(s, l->bank[i].t_ns, ACTOR_TILL, ACTOR_BANK,
+				 "the bank %s %s (%s%s)", key_text(l->bank[i].what),
 				 money_text(sum, l->bank[i].amount, l->bank[i].currency),
 				 l->bank[i].stan ? "STAN " : "",
 				 key_text(l->bank[i].stan ? l->bank[i].stan : l->bank[i].rrn));
@@ -157,19 +175,20 @@ static void story_devices(struct story *s)
 		if (!l->paper[i].key && !l->paper[i].cut)
 			story_torn(s, &l->paper[i]);
 		else if (str_eq(l->paper[i].key, s->key))
-			line_add(s, l->paper[i].t_ns, false, "%s printed receipt %s%s",
-				 key_text(l->paper[i].device), key_text(l->paper[i].receipt),
+			line_add(s, l->paper[i].t_ns, ACTOR_TILL, ACTOR_PRINTER,
+				 "%s printed receipt %s%s", key_text(l->paper[i].device),
+				 key_text(l->paper[i].receipt),
 				 l->paper[i].cut ? " and cut it" : ", not cut");
 	for (size_t i = 0; i < l->drawer_count; i++)
 		if (str_eq(l->drawer[i].key, s->key))
-			line_add(s, l->drawer[i].t_ns, false, "%s: %s %s",
+			line_add(s, l->drawer[i].t_ns, ACTOR_TILL, ACTOR_DRAWER, "%s: %s %s",
 				 key_text(l->drawer[i].device), key_text(l->drawer[i].what),
 				 money_text(sum, l->drawer[i].amount, s->in->target->currency));
 }
 
 /* ---- faults and services ---- */
 
-static const char *fault_name(const struct story *s, int fault)
+static const char *fault_name(const struct work *s, int fault)
 {
 	const struct experiment *x = s->in->experiment;
 
@@ -178,7 +197,7 @@ static const char *fault_name(const struct story *s, int fault)
 	return x->faults[fault].kind->name;
 }
 
-static void story_event(struct story *s, const struct event *ev)
+static struct story_line *event_line(struct work *s, const struct event *ev)
 {
 	static const char *const fault_words[] = {[EV_ARMED] = "armed",
 						  [EV_FIRED] = "fired",
@@ -198,28 +217,43 @@ static void story_event(struct story *s, const struct event *ev)
 	case EV_FIRED:
 	case EV_SKIPPED:
 	case EV_HEALED:
-		line_add(s, ev->t_ns, true, "fault %s %s%s%s%s%s", fault_name(s, ev->fault),
-			 fault_words[ev->kind], ev->node ? " on " : "", key_text(ev->node), gap,
-			 did);
-		break;
+		return line_add(s, ev->t_ns, ACTOR_WORLD, ACTOR_WORLD, "fault %s %s%s%s%s%s",
+				fault_name(s, ev->fault), fault_words[ev->kind],
+				ev->node ? " on " : "", key_text(ev->node), gap, did);
 	case EV_STARTED:
 	case EV_READY:
 	case EV_EXITED:
 	case EV_KILLED:
-		line_add(s, ev->t_ns, true, "service %s %s%s%s", key_text(ev->object), word, gap,
-			 did);
-		break;
+		return line_add(s, ev->t_ns, ACTOR_WORLD, ACTOR_WORLD, "service %s %s%s%s",
+				key_text(ev->object), word, gap, did);
 	case EV_LANE:
-		line_add(s, ev->t_ns, true, "%s: %s", key_text(ev->object), did);
-		break;
+		return line_add(s, ev->t_ns, ACTOR_WORLD, ACTOR_WORLD, "%s: %s",
+				key_text(ev->object), did);
 	case EV_LOG:
 	case EV_NOTE:
-		line_add(s, ev->t_ns, true, "%s%s%s", key_text(ev->object), ev->object ? gap : "",
-			 did);
-		break;
+		return line_add(s, ev->t_ns, ACTOR_WORLD, ACTOR_WORLD, "%s%s%s",
+				key_text(ev->object), ev->object ? gap : "", did);
 	default:
-		break;
+		return NULL;
 	}
+}
+
+static bool about_it(const struct work *s, const struct event *ev)
+{
+	return ev->kind == EV_NOTE && ev->fault >= 0 && str_eq(ev->object, s->key);
+}
+
+static void story_event(struct work *s, const struct event *ev)
+{
+	struct story_line *l = event_line(s, ev);
+
+	if (!l)
+		return;
+	l->event = true;
+	l->fault = ev->fault;
+	l->fired = ev->kind == EV_FIRED;
+	l->hit = l->fired ? ev->hit : 0;
+	l->decisive = about_it(s, ev);
 }
 
 /* Is this arming or heal said by a firing of the same fault right beside it? */
@@ -241,10 +275,12 @@ static bool said_by_firing(const struct ledgers *l, size_t i)
 	return false;
 }
 
-static bool tells(const struct story *s, size_t i)
+static bool tells(const struct work *s, size_t i)
 {
 	const struct event *ev = &s->in->ledgers->event[i];
 
+	if (about_it(s, ev))
+		return true;
 	if (s->from == INT64_MAX)
 		return ev->kind == EV_FIRED; /* when it happened is unknown */
 	if (ev->t_ns < s->from - NEAR_NS || ev->t_ns > s->to + NEAR_NS)
@@ -254,125 +290,230 @@ static bool tells(const struct story *s, size_t i)
 	return !said_by_firing(s->in->ledgers, i);
 }
 
-static int64_t distance(const struct story *s, const struct line *l)
+static int64_t distance(const struct work *w, const struct story_line *l)
 {
-	int64_t end = s->from == INT64_MAX ? 0 : s->to;
+	int64_t end = w->from == INT64_MAX ? 0 : w->to - w->in->facts->open_ns;
 
 	return l->t_ns > end ? l->t_ns - end : end - l->t_ns;
 }
 
-static int nearest_first(const void *a, const void *b, void *story)
+/* The sale's own lines come first, then what decided it, then what was near. */
+static int nearest_first(const void *a, const void *b, void *work)
 {
-	const struct line *x = a, *y = b;
+	const struct story_line *x = a, *y = b;
 	int64_t dx, dy;
 
 	if (x->event != y->event)
-		return x->event - y->event; /* the sale's own lines come first */
-	dx = distance(story, x);
-	dy = distance(story, y);
+		return x->event - y->event;
+	if (x->decisive != y->decisive)
+		return y->decisive - x->decisive;
+	dx = distance(work, x);
+	dy = distance(work, y);
 	return dx < dy ? -1 : dx > dy;
 }
 
 static int time_order(const void *a, const void *b)
 {
-	const struct line *x = a, *y = b;
+	const struct story_line *x = a, *y = b;
 
 	if (x->t_ns != y->t_ns)
 		return x->t_ns < y->t_ns ? -1 : 1;
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Returns how many events were left out. */
-static size_t story_events(struct story *s)
+/* ---- what did it ---- */
+
+static bool fired_meanwhile(const struct work *w, const struct story_line *l)
 {
-	const struct ledgers *l = s->in->ledgers;
-	size_t own = s->count, left_out = 0;
+	int64_t open = w->in->facts->open_ns;
+
+	return l->fired && w->from != INT64_MAX && l->t_ns >= w->from - open &&
+	       l->t_ns <= w->to - open + DECISIVE_NS;
+}
+
+static bool names_lane(const struct work *w, const struct story_line *l)
+{
+	return w->lane && *w->lane && strstr(l->text, w->lane);
+}
+
+static void story_decide(struct work *w)
+{
+	struct story *s = w->story;
+	struct story_line *last = NULL;
+	bool named = false;
+	size_t marked = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->at[i].decisive)
+			return; /* an event says it */
+		named |= fired_meanwhile(w, &s->at[i]) && names_lane(w, &s->at[i]);
+		if (s->at[i].fired &&
+		    (w->from == INT64_MAX ||
+		     s->at[i].t_ns <= w->to - w->in->facts->open_ns + DECISIVE_NS))
+			last = &s->at[i];
+	}
+	for (size_t i = s->count; i-- > 0 && marked < DECISIVE_MAX;)
+		if (fired_meanwhile(w, &s->at[i]) && (!named || names_lane(w, &s->at[i]))) {
+			s->at[i].decisive = true;
+			marked++;
+		}
+	if (!marked && last)
+		last->decisive = true;
+}
+
+static void story_events(struct work *w)
+{
+	const struct ledgers *l = w->in->ledgers;
+	struct story *s = w->story;
+	size_t own = s->count;
 
 	for (size_t i = 0; i < l->event_count; i++)
-		if (tells(s, i))
-			story_event(s, &l->event[i]);
+		if (tells(w, i))
+			story_event(w, &l->event[i]);
 	if (!s->count)
-		return 0;
-	qsort_r(s->at, s->count, sizeof(*s->at), nearest_first, s);
+		return;
+	qsort(s->at, s->count, sizeof(*s->at), time_order);
+	story_decide(w);
+	qsort_r(s->at, s->count, sizeof(*s->at), nearest_first, w);
 	while (s->count > own + EVENTS_MAX) {
 		free(s->at[--s->count].text);
-		left_out++;
+		s->left_out++;
 	}
 	qsort(s->at, s->count, sizeof(*s->at), time_order);
-	return left_out;
 }
 
 /* ---- the books ---- */
 
-static void row_words(const struct story *s, const struct book *b, struct buf *out)
+static void row_words(const struct work *w, const struct book *b, struct buf *out)
 {
-	buf_printf(out, "%19s", "");
 	if (b->receipt)
 		buf_printf(out, " receipt %s", b->receipt);
 	else if (b->number != INT64_MIN)
 		buf_printf(out, " number %" PRId64, b->number);
 	if (b->total != INT64_MIN) {
 		buf_addc(out, ' ');
-		judge_money(out, b->total, b->currency ? b->currency : s->in->target->currency);
+		judge_money(out, b->total, b->currency ? b->currency : w->in->target->currency);
 	}
-	buf_printf(out, "%s%s%s%s%s%s\n", b->lane ? " " : "", key_text(b->lane),
+	buf_printf(out, "%s%s%s%s%s%s", b->lane ? " " : "", key_text(b->lane),
 		   b->state ? " state " : "", key_text(b->state), b->time ? " at " : "",
 		   key_text(b->time));
 }
 
-static void story_books(const struct story *s, struct buf *out)
+static bool is_row(const struct work *w, const struct book *b)
 {
-	const struct ledgers *l = s->in->ledgers;
-	struct buf rows = {0};
+	return b->what == BOOK_SALE && str_eq(b->key, w->key);
+}
+
+static void story_rows(struct work *w)
+{
+	const struct ledgers *l = w->in->ledgers;
+	struct buf row = {0};
+	size_t told = 0;
+
+	for (size_t i = 0; i < l->book_count && told < ROWS_MAX; i++) {
+		if (!is_row(w, &l->book[i]) || l->book[i].start)
+			continue;
+		told++;
+		buf_reset(&row);
+		row_words(w, &l->book[i], &row);
+		if (row.len)
+			line_add(w, STORY_AFTER, ACTOR_BOOKS, ACTOR_BOOKS, "%s", row.data + 1);
+	}
+	buf_done(&row);
+}
+
+static void story_books(struct work *w)
+{
+	const struct ledgers *l = w->in->ledgers;
 	size_t now = 0, start = 0;
 
 	for (size_t i = 0; i < l->book_count; i++) {
-		const struct book *b = &l->book[i];
-
-		if (b->what != BOOK_SALE || !str_eq(b->key, s->key))
-			continue;
-		start += b->start;
-		now += !b->start;
-		if (!b->start && now <= ROWS_MAX)
-			row_words(s, b, &rows);
+		start += is_row(w, &l->book[i]) && l->book[i].start;
+		now += is_row(w, &l->book[i]) && !l->book[i].start;
 	}
-	buf_printf(out, "%16s  ", "after settling:");
-	if (!s->in->facts->books_read)
-		buf_printf(out, "the books could not be read: %s\n", s->in->facts->books_why);
+	if (!w->in->facts->books_read)
+		line_add(w, STORY_AFTER, ACTOR_BOOKS, ACTOR_BOOKS,
+			 "the books could not be read: %s", w->in->facts->books_why);
 	else if (!now)
-		buf_printf(out, "the books have no sale with key %s\n", s->key);
+		line_add(w, STORY_AFTER, ACTOR_BOOKS, ACTOR_BOOKS,
+			 "the books have no sale with key %s", w->key);
 	else
-		buf_printf(out, "the books have %zu sale%s with key %s%s\n", now,
-			   plural((int64_t)now), s->key,
-			   start ? ", and had it before the first shopper came" : "");
-	if (rows.len)
-		buf_add(out, rows.data, rows.len);
-	buf_done(&rows);
+		line_add(w, STORY_AFTER, ACTOR_BOOKS, ACTOR_BOOKS,
+			 "the books have %zu sale%s with key %s%s", now, plural((int64_t)now),
+			 w->key, start ? ", and had it before the first shopper came" : "");
+	story_rows(w);
+}
+
+/* ---- all of it ---- */
+
+void judge_story_build(const struct judge_in *in, const char *key, struct story *ret)
+{
+	struct work w = {.in = in, .key = key, .story = ret, .from = INT64_MAX, .to = INT64_MIN};
+
+	*ret = (struct story){.key = xstrdup(key)};
+	story_told(&w);
+	story_devices(&w);
+	story_events(&w);
+	story_books(&w);
+	ret->lane = xstrdup(key_text(w.lane));
+	ret->from_ns = w.from == INT64_MAX ? 0 : w.from - in->facts->open_ns;
+	ret->to_ns = w.from == INT64_MAX ? -1 : w.to - in->facts->open_ns;
+}
+
+static void line_text(const struct story_line *l, int64_t pace_milli, struct buf *out)
+{
+	char shop[DUR_TEXT];
+
+	buf_printf(out, "%c%13.3f s  ", l->decisive ? '>' : ' ',
+		   (double)l->t_ns / (double)NS_PER_S);
+	if (pace_milli != 1000)
+		buf_printf(out, "(%s)  ",
+			   dur_text(shop, (int64_t)((__int128)l->t_ns * pace_milli / 1000)));
+	buf_adds(out, l->text);
+	if (l->packet)
+		buf_printf(out, " (packet %" PRId64 " of wire.pcapng)", l->packet);
+	buf_addc(out, '\n');
+}
+
+static void left_out_text(const struct story *s, struct buf *out)
+{
+	if (s->left_out)
+		buf_printf(out, "%16s  (%" PRId64 " more events near it are in events.ndjson)\n",
+			   "", s->left_out);
+}
+
+void story_text(const struct story *s, int64_t pace_milli, struct buf *out)
+{
+	size_t i;
+
+	if (pace_milli <= 0)
+		pace_milli = 1000;
+	if (s->count && s->at[0].t_ns != STORY_AFTER && pace_milli != 1000)
+		buf_printf(out, "%16s  (from opening; shop time in brackets)\n", "real time");
+	for (i = 0; i < s->count && s->at[i].t_ns != STORY_AFTER; i++)
+		line_text(&s->at[i], pace_milli, out);
+	left_out_text(s, out);
+	for (size_t first = i; i < s->count; i++)
+		buf_printf(out, i == first ? "%16s  %s\n" : "%19s %s\n",
+			   i == first ? "after settling:" : "", s->at[i].text);
+}
+
+void story_done(struct story *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->at[i].text);
+	free(s->at);
+	free(s->key);
+	free(s->lane);
+	free(s->torn);
+	*s = (struct story){0};
 }
 
 void judge_story(const struct judge_in *in, const char *key, struct buf *out)
 {
-	struct story s = {.in = in, .key = key, .from = INT64_MAX, .to = INT64_MIN};
-	char shop[DUR_TEXT];
-	size_t left_out;
+	struct story s;
 
-	story_told(&s);
-	story_devices(&s);
-	left_out = story_events(&s);
-	if (s.count && pace_of(in->experiment) != 1)
-		buf_printf(out, "%16s  (from opening; shop time in brackets)\n", "real time");
-	for (size_t i = 0; i < s.count; i++) {
-		int64_t t = s.at[i].t_ns - in->facts->open_ns;
-
-		buf_printf(out, "%14.3f s  ", (double)t / (double)NS_PER_S);
-		if (pace_of(in->experiment) != 1)
-			buf_printf(out, "(%s)  ", dur_text(shop, shop_ns(in->experiment, t)));
-		buf_printf(out, "%s\n", s.at[i].text);
-		free(s.at[i].text);
-	}
-	if (left_out)
-		buf_printf(out, "%16s  (%zu more events near it are in events.ndjson)\n", "",
-			   left_out);
-	story_books(&s, out);
-	free(s.at);
+	judge_story_build(in, key, &s);
+	story_text(&s, in->experiment->shoppers.pace_milli, out);
+	story_done(&s);
 }

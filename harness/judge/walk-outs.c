@@ -69,6 +69,7 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	snprintf(ret->figure, sizeof(ret->figure), "%" PRId64 " of %" PRId64 " left", n.left,
 		 n.all);
 	limit_text(&o->max, "<=", ret->limit, sizeof(ret->limit));
+	limit_margin(&o->max, false, n.left, n.all, ret);
 	check_finish(ret, "no shopper came",
 		     "%" PRId64 " of %" PRId64 " shoppers walked out (%.1f %%)", n.left, n.all,
 		     share * 100);

@@ -136,3 +136,10 @@ enum during during_of(const struct fault_window *w, size_t n, int64_t from, int6
 		return DURING_FAULT;
 	return lo == 0 ? DURING_HEALTHY : DURING_RECOVERY;
 }
+
+int judge_phase(const struct fault_window *w, size_t n, int64_t from, int64_t to)
+{
+	enum during d = during_of(w, n, from, to);
+
+	return d == DURING_HEALTHY ? 0 : d == DURING_FAULT ? 1 : 2;
+}

@@ -2,72 +2,76 @@
 /*
  * Charts, drawn as SVG. Theory of operation: panels stand below each other on
  * one time axis, so that the eye can go straight down from a fault to what it
- * did. Faults are shaded through all panels.
+ * did. Faults are shaded through all panels, and the moments that stories are
+ * about are lines through all of them.
  *
- *      0 ┌────────── fault names ──────────┐
- *        │ sales per window (stacked)      │
+ *        ┌─────────────────────────────────┐
+ *        │ faults: a row each, with hits   │
+ *        │ shoppers in the queue, at tills │
+ *        │ sales per minute (stacked)      │
+ *        │ who walked out                  │
  *        │ time in the queue and at a till │
+ *        │ lanes: busy, in doubt, down     │
  *        │ services: started, gone, ready  │
+ *        │ nodes: CPU, memory, ...         │
  *        └──────── time since opening ─────┘
  *
  * Times of shoppers are shown as shop time (wall times pace), the axis shows
- * real time, and shop time below it when the two differ.
+ * real time, and shop time below it when the two differ. The height is known
+ * only when all panels are drawn, so they are drawn into a buffer of their own
+ * and what lies behind them is written first.
  */
+#include "report/chart.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "report/html.h"
 #include "report/series.h"
 #include "report/summary.h"
 
-#define WIDTH 960
-#define LEFT 64
-#define RIGHT 16
-#define TOP 34
-#define PANEL 150
-#define GAP 42
-#define STRIP 18
-#define STRIPS_MAX 12
+#define TOP 8
 
-struct chart {
-	const struct summary *s;
-	const struct series *sr;
-	struct buf *out;
-	double span_ns;		       /* along the axis */
-	const char *strip[STRIPS_MAX]; /* services that had news; borrowed */
-	size_t strips;
-	double bottom;
-};
-
-static double x_of(const struct chart *c, int64_t t_ns)
+double chart_x(const struct chart *c, int64_t t_ns)
 {
-	return LEFT + (WIDTH - LEFT - RIGHT) * (double)t_ns / c->span_ns;
+	double x =
+		CHART_LEFT + (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) * (double)t_ns / c->span_ns;
+
+	return x < CHART_LEFT		       ? CHART_LEFT
+	       : x > CHART_WIDTH - CHART_RIGHT ? CHART_WIDTH - CHART_RIGHT
+					       : x;
 }
 
-static double pace_of(const struct chart *c)
+double chart_pace(const struct chart *c)
 {
 	return c->s->pace_milli > 0 ? (double)c->s->pace_milli / 1000 : 1;
 }
 
-static void text(struct chart *c, double x, double y, const char *class, const char *words)
+const char *chart_fault(const struct chart *c, int64_t fault)
+{
+	const char *name =
+		fault >= 0 && fault < (int64_t)c->s->faults_count ? c->s->faults[fault].name : NULL;
+
+	return name ? name : "fault";
+}
+
+void chart_text(struct chart *c, double x, double y, const char *class, const char *words)
 {
 	buf_printf(c->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
 	html_text(c->out, words);
 	buf_adds(c->out, "</text>\n");
 }
 
-static void line(struct chart *c, double x1, double y1, double x2, double y2, const char *class)
+void chart_line(struct chart *c, double x1, double y1, double x2, double y2, const char *class)
 {
 	buf_printf(c->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>\n",
 		   x1, y1, x2, y2, class);
 }
 
-/* A round step that gives about `want` parts of max: 1, 2 or 5 times a power of ten. */
-static double step_for(double max, int want)
+double chart_step(double max, int want)
 {
 	double step = 1e-6;
 
@@ -86,301 +90,161 @@ static void number(char *to, size_t size, double v, const char *unit)
 	snprintf(to, size, "%.4g%s", v, unit);
 }
 
-/* ---- what all panels share ---- */
+/* ---- a panel ---- */
 
-static const char *fault_name(const struct chart *c, int fault)
+void chart_open(struct chart *c, const char *id, const char *title, const char *said)
 {
-	return fault >= 0 && (size_t)fault < c->s->faults_count ? c->s->faults[fault].name
-								: "fault";
+	c->y += CHART_GAP;
+	buf_printf(c->out, "<g id=\"chart-%s\" class=\"panel\" role=\"img\" aria-label=\"", id);
+	html_text(c->out, title);
+	if (said && *said) {
+		buf_adds(c->out, ". ");
+		html_text(c->out, said);
+	}
+	buf_adds(c->out, "\">\n");
+	chart_text(c, CHART_LEFT, c->y - 10, "name", title);
 }
 
-static void bands(struct chart *c)
+void chart_close(struct chart *c, double height)
 {
-	double label_end = 0;
+	buf_adds(c->out, "</g>\n");
+	c->y += height;
+}
+
+void chart_scale(struct chart *c, double max, const char *unit)
+{
+	double step = chart_step(max, 5), at;
+	char words[64];
+
+	for (at = 0; at <= max * 1.0001; at += step) {
+		double y = c->y + CHART_PANEL - CHART_PANEL * at / max;
+
+		chart_line(c, CHART_LEFT, y, CHART_WIDTH - CHART_RIGHT, y,
+			   at > 0 ? "grid" : "axis");
+		number(words, sizeof(words), at, unit);
+		chart_text(c, CHART_LEFT - 6, y + 4, "tick end", words);
+	}
+}
+
+void chart_legend(struct chart *c, const char *const *names, const char *const *classes, size_t n)
+{
+	double x = CHART_WIDTH - CHART_RIGHT;
+	size_t i;
+
+	for (i = n; i > 0; i--) {
+		x -= 6.4 * (double)strlen(names[i - 1]) + 4;
+		chart_text(c, x, c->y - 10, "tick", names[i - 1]);
+		x -= 13;
+		buf_printf(c->out,
+			   "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" "
+			   "class=\"%s\"/>\n",
+			   x, c->y - 18, classes[i - 1]);
+		x -= 9;
+	}
+}
+
+/* ---- what is behind all of them ---- */
+
+static void title_span(struct chart *c, const char *name, int64_t from_ns, int64_t to_ns)
+{
+	buf_adds(c->out, "<title>");
+	html_text(c->out, name);
+	buf_printf(c->out, " from %.3f s to %.3f s</title>", (double)from_ns / 1e9,
+		   (double)to_ns / 1e9);
+}
+
+static void bands(struct chart *c, double bottom)
+{
 	size_t i;
 
 	for (i = 0; i < c->sr->bands; i++) {
 		const struct band *b = &c->sr->band[i];
-		double x = x_of(c, b->from_ns), w = x_of(c, b->to_ns) - x;
-		const char *name = fault_name(c, b->fault);
+		double x = chart_x(c, b->from_ns), w = chart_x(c, b->to_ns) - x;
 
-		buf_printf(
-			c->out,
-			"<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" class=\"band\">"
-			"<title>",
-			x, TOP - 8, w < 1.5 ? 1.5 : w, c->bottom - TOP + 8);
-		html_text(c->out, name);
-		buf_printf(c->out, " from %.2f s to %.2f s</title></rect>\n",
-			   (double)b->from_ns / 1e9, (double)b->to_ns / 1e9);
-		if (x < label_end)
-			continue; /* would be written over its neighbour */
-		text(c, x, TOP - 14, "faultname", name);
-		label_end = x + 7.5 * (double)strlen(name) + 10;
-	}
-}
-
-static void fired(struct chart *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->sr->marks; i++) {
-		const struct mark_at *m = &c->sr->mark[i];
-		double x = x_of(c, m->t_ns);
-
-		if (m->kind != EV_FIRED)
-			continue;
-		buf_printf(c->out, "<path d=\"M%.1f %dl-4 -8h8z\" class=\"fired\"><title>", x,
-			   TOP + 2);
-		html_text(c->out, fault_name(c, m->fault));
-		buf_printf(c->out, " at %.3f s: ", (double)m->t_ns / 1e9);
-		html_text(c->out, m->did);
-		buf_adds(c->out, "</title></path>\n");
-	}
-}
-
-static void axis(struct chart *c)
-{
-	double seconds = c->span_ns / 1e9, step = step_for(seconds, 10), at;
-	char words[64];
-
-	line(c, LEFT, c->bottom, WIDTH - RIGHT, c->bottom, "axis");
-	for (at = 0; at <= seconds; at += step) {
-		double x = x_of(c, (int64_t)(at * 1e9));
-
-		line(c, x, TOP, x, c->bottom, "grid");
-		number(words, sizeof(words), at, " s");
-		text(c, x, c->bottom + 15, "tick mid", words);
-		if (pace_of(c) <= 1)
-			continue;
-		snprintf(words, sizeof(words), "%.3g min", at * pace_of(c) / 60);
-		text(c, x, c->bottom + 29, "tick mid faint", words);
-	}
-}
-
-static void y_axis(struct chart *c, double top, double max, const char *unit)
-{
-	double step = step_for(max, 6), at;
-	char words[64];
-
-	for (at = 0; at <= max * 1.0001; at += step) {
-		double y = top + PANEL - PANEL * at / max;
-
-		line(c, LEFT, y, WIDTH - RIGHT, y, at > 0 ? "grid" : "axis");
-		number(words, sizeof(words), at, unit);
-		text(c, LEFT - 6, y + 4, "tick end", words);
-	}
-}
-
-static void legend(struct chart *c, double top, const char *title, const char *const *names,
-		   const char *const *classes, size_t n)
-{
-	double x = WIDTH - RIGHT;
-	size_t i;
-
-	text(c, LEFT, top - 10, "panel", title);
-	for (i = n; i > 0; i--) {
-		x -= 7.2 * (double)strlen(names[i - 1]) + 6;
-		text(c, x, top - 10, "tick", names[i - 1]);
-		x -= 14;
 		buf_printf(c->out,
-			   "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" class=\"%s\"/>\n",
-			   x, top - 18, classes[i - 1]);
-		x -= 10;
+			   "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\" "
+			   "class=\"band\">",
+			   x, TOP, w > 1 ? w : 1, bottom - TOP);
+		title_span(c, chart_fault(c, b->fault), b->from_ns, b->to_ns);
+		buf_adds(c->out, "</rect>\n");
 	}
 }
 
-/* ---- sales ---- */
-
-static double bar(struct chart *c, size_t i, double y, double height, int64_t n, const char *class,
-		  const char *what)
+/* A sale that a story is about, at the till; a click leads to the story. */
+static void moment(struct chart *c, size_t i, double bottom)
 {
-	double x = x_of(c, (int64_t)i * c->sr->width_ns);
-	double w = x_of(c, (int64_t)(i + 1) * c->sr->width_ns) - x;
+	const struct story *s = &c->s->stories[i].s;
+	double x = chart_x(c, s->from_ns), w = chart_x(c, s->to_ns) - x;
 
-	if (n == 0)
-		return y;
+	if (s->to_ns < s->from_ns)
+		return;
 	buf_printf(c->out,
-		   "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"%s\"><title>"
-		   "%lld %s, %.6g s</title></rect>\n",
-		   x + 0.5, y - height, w > 2 ? w - 1 : w, height, class, (long long)n, what,
-		   (double)i * (double)c->sr->width_ns / 1e9);
-	return y - height;
+		   "<a href=\"#story-%zu\" id=\"moment-%zu\" class=\"moment\" "
+		   "aria-label=\"The story of sale ",
+		   i, i);
+	html_text(c->out, s->key);
+	buf_printf(c->out, "\"><rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\">", x, TOP,
+		   w > 2 ? w : 2, bottom - TOP);
+	title_span(c, s->key, s->from_ns, s->to_ns);
+	buf_printf(c->out, "</rect><text x=\"%.1f\" y=\"%.1f\" class=\"tick mid\">", x + w / 2,
+		   bottom - 4);
+	html_text(c->out, s->key);
+	buf_adds(c->out, "</text></a>\n");
 }
 
-static void sales(struct chart *c, double top)
+static void axis(struct chart *c, double bottom)
 {
-	static const char *const names[] = {"told ok", "refused", "unknown", "walked out"};
-	static const char *const classes[] = {"ok", "refused", "unknown", "left"};
-	double max = 1, unit;
-	char title[96];
-	size_t i;
+	double seconds = c->span_ns / 1e9, step = chart_step(seconds, 10), at;
+	char words[64];
 
-	for (i = 0; i < c->sr->windows; i++) {
-		const struct window *w = &c->sr->window[i];
-		double sum = (double)(w->ok + w->refused + w->unknown + w->left);
+	for (at = 0; at <= seconds; at += step) {
+		double x = chart_x(c, (int64_t)(at * 1e9));
 
-		max = sum > max ? sum : max;
-	}
-	snprintf(title, sizeof(title), "Sales per %.6g s", (double)c->sr->width_ns / 1e9);
-	y_axis(c, top, max, "");
-	legend(c, top, title, names, classes, ARRAY_SIZE(names));
-	unit = PANEL / max;
-	for (i = 0; i < c->sr->windows; i++) {
-		const struct window *w = &c->sr->window[i];
-		const int64_t n[] = {w->ok, w->refused, w->unknown, w->left};
-		double y = top + PANEL;
-		size_t k;
-
-		for (k = 0; k < ARRAY_SIZE(n); k++)
-			y = bar(c, i, y, unit * (double)n[k], n[k], classes[k], names[k]);
-	}
-}
-
-/* ---- times ---- */
-
-static int64_t window_field(const struct window *w, size_t offset)
-{
-	return *(const int64_t *)(const void *)((const char *)w + offset);
-}
-
-static const size_t time_fields[] = {offsetof(struct window, checkout_p50),
-				     offsetof(struct window, checkout_p95),
-				     offsetof(struct window, queue_p95)};
-
-static double times_max(const struct chart *c)
-{
-	double max = 0;
-	size_t i, k;
-
-	for (i = 0; i < c->sr->windows; i++) {
-		for (k = 0; k < ARRAY_SIZE(time_fields); k++) {
-			double v = (double)window_field(&c->sr->window[i], time_fields[k]);
-
-			max = v > max ? v : max;
-		}
-	}
-	max *= pace_of(c) / 1e9;
-	return max > 1e-4 ? max : 1e-4;
-}
-
-/* A line through the middles of windows that had somebody; a dot where one stands alone. */
-static void curve(struct chart *c, double top, double max, size_t field, const char *class)
-{
-	bool drawing = false;
-	size_t i;
-
-	buf_adds(c->out, "<path d=\"");
-	for (i = 0; i < c->sr->windows; i++) {
-		int64_t ns = window_field(&c->sr->window[i], field);
-		double shop = (double)ns * pace_of(c) / 1e9;
-		double x = x_of(c, (int64_t)i * c->sr->width_ns + c->sr->width_ns / 2);
-
-		if (ns < 0)
+		chart_line(c, x, TOP, x, bottom, "grid");
+		number(words, sizeof(words), at, " s");
+		chart_text(c, x, bottom + 15, "tick mid", words);
+		if (chart_pace(c) <= 1)
 			continue;
-		buf_printf(c->out, "%c%.1f %.1f", drawing ? 'L' : 'M', x,
-			   top + PANEL - PANEL * shop / max);
-		drawing = true;
+		snprintf(words, sizeof(words), "%.3g min", at * chart_pace(c) / 60);
+		chart_text(c, x, bottom + 29, "tick mid faint", words);
 	}
-	buf_printf(c->out, "\" class=\"%s\"/>\n", class);
+	chart_line(c, CHART_LEFT, bottom, CHART_WIDTH - CHART_RIGHT, bottom, "axis");
+	chart_text(c, CHART_WIDTH - CHART_RIGHT, bottom + 45, "tick end faint",
+		   chart_pace(c) > 1 ? "seconds since opening; shop minutes below"
+				     : "seconds since opening");
 }
 
-static void times(struct chart *c, double top)
+static void panels(struct chart *c)
 {
-	static const char *const names[] = {"at the till, median", "at the till, p95",
-					    "in the queue, p95"};
-	static const char *const boxes[] = {"box50", "box95", "boxq"};
-	static const char *const classes[] = {"line p50", "line p95", "line queue"};
-	double max = times_max(c);
-	size_t k;
-
-	y_axis(c, top, max, " s");
-	legend(c, top, pace_of(c) > 1 ? "Shoppers' time (shop seconds)" : "Shoppers' time", names,
-	       boxes, ARRAY_SIZE(names));
-	for (k = 0; k < ARRAY_SIZE(time_fields); k++)
-		curve(c, top, max, time_fields[k], classes[k]);
-}
-
-/* ---- services ---- */
-
-static size_t strip_of(struct chart *c, const char *service)
-{
-	size_t i;
-
-	for (i = 0; i < c->strips; i++) {
-		if (str_eq(c->strip[i], service))
-			return i;
-	}
-	if (i < STRIPS_MAX)
-		c->strip[c->strips++] = service;
-	return i;
-}
-
-static void strips_find(struct chart *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->sr->marks; i++) {
-		if (c->sr->mark[i].kind != EV_FIRED)
-			strip_of(c, c->sr->mark[i].what);
-	}
-}
-
-static void service_mark(struct chart *c, const struct mark_at *m, double y)
-{
-	bool gone = m->kind == EV_EXITED || m->kind == EV_KILLED;
-	double x = x_of(c, m->t_ns);
-
-	buf_printf(c->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" class=\"%s\"><title>", x, y,
-		   gone			 ? "gone"
-		   : m->kind == EV_READY ? "ready"
-					 : "started");
-	buf_printf(c->out, "%s at %.3f s", event_names[m->kind], (double)m->t_ns / 1e9);
-	if (m->did)
-		buf_adds(c->out, ": ");
-	html_text(c->out, m->did);
-	buf_adds(c->out, "</title></circle>\n");
-}
-
-static void services(struct chart *c, double top)
-{
-	static const char *const names[] = {"gone", "started", "ready"};
-	size_t i, k;
-
-	legend(c, top, "Services", names, names, ARRAY_SIZE(names));
-	for (i = 0; i < c->strips; i++) {
-		double y = top + STRIP * (double)i + STRIP / 2.0;
-
-		line(c, LEFT, y, WIDTH - RIGHT, y, "grid");
-		text(c, LEFT + 4, y - 3, "tick faint", c->strip[i]);
-		for (k = 0; k < c->sr->marks; k++) {
-			if (c->sr->mark[k].kind != EV_FIRED &&
-			    str_eq(c->sr->mark[k].what, c->strip[i]))
-				service_mark(c, &c->sr->mark[k], y);
-		}
-	}
+	chart_faults(c);
+	chart_people(c);
+	chart_sales(c);
+	chart_losses(c);
+	chart_times(c);
+	chart_lanes(c);
+	chart_services(c);
+	chart_nodes(c);
 }
 
 void chart_page(const struct summary *s, const struct series *sr, struct buf *out)
 {
-	struct chart c = {.s = s, .sr = sr, .out = out};
-	double first = TOP + 24, second = first + PANEL + GAP, third = second + PANEL + GAP;
+	struct buf drawn = {0};
+	struct chart c = {.s = s, .sr = sr, .out = &drawn, .y = TOP};
+	size_t i;
 
 	c.span_ns = (double)sr->windows * (double)sr->width_ns;
-	strips_find(&c);
-	c.bottom = c.strips ? third + STRIP * (double)c.strips : second + PANEL;
+	panels(&c);
+	c.out = out;
 	buf_printf(out,
-		   "<svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"Sales, times and "
-		   "services over time, with faults shaded\">\n",
-		   WIDTH, c.bottom + 54);
-	axis(&c);
-	bands(&c);
-	sales(&c, first);
-	times(&c, second);
-	if (c.strips)
-		services(&c, third);
-	fired(&c);
-	text(&c, WIDTH - RIGHT, c.bottom + 48, "tick end faint",
-	     pace_of(&c) > 1 ? "seconds since opening; shop minutes below"
-			     : "seconds since opening");
+		   "<svg viewBox=\"0 0 %d %.0f\" role=\"group\" aria-label=\"The shop over "
+		   "time: panels on one axis, faults shaded through all\">\n",
+		   CHART_WIDTH, c.y + 60);
+	bands(&c, c.y + 8);
+	axis(&c, c.y + 8);
+	if (drawn.data)
+		buf_add(out, drawn.data, drawn.len);
+	for (i = 0; i < s->stories_count; i++)
+		moment(&c, i, c.y + 8);
 	buf_adds(out, "</svg>\n");
+	buf_done(&drawn);
 }

@@ -6,62 +6,61 @@
  */
 #include "report/html.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "report/series.h"
 #include "report/summary.h"
 
-#define STORY_MAX 200000 /* bytes of story shown; the ledgers have the rest */
-
-static const char style[] =
-	":root{color-scheme:light dark;--bg:#fbfaf8;--ink:#1d1f23;--faint:#6b7078;--rule:#dcdad5;"
-	"--card:#fff;--ok:#2c7a5a;--unknown:#c2452d;--refused:#c9962b;--left:#9aa0a8;"
-	"--p50:#3a6fb5;--p95:#8a4fb0;--queue:#b8741a;--band:#c2452d22;--fired:#c2452d}\n"
-	"@media(prefers-color-scheme:dark){:root{--bg:#16181c;--ink:#e8e6e1;--faint:#989da6;"
-	"--rule:#33373e;--card:#1e2126;--ok:#4fb38a;--unknown:#ea7258;--refused:#dcb04f;"
-	"--left:#6c727b;--p50:#78a9ea;--p95:#c08ee2;--queue:#e0a04c;--band:#ea725826;"
-	"--fired:#ea7258}}\n"
-	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
-	"font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}\n"
-	"main{max-width:1040px;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
-	"h1{font-size:1.7rem;line-height:1.25;margin:.2rem 0 .4rem}h2{font-size:1.1rem;"
-	"margin:2.2rem 0 .6rem}p{margin:.4rem 0}.faint{color:var(--faint)}\n"
-	".tag{display:inline-block;padding:.15rem .7rem;border-radius:99px;color:#fff;"
-	"font-weight:600;font-size:.9rem;letter-spacing:.02em}\n"
-	".v-holds{background:#2c7a5a}.v-violated{background:#b93c25}.v-inconclusive{background:"
-	"#8a6914}.v-unsupported,.v-broken{background:#5b616b}\n"
-	".t-holds{color:var(--ok)}.t-violated{color:var(--unknown)}.t-inconclusive{color:"
-	"var(--refused)}td b{font-weight:600}\n"
-	"table{border-collapse:collapse;width:100%;font-size:.94rem}th{text-align:left;font-weight:"
-	"600;color:var(--faint)}th,td{padding:.42rem .8rem .42rem 0;border-bottom:1px solid "
-	"var(--rule);vertical-align:top}td:first-child,td[class^=t-]{white-space:nowrap}td.n{text-"
-	"align:right;font-variant-numeric:tabular-nums}\n"
-	".wide{overflow-x:auto}svg{display:block;width:100%;min-width:640px;height:auto}\n"
-	"pre{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.9rem "
-	"1rem;overflow-x:auto;font:13px/1.55 ui-monospace,Menlo,Consolas,monospace;white-space:"
-	"pre-wrap;overflow-wrap:anywhere}\n"
-	".axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.7}.tick{font-size:11px;"
-	"fill:var(--ink)}.mid{text-anchor:middle}.end{text-anchor:end}text.faint{fill:var(--faint)}"
-	".panel{font-size:13px;font-weight:600;fill:var(--ink)}.faultname{font-size:12px;"
-	"font-weight:600;fill:var(--fired)}\n"
-	".band{fill:var(--band)}.fired{fill:var(--fired)}.ok{fill:var(--ok)}.refused{fill:"
-	"var(--refused)}.unknown{fill:var(--unknown)}.left{fill:var(--left)}\n"
-	".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.p50{stroke:"
-	"var(--p50)}.p95{stroke:var(--p95)}.queue{stroke:var(--queue);stroke-dasharray:5 4}"
-	".box50{fill:var(--p50)}.box95{fill:var(--p95)}.boxq{fill:var(--queue)}\n"
-	".gone{fill:var(--unknown)}.ready{fill:var(--ok)}.started{fill:var(--refused)}\n";
-
-static void cell(struct buf *b, const char *s)
+void html_cell(struct buf *b, const char *json, const char *s)
 {
-	buf_adds(b, "<td>");
+	buf_adds(b, "<td");
+	if (json)
+		buf_printf(b, " data-json=\"%s\"", json);
+	buf_addc(b, '>');
 	html_text(b, s);
 	buf_adds(b, "</td>");
 }
 
-static void cell_number(struct buf *b, int64_t n)
+void html_number(struct buf *b, const char *json, int64_t n)
 {
-	buf_printf(b, "<td class=\"n\">%lld</td>", (long long)n);
+	buf_adds(b, "<td class=\"n\"");
+	if (json)
+		buf_printf(b, " data-json=\"%s\"", json);
+	buf_printf(b, ">%lld</td>", (long long)n);
+}
+
+void html_table(struct buf *b, const char *label, const char *headings)
+{
+	buf_printf(b,
+		   "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n"
+		   "<thead><tr>",
+		   label);
+	for (const char *p = headings; *p;) {
+		size_t n = strcspn(p, "|");
+		bool number = *p == '#';
+
+		buf_printf(b, "<th scope=\"col\"%s>%.*s</th>", number ? " class=\"n\"" : "",
+			   (int)(n - number), p + number);
+		p += n + (p[n] == '|');
+	}
+	buf_adds(b, "</tr></thead>\n<tbody>\n");
+}
+
+void html_table_end(struct buf *b)
+{
+	buf_adds(b, "</tbody></table></div>\n");
+}
+
+/* The member of the i-th in a list of verdict.json. Into a caller's array; returns it. */
+#define POINTER_TEXT 64
+static const char *pointer(char *buf, const char *list, size_t i, const char *member)
+{
+	snprintf(buf, POINTER_TEXT, "/%s/%zu/%s", list, i, member);
+	return buf;
 }
 
 static void head(struct buf *b, const struct summary *s)
@@ -73,7 +72,10 @@ static void head(struct buf *b, const struct summary *s)
 	html_text(b, s->verdict);
 	buf_adds(b, ": ");
 	html_text(b, s->experiment);
-	buf_printf(b, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
+	/* Whatever a hostile log would smuggle in: nothing runs, nothing is fetched. */
+	buf_adds(b, "</title>\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
+		    "'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n");
+	buf_printf(b, "<style>\n%s</style>\n</head>\n<body>\n<main>\n", html_style);
 }
 
 static void headline(struct buf *b, const struct summary *s)
@@ -82,13 +84,12 @@ static void headline(struct buf *b, const struct summary *s)
 
 	buf_adds(b, "<header>\n<span class=\"tag v-");
 	html_text(b, s->verdict);
-	buf_adds(b, "\">");
+	buf_adds(b, "\" data-json=\"/verdict\">");
 	html_text(b, s->verdict);
 	buf_adds(b, "</span>\n<h1>");
 	html_text(b, s->title ? s->title : s->experiment);
-	buf_adds(b, "</h1>\n<p>");
-	html_text(b, s->why);
-	buf_adds(b, "</p>\n");
+	buf_adds(b, "</h1>\n");
+	html_said(b, s);
 	if (s->expect_note && !str_eq(s->expect_note, s->why)) {
 		buf_adds(b, "<p>");
 		html_text(b, s->expect_note);
@@ -106,145 +107,150 @@ static void headline(struct buf *b, const struct summary *s)
 	buf_adds(b, "</header>\n");
 }
 
+static void promise(struct buf *b, const struct sum_check *c, size_t i)
+{
+	char at[POINTER_TEXT];
+
+	buf_adds(b, "<tr><th scope=\"row\">");
+	html_text(b, c->name);
+	if (c->promise) {
+		buf_adds(b, "<span class=\"promise\">");
+		html_text(b, c->promise);
+		buf_adds(b, "</span>");
+	}
+	buf_adds(b, "</th><td class=\"t-");
+	html_text(b, c->verdict);
+	buf_printf(b, "\"><b data-json=\"%s\">", pointer(at, "checks", i, "verdict"));
+	html_text(b, c->verdict);
+	buf_adds(b, "</b></td>");
+	html_cell(b, pointer(at, "checks", i, "figure"), c->figure);
+	html_cell(b, pointer(at, "checks", i, "limit"), c->limit);
+	html_cell(b, pointer(at, "checks", i, "margin"), c->margin);
+	html_number(b, pointer(at, "checks", i, "judged"), c->judged);
+	html_cell(b, pointer(at, "checks", i, "why"), c->why);
+	buf_adds(b, "</tr>\n");
+}
+
 static void promises(struct buf *b, const struct summary *s)
 {
 	size_t i;
 
-	buf_adds(b,
-		 "<section>\n<h2>Promises</h2>\n<div class=\"wide\"><table>\n<tr><th>Promise</th>"
-		 "<th>Verdict</th><th>Figure</th><th>Limit</th><th>Why</th></tr>\n");
-	for (i = 0; i < s->checks_count; i++) {
-		const struct sum_check *c = &s->checks[i];
-
-		buf_adds(b, "<tr>");
-		cell(b, c->name);
-		buf_adds(b, "<td class=\"t-");
-		html_text(b, c->verdict);
-		buf_adds(b, "\"><b>");
-		html_text(b, c->verdict);
-		buf_adds(b, "</b></td>");
-		cell(b, c->figure);
-		cell(b, c->limit);
-		cell(b, c->why);
-		buf_adds(b, "</tr>\n");
-	}
-	buf_adds(b, "</table></div>\n</section>\n");
+	buf_adds(b, "<section>\n<h2 id=\"promises\">Promises</h2>\n");
+	html_table(b, "Promises", "Promise|Verdict|Figure|Limit|Margin|#Judged|Why");
+	for (i = 0; i < s->checks_count; i++)
+		promise(b, &s->checks[i], i);
+	html_table_end(b);
+	buf_adds(b, "</section>\n");
 }
 
 static void faults(struct buf *b, const struct summary *s)
 {
+	char at[POINTER_TEXT];
 	size_t i;
 
 	if (s->faults_count == 0)
 		return;
-	buf_adds(b, "<section>\n<h2>Faults</h2>\n<div class=\"wide\"><table>\n<tr><th>Fault</th>"
-		    "<th>What it does</th><th>When</th><th>Armed</th><th>Fired</th><th>Skipped</th>"
-		    "</tr>\n");
+	buf_adds(b, "<section>\n<h2 id=\"faults\">Faults</h2>\n");
+	html_table(b, "Faults", "Fault|What it does|When|#Armed|#Fired|#Skipped");
 	for (i = 0; i < s->faults_count; i++) {
 		const struct sum_fault *f = &s->faults[i];
 
 		buf_adds(b, "<tr>");
-		cell(b, f->name);
-		cell(b, f->describe);
-		cell(b, f->when);
-		cell_number(b, f->armed);
-		cell_number(b, f->fired);
-		cell_number(b, f->skipped);
+		html_cell(b, pointer(at, "faults", i, "name"), f->name);
+		html_cell(b, pointer(at, "faults", i, "describe"), f->describe);
+		html_cell(b, pointer(at, "faults", i, "when"), f->when);
+		html_number(b, pointer(at, "faults", i, "armed"), f->armed);
+		html_number(b, pointer(at, "faults", i, "fired"), f->fired);
+		html_number(b, pointer(at, "faults", i, "skipped"), f->skipped);
 		buf_adds(b, "</tr>\n");
 	}
-	buf_adds(b, "</table></div>\n</section>\n");
+	html_table_end(b);
+	buf_adds(b, "</section>\n");
+}
+
+static void cut_note(struct buf *b, int64_t n, const char *what)
+{
+	if (n)
+		buf_printf(b, "<p class=\"faint\">%lld more %s.</p>\n", (long long)n, what);
+}
+
+/* The same numbers for who cannot see the charts, or wants them. */
+static void numbers(struct buf *b, const struct series *sr)
+{
+	size_t i;
+
+	buf_adds(b, "<details><summary>The numbers behind it</summary>\n");
+	html_table(b, "Numbers by window of time",
+		   "#From, s|#Came|#Told ok|#Refused|#Unknown|"
+		   "#Walked out|#Missed the train|#In the queue|#At the tills");
+	for (i = 0; i < sr->windows; i++) {
+		const struct window *w = &sr->window[i];
+
+		buf_printf(b, "<tr><td class=\"n\">%.6g</td>",
+			   (double)i * (double)sr->width_ns / 1e9);
+		html_number(b, NULL, w->arrived);
+		html_number(b, NULL, w->ok);
+		html_number(b, NULL, w->refused);
+		html_number(b, NULL, w->unknown);
+		html_number(b, NULL, w->left);
+		html_number(b, NULL, w->missed);
+		buf_printf(b, "<td class=\"n\">%.3g</td><td class=\"n\">%.3g</td></tr>\n",
+			   (double)w->queue_milli / 1000, (double)w->till_milli / 1000);
+	}
+	html_table_end(b);
+	buf_adds(b, "</details>\n");
 }
 
 static void charts(struct buf *b, const struct summary *s, const struct series *sr)
 {
-	buf_adds(b, "<section>\n<h2>The day</h2>\n<div class=\"wide\">\n");
+	buf_adds(b, "<section>\n<h2 id=\"day\">The shop over time</h2>\n<div class=\"wide\" "
+		    "tabindex=\"0\" role=\"region\" aria-label=\"Charts\">\n");
 	chart_page(s, sr, b);
 	buf_adds(b, "</div>\n");
-	if (sr->marks_cut)
-		buf_printf(b, "<p class=\"faint\">%zu more events are in events.ndjson.</p>\n",
-			   sr->marks_cut);
+	cut_note(b, sr->hits_cut, "hits of faults are in events.ndjson");
+	cut_note(b, sr->marks_cut, "events of services and lanes are in events.ndjson");
+	cut_note(b, sr->lanes_cut, "sales were made at lanes that are not drawn");
+	if (!sr->has_good && !s->good_day)
+		buf_adds(b, "<p class=\"faint\">There was no good day to compare with.</p>\n");
+	if (!sr->nodes)
+		buf_adds(b, "<p class=\"faint\">What the nodes used was not recorded.</p>\n");
+	numbers(b, sr);
 	buf_adds(b, "</section>\n");
 }
 
-static void story(struct buf *b, const struct summary *s)
+static void witnesses_of(struct buf *b, const struct sum_check *c)
 {
-	cleanup_free char *cut = NULL;
+	size_t i;
 
-	if (!s->story)
-		return;
-	cut = xstrndup(s->story, STORY_MAX);
-	buf_adds(b, "<section>\n<h2>The story of sale ");
-	html_text(b, s->story_key);
-	buf_adds(b, "</h2>\n<pre>");
-	html_text(b, cut);
-	buf_adds(b, "</pre>\n</section>\n");
+	buf_adds(b, "<h3>");
+	html_text(b, c->name);
+	buf_adds(b, "</h3>\n");
+	if (c->violations > (int64_t)c->witnesses)
+		buf_printf(b, "<p class=\"faint\">the first %zu of %lld</p>\n", c->witnesses,
+			   (long long)c->violations);
+	html_table(b, "Witnesses", "Sale|What");
+	for (i = 0; i < c->witnesses; i++) {
+		buf_adds(b, "<tr>");
+		html_cell(b, NULL, c->witness[i].key);
+		html_cell(b, NULL, c->witness[i].what);
+		buf_adds(b, "</tr>\n");
+	}
+	html_table_end(b);
 }
 
 static void witnesses(struct buf *b, const struct summary *s)
 {
-	const struct sum_check *c = summary_violated(s);
-	size_t i;
+	size_t n = 0, i;
 
-	if (!c || c->witnesses == 0)
+	for (i = 0; i < s->checks_count; i++)
+		n += s->checks[i].witnesses > 0;
+	if (!n)
 		return;
-	buf_adds(b, "<section>\n<h2>Witnesses against ");
-	html_text(b, c->name);
-	buf_adds(b, "</h2>\n");
-	if (c->violations > (int64_t)c->witnesses)
-		buf_printf(b, "<p class=\"faint\">the first %zu of %lld</p>\n", c->witnesses,
-			   (long long)c->violations);
-	buf_adds(b, "<div class=\"wide\"><table>\n<tr><th>Sale</th><th>What</th></tr>\n");
-	for (i = 0; i < c->witnesses; i++) {
-		buf_adds(b, "<tr>");
-		cell(b, c->witness[i].key);
-		cell(b, c->witness[i].what);
-		buf_adds(b, "</tr>\n");
-	}
-	buf_adds(b, "</table></div>\n</section>\n");
-}
-
-struct ledger_row {
-	const char *ledger, *what;
-	size_t offset;
-};
-#define ROW(l, w, f)                                                                               \
-	{                                                                                          \
-		l, w, offsetof(struct sum_ledgers, f)                                              \
-	}
-
-static void reconciliation(struct buf *b, const struct summary *s)
-{
-	static const struct ledger_row rows[] = {
-		ROW("told", "sales that shoppers were told about", told),
-		ROW("", "told ok", ok),
-		ROW("", "told refused", refused),
-		ROW("", "left in doubt (unknown)", unknown),
-		ROW("", "walked out without a sale", left),
-		ROW("", "trains missed", missed_trains),
-		ROW("books", "sales recorded", books),
-		ROW("", "told and recorded exactly once", matched),
-		ROW("", "acknowledged but not recorded", missing),
-		ROW("", "recorded more than once", duplicated),
-		ROW("", "recorded but never told of", phantom),
-		ROW("", "recorded without a key", unkeyed),
-		ROW("bank", "records", bank),
-		ROW("paper", "records", paper),
-		ROW("drawer", "records", drawer),
-	};
-	size_t i;
-
-	buf_adds(b, "<section>\n<h2>Five ledgers</h2>\n<div class=\"wide\"><table>\n<tr><th>Ledger"
-		    "</th><th>What</th><th>Count</th></tr>\n");
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *base = (const char *)&s->ledgers;
-
-		buf_adds(b, "<tr>");
-		cell(b, rows[i].ledger);
-		cell(b, rows[i].what);
-		cell_number(b, *(const int64_t *)(const void *)(base + rows[i].offset));
-		buf_adds(b, "</tr>\n");
-	}
-	buf_adds(b, "</table></div>\n</section>\n");
+	buf_adds(b, "<section>\n<h2 id=\"witnesses\">Witnesses</h2>\n");
+	for (i = 0; i < s->checks_count; i++)
+		if (s->checks[i].witnesses)
+			witnesses_of(b, &s->checks[i]);
+	buf_adds(b, "</section>\n");
 }
 
 static void cell_time(struct buf *b, int64_t ns)
@@ -257,13 +263,13 @@ static void cell_time(struct buf *b, int64_t ns)
 static void link_row(struct buf *b, const struct trial_link *l)
 {
 	buf_adds(b, "<tr>");
-	cell(b, l->from);
-	cell(b, l->to);
-	cell_number(b, l->packets);
-	cell_number(b, l->bytes);
-	cell_number(b, l->dropped);
-	cell_number(b, l->again);
-	cell_number(b, l->handshakes);
+	html_cell(b, NULL, l->from);
+	html_cell(b, NULL, l->to);
+	html_number(b, NULL, l->packets);
+	html_number(b, NULL, l->bytes);
+	html_number(b, NULL, l->dropped);
+	html_number(b, NULL, l->again);
+	html_number(b, NULL, l->handshakes);
 	cell_time(b, l->rtt_min_ns);
 	cell_time(b, l->rtt_mean_ns);
 	cell_time(b, l->rtt_max_ns);
@@ -274,7 +280,8 @@ static void pcap(struct buf *b, const struct trial_facts *f)
 {
 	if (!f->pcap_packets && !f->pcap_note[0])
 		return;
-	buf_printf(b, "<p>wire.pcapng has %lld packets", (long long)f->pcap_packets);
+	buf_printf(b, "<p><a href=\"wire.pcapng\">wire.pcapng</a> has %lld packets",
+		   (long long)f->pcap_packets);
 	if (f->pcap_note[0]) {
 		buf_adds(b, ": ");
 		html_text(b, f->pcap_note);
@@ -288,48 +295,69 @@ static void wire(struct buf *b, const struct summary *s)
 
 	if (!s->links_count)
 		return;
-	buf_adds(b, "<section>\n<h2>The wire</h2>\n");
+	buf_adds(b, "<section>\n<h2 id=\"wire\">The wire</h2>\n");
 	pcap(b, &s->facts);
-	buf_adds(b, "<div class=\"wide\"><table>\n<tr><th>From</th><th>To</th><th>Packets</th>"
-		    "<th>Bytes</th><th>Dropped</th><th>Sent again</th><th>Connections opened</th>"
-		    "<th>Round trip: least</th><th>mean</th><th>most</th></tr>\n");
+	html_table(b, "Links",
+		   "From|To|#Packets|#Bytes|#Dropped|#Sent again|#Connections opened|"
+		   "#Round trip: least|#mean|#most");
 	for (i = 0; i < s->links_count; i++)
 		link_row(b, &s->links[i]);
-	buf_adds(b, "</table></div>\n</section>\n");
+	html_table_end(b);
+	buf_adds(b, "</section>\n");
 }
 
 static void host(struct buf *b, const struct summary *s)
 {
 	char late[DUR_TEXT];
 
-	buf_adds(b, "<section>\n<h2>How far to trust the clock</h2>\n<p>99 % of requests and "
+	buf_adds(b, "<section>\n<h2 id=\"noise\">How far to trust the clock</h2>\n<p>99 % of "
+		    "requests and "
 		    "arrivals started within ");
 	html_text(b, dur_text(late, s->facts.late_p99_ns));
 	buf_printf(b, " of their time; CPU steal %.1f %%", s->facts.steal * 100);
 	if (s->facts.pressure >= 0)
 		buf_printf(b, ", CPU pressure %.1f %%", s->facts.pressure * 100);
+	buf_printf(b, "; timers of the harness fired within %s (99 %%)",
+		   dur_text(late, s->facts.timer_p99_ns));
+	if (s->facts.wire_overrun)
+		buf_printf(b, "; %lld packets were lost by this machine, by no fault",
+			   (long long)s->facts.wire_overrun);
 	buf_adds(b, ".</p>\n</section>\n");
 }
 
 static void again(struct buf *b, const struct summary *s)
 {
-	buf_adds(b, "<section>\n<h2>Again</h2>\n<pre>");
+	buf_adds(b, "<section>\n<h2>Again</h2>\n<pre tabindex=\"0\">");
 	html_text(b, s->reproduce);
 	buf_adds(b, "\n");
 	html_text(b, s->replay);
 	buf_adds(b, "</pre>\n</section>\n");
 }
 
+/* Drawn from the results of another version, which may lack what this one shows. */
+static void version(struct buf *b, const struct summary *s)
+{
+	if (s->format != SUMMARY_FORMAT)
+		buf_printf(
+			b,
+			"<p class=\"faint\" id=\"version\">These results were written by another "
+			"version of worstday (format %lld, this one's is %d): what it did not "
+			"record is missing here.</p>\n",
+			(long long)s->format, SUMMARY_FORMAT);
+}
+
 void html_page(const struct summary *s, const struct series *sr, struct buf *out)
 {
 	head(out, s);
 	headline(out, s);
+	version(out, s);
 	promises(out, s);
 	charts(out, s, sr);
 	faults(out, s);
-	story(out, s);
+	html_stories(out, s, sr);
+	html_latency(out, s, sr);
+	html_ledgers(out, s, sr);
 	witnesses(out, s);
-	reconciliation(out, s);
 	wire(out, s);
 	reach_section(out, s);
 	host(out, s);

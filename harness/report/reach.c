@@ -4,18 +4,6 @@
 #include "report/html.h"
 #include "report/summary.h"
 
-static void words(struct buf *b, const char *text)
-{
-	buf_adds(b, "<td>");
-	html_text(b, text);
-	buf_adds(b, "</td>");
-}
-
-static void number(struct buf *b, int64_t n)
-{
-	buf_printf(b, "<td class=\"n\">%lld</td>", (long long)n);
-}
-
 static const char *text(const char *s)
 {
 	return s ? s : "";
@@ -27,7 +15,7 @@ static void program(struct buf *b, const struct trial_reach *r)
 
 	buf_printf(&all, "%s: %s %s %s", text(r->program), text(r->linked), text(r->libc),
 		   text(r->language));
-	words(b, all.data);
+	html_cell(b, NULL, all.data);
 	buf_done(&all);
 }
 
@@ -42,7 +30,7 @@ static void beyond(struct buf *b, const struct trial_reach *r)
 	if (r->listeners)
 		buf_printf(&all, "%sa filter of its own that notifies, refused %lld times",
 			   all.len ? "; " : "", (long long)r->listeners);
-	words(b, all.data);
+	html_cell(b, NULL, all.data);
 	buf_done(&all);
 }
 
@@ -50,23 +38,25 @@ void reach_section(struct buf *b, const struct summary *s)
 {
 	if (!s->reach_count)
 		return;
-	buf_adds(b, "<section>\n<h2>What the faults could reach</h2>\n<div class=\"wide\"><table>\n"
-		    "<tr><th>Service</th><th>Program</th><th>Seen by</th><th>Calls looked at</th>"
-		    "<th>Their number</th><th>Altered</th><th>Library loaded</th>"
-		    "<th>Out of reach</th></tr>\n");
+	buf_adds(b, "<section>\n<h2 id=\"reach\">What the faults could reach</h2>\n");
+	html_table(b, "What the faults could reach",
+		   "Service|Program|Seen by|Calls looked at|#Their number|#Altered|#Library "
+		   "loaded|Out "
+		   "of reach");
 	for (size_t i = 0; i < s->reach_count; i++) {
 		const struct trial_reach *r = &s->reach[i];
 
 		buf_adds(b, "<tr>");
-		words(b, r->service);
+		html_cell(b, NULL, r->service);
 		program(b, r);
-		words(b, r->layers);
-		words(b, r->filtered);
-		number(b, r->calls);
-		number(b, r->altered);
-		number(b, r->loaded);
+		html_cell(b, NULL, r->layers);
+		html_cell(b, NULL, r->filtered);
+		html_number(b, NULL, r->calls);
+		html_number(b, NULL, r->altered);
+		html_number(b, NULL, r->loaded);
 		beyond(b, r);
 		buf_adds(b, "</tr>\n");
 	}
-	buf_adds(b, "</table></div>\n</section>\n");
+	html_table_end(b);
+	buf_adds(b, "</section>\n");
 }

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. One pass over the told and left ledgers counts windows,
+ * lanes and bins; durations are sorted by window, so that percentiles are read
+ * off exactly. How many people stood somewhere is an integral: each stay adds the
+ * part of the first and last window that it covers, and one to all in between by
+ * a difference.
+ */
 #include "report/series.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/hist.h"
+#include "base/str.h"
+#include "judge/judge.h"
 #include "report/summary.h"
 
 /* One duration in one window; sorted, the percentiles are read off exactly. */
@@ -64,10 +75,13 @@ static void count(struct series *sr, const struct ledgers *l, int64_t open)
 		w->ok += t->outcome == TOLD_OK;
 		w->refused += t->outcome == TOLD_REFUSED;
 		w->unknown += t->outcome == TOLD_UNKNOWN;
+		w->missed += t->train_missed;
 	}
 	for (i = 0; i < l->left_count; i++) {
 		sr->window[window_of(sr, l->left[i].intended_ns - open)].arrived++;
 		sr->window[window_of(sr, l->left[i].left_ns - open)].left++;
+		sr->window[window_of(sr, l->left[i].left_ns - open)].missed +=
+			l->left[i].train_missed;
 	}
 }
 
@@ -126,6 +140,220 @@ static void times(struct series *sr, const struct ledgers *l, int64_t open)
 	free(till);
 }
 
+/* ---- how many stood where ---- */
+
+struct presence {
+	int64_t part[SERIES_WINDOWS_MAX];      /* ns */
+	int64_t whole[SERIES_WINDOWS_MAX + 1]; /* differences */
+};
+
+static void stay(const struct series *sr, struct presence *p, int64_t from, int64_t to)
+{
+	size_t a, b;
+
+	from = later(from, 0);
+	if (to <= from)
+		return;
+	a = window_of(sr, from);
+	b = window_of(sr, to);
+	if (a == b) {
+		p->part[a] += to - from;
+		return;
+	}
+	p->part[a] += (int64_t)(a + 1) * sr->width_ns - from;
+	p->part[b] += to - (int64_t)b * sr->width_ns;
+	p->whole[a + 1]++;
+	p->whole[b]--;
+}
+
+/* In thousandths of the window's width. */
+static void settle(const struct series *sr, const struct presence *p, int64_t *to, size_t stride)
+{
+	int64_t whole = 0;
+	size_t i;
+
+	for (i = 0; i < sr->windows; i++) {
+		whole += p->whole[i];
+		*to = (int64_t)((__int128)p->part[i] * 1000 / sr->width_ns) + whole * 1000;
+		to += stride;
+	}
+}
+
+static void people(struct series *sr, const struct ledgers *l, int64_t open)
+{
+	struct presence *queue = xcalloc(1, sizeof(*queue)), *till = xcalloc(1, sizeof(*till));
+	size_t i, stride = sizeof(struct window) / sizeof(int64_t);
+
+	for (i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+
+		stay(sr, queue, t->intended_ns - open, t->start_ns - open);
+		stay(sr, till, t->start_ns - open, t->end_ns - open);
+	}
+	for (i = 0; i < l->left_count; i++)
+		stay(sr, queue, l->left[i].intended_ns - open, l->left[i].left_ns - open);
+	settle(sr, queue, &sr->window[0].queue_milli, stride);
+	settle(sr, till, &sr->window[0].till_milli, stride);
+	free(queue);
+	free(till);
+}
+
+/* ---- lanes ---- */
+
+static struct lane_series *lane_of(struct series *sr, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sr->lanes; i++) {
+		if (!strncmp(sr->lane[i].name, name, SERIES_NAME - 1))
+			return &sr->lane[i];
+	}
+	if (sr->lanes == SERIES_LANES_MAX)
+		return NULL;
+	snprintf(sr->lane[i].name, SERIES_NAME, "%s", name);
+	return &sr->lane[sr->lanes++];
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct lane_series *x = a, *y = b;
+
+	return strverscmp(x->name, y->name);
+}
+
+static void lanes_find(struct series *sr, const struct ledgers *l)
+{
+	const char *last = NULL;
+	size_t i;
+
+	for (i = 0; i < l->told_count; i++) {
+		const char *lane = l->told[i].lane;
+
+		if (!lane || (last && str_eq(lane, last)))
+			continue;
+		last = lane;
+		sr->lanes_cut += !lane_of(sr, lane);
+	}
+	qsort(sr->lane, sr->lanes, sizeof(*sr->lane), by_name);
+}
+
+static void lanes(struct series *sr, const struct ledgers *l, int64_t open)
+{
+	struct presence *busy = xcalloc(SERIES_LANES_MAX, sizeof(*busy));
+	size_t i;
+
+	lanes_find(sr, l);
+	for (i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+		struct lane_series *lane = t->lane ? lane_of(sr, t->lane) : NULL;
+		size_t w = window_of(sr, t->end_ns - open);
+
+		if (!lane)
+			continue;
+		lane->ok[w] += t->outcome == TOLD_OK;
+		lane->refused[w] += t->outcome == TOLD_REFUSED;
+		lane->unknown[w] += t->outcome == TOLD_UNKNOWN;
+		stay(sr, &busy[lane - sr->lane], t->start_ns - open, t->end_ns - open);
+	}
+	for (i = 0; i < sr->lanes; i++)
+		settle(sr, &busy[i], sr->lane[i].busy_milli, 1);
+	free(busy);
+}
+
+/* ---- latency, and the parts of the day ---- */
+
+int64_t latency_bin_ns(size_t i)
+{
+	static const int64_t mantissa[] = {1000, 1259, 1585, 1995, 2512,
+					   3162, 3981, 5012, 6310, 7943};
+	int64_t decade = 100; /* thousandths of the first bin's 100 us */
+
+	for (size_t k = 0; k < i / 10; k++)
+		decade *= 10;
+	return mantissa[i % 10] * decade;
+}
+
+static void bin(int64_t lo, int64_t hi, uint64_t count, void *arg)
+{
+	struct latency *to = arg;
+	size_t i = 0;
+
+	(void)hi;
+	while (i + 1 < SERIES_BINS && latency_bin_ns(i + 1) <= lo)
+		i++;
+	to->bin[i] += (int64_t)count;
+}
+
+static void latency_take(struct latency *to, const struct hist *h)
+{
+	*to = (struct latency){.count = (int64_t)hist_count(h),
+			       .p50 = hist_percentile(h, 50),
+			       .p90 = hist_percentile(h, 90),
+			       .p95 = hist_percentile(h, 95),
+			       .p99 = hist_percentile(h, 99),
+			       .p999 = hist_percentile(h, 99.9),
+			       .max = hist_max(h)};
+	hist_each(h, bin, to);
+}
+
+static void latencies(struct series *sr, const struct ledgers *l)
+{
+	struct hist *corrected = hist_new(), *uncorrected = hist_new();
+	size_t i;
+
+	for (i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+
+		hist_add(corrected, t->end_ns - t->intended_ns);
+		hist_add(uncorrected, t->end_ns - t->start_ns);
+	}
+	latency_take(&sr->corrected, corrected);
+	latency_take(&sr->uncorrected, uncorrected);
+	hist_free(corrected);
+	hist_free(uncorrected);
+}
+
+const char *const series_phase_names[SERIES_PHASES] = {"healthy", "faulty", "recovering"};
+
+static void phase_take(struct phase_times *to, const struct hist *till, const struct hist *queue)
+{
+	*to = (struct phase_times){(int64_t)hist_count(till), -1, -1, -1, -1, -1};
+	if (!to->sales)
+		return;
+	to->p50 = hist_percentile(till, 50);
+	to->p95 = hist_percentile(till, 95);
+	to->p99 = hist_percentile(till, 99);
+	to->max = hist_max(till);
+	to->queue_p95 = hist_percentile(queue, 95);
+}
+
+static void phases(struct series *sr, const struct ledgers *l)
+{
+	struct hist *till[SERIES_PHASES], *queue[SERIES_PHASES];
+	struct fault_window *windows;
+	size_t i, n = judge_windows(l, &windows);
+
+	for (i = 0; i < SERIES_PHASES; i++) {
+		till[i] = hist_new();
+		queue[i] = hist_new();
+	}
+	for (i = 0; i < l->told_count; i++) {
+		const struct told *t = &l->told[i];
+		int p = judge_phase(windows, n, t->intended_ns, t->end_ns);
+
+		hist_add(till[p], t->end_ns - t->start_ns);
+		hist_add(queue[p], t->start_ns - t->intended_ns);
+	}
+	for (i = 0; i < SERIES_PHASES; i++) {
+		phase_take(&sr->phase[i], till[i], queue[i]);
+		hist_free(till[i]);
+		hist_free(queue[i]);
+	}
+	free(windows);
+}
+
+/* ---- events ---- */
+
 /* The band of this fault that has not been closed yet, from behind. */
 static struct band *band_open(struct series *sr, int fault)
 {
@@ -148,14 +376,51 @@ static void band_event(struct series *sr, const struct event *ev, int64_t t_ns)
 		sr->band[sr->bands++] = (struct band){ev->fault, t_ns, -1};
 }
 
+static void words(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+}
+
 static void mark_event(struct series *sr, const struct event *ev, int64_t t_ns)
 {
+	struct mark_at *m = &sr->mark[sr->marks];
+
 	if (sr->marks == SERIES_MARKS_MAX) {
 		sr->marks_cut++;
 		return;
 	}
-	sr->mark[sr->marks++] = (struct mark_at){
-	    .kind = ev->kind, .fault = ev->fault, .t_ns = t_ns, .what = ev->object, .did = ev->did};
+	sr->marks++;
+	*m = (struct mark_at){.kind = ev->kind, .t_ns = t_ns};
+	words(m->what, sizeof(m->what), ev->object);
+	words(m->did, sizeof(m->did), ev->did);
+}
+
+/* Events are in time order, so the bin is among the last ones. */
+static void hit_event(struct series *sr, const struct event *ev, int64_t t_ns)
+{
+	int64_t w = (int64_t)window_of(sr, t_ns);
+	struct hits *h;
+	size_t i;
+
+	for (i = sr->hits; i > 0 && sr->hit[i - 1].window >= w; i--) {
+		h = &sr->hit[i - 1];
+		if (h->fault == ev->fault && h->window == w) {
+			h->count++;
+			return;
+		}
+	}
+	if (sr->hits == SERIES_HITS_MAX) {
+		sr->hits_cut++;
+		return;
+	}
+	h = &sr->hit[sr->hits++];
+	*h = (struct hits){.fault = ev->fault, .window = w, .count = 1, .first_ns = t_ns};
+	words(h->did, sizeof(h->did), ev->did);
+}
+
+static bool is_mark(int kind)
+{
+	return kind == EV_LANE || (kind >= EV_STARTED && kind <= EV_KILLED);
 }
 
 static void events(struct series *sr, const struct ledgers *l, int64_t open)
@@ -170,7 +435,9 @@ static void events(struct series *sr, const struct ledgers *l, int64_t open)
 			continue; /* starting up and closing down are no news */
 		if (ev->kind == EV_ARMED || ev->kind == EV_HEALED)
 			band_event(sr, ev, t);
-		else if (ev->kind == EV_FIRED || (ev->kind >= EV_STARTED && ev->kind <= EV_KILLED))
+		else if (ev->kind == EV_FIRED)
+			hit_event(sr, ev, t);
+		else if (is_mark(ev->kind))
 			mark_event(sr, ev, t);
 	}
 	for (i = 0; i < sr->bands; i++) {
@@ -179,70 +446,31 @@ static void events(struct series *sr, const struct ledgers *l, int64_t open)
 	}
 }
 
-struct series *series_new(const struct ledgers *l, const struct summary *s)
+struct series *series_new(const struct ledgers *l, const struct summary *s, const char *dir,
+			  const struct reconciliation *rec)
 {
 	struct series *sr = xcalloc(1, sizeof(*sr));
+	int64_t open = s->facts.open_ns;
 
 	sr->end_ns = last_moment(l, s);
 	sr->width_ns = width_for(sr->end_ns);
 	sr->windows = (size_t)(sr->end_ns / sr->width_ns) + 1;
-	count(sr, l, s->facts.open_ns);
-	times(sr, l, s->facts.open_ns);
-	events(sr, l, s->facts.open_ns);
+	count(sr, l, open);
+	times(sr, l, open);
+	people(sr, l, open);
+	lanes(sr, l, open);
+	latencies(sr, l);
+	phases(sr, l);
+	events(sr, l, open);
+	if (dir)
+		series_nodes(sr, dir, open);
+	sr->has_sales = rec != NULL;
+	if (rec)
+		sr->sales = *rec;
 	return sr;
 }
 
 void series_free(struct series *s)
 {
 	free(s);
-}
-
-static void json_window(struct json_out *o, const struct series *sr, size_t i)
-{
-	const struct window *w = &sr->window[i];
-
-	json_obj(o, NULL);
-	json_i64(o, "t_ns", (int64_t)i * sr->width_ns);
-	json_i64(o, "arrived", w->arrived);
-	json_i64(o, "ok", w->ok);
-	json_i64(o, "refused", w->refused);
-	json_i64(o, "unknown", w->unknown);
-	json_i64(o, "left", w->left);
-	json_i64(o, "queue_p50_ns", w->queue_p50);
-	json_i64(o, "queue_p95_ns", w->queue_p95);
-	json_i64(o, "checkout_p50_ns", w->checkout_p50);
-	json_i64(o, "checkout_p95_ns", w->checkout_p95);
-	json_obj_end(o);
-}
-
-void series_json(const struct series *sr, const struct summary *s, struct buf *out)
-{
-	struct json_out o = {.buf = out, .pretty = true};
-	size_t i;
-
-	json_obj(&o, NULL);
-	json_str(&o, "experiment", s->experiment);
-	json_i64(&o, "seed", s->seed);
-	json_i64(&o, "pace_milli", s->pace_milli);
-	json_f64(&o, "rate_per_s", s->rate);
-	json_i64(&o, "checkout_p95_ns", s->p95_ns);
-	json_i64(&o, "wall_ns", s->wall_ns);
-	json_i64(&o, "own_ns", s->own_ns);
-	json_i64(&o, "window_ns", sr->width_ns);
-	json_arr(&o, "windows");
-	for (i = 0; i < sr->windows; i++)
-		json_window(&o, sr, i);
-	json_arr_end(&o);
-	json_arr(&o, "faults");
-	for (i = 0; i < sr->bands; i++) {
-		json_obj(&o, NULL);
-		json_i64(&o, "fault", sr->band[i].fault);
-		json_i64(&o, "from_ns", sr->band[i].from_ns);
-		json_i64(&o, "to_ns", sr->band[i].to_ns);
-		json_obj_end(&o);
-	}
-	json_arr_end(&o);
-	summary_json_links(s, &o);
-	json_obj_end(&o);
-	buf_addc(out, '\n');
 }

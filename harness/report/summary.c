@@ -21,9 +21,11 @@ static void build_check(struct sum_check *to, const struct conf_item *item,
 	size_t i;
 
 	to->name = xstrdup(item->kind->name);
+	to->promise = dup_or_null(item->kind->summary);
 	to->verdict = xstrdup(verdict_names[j->verdict]);
 	to->figure = dup_or_null(j->figure);
 	to->limit = dup_or_null(j->limit);
+	to->margin = dup_or_null(j->margin);
 	to->why = dup_or_null(j->why);
 	to->judged = j->judged;
 	to->violations = (int64_t)j->violations;
@@ -129,34 +131,82 @@ static void count_sales(struct sum_ledgers *c, const struct sales *s)
 	c->books += c->unkeyed;
 }
 
-static void build_ledgers(struct sum_ledgers *c, const struct trial_out *out)
+static void build_ledgers(struct sum_ledgers *c, const struct trial_out *out,
+			  const struct target *t)
 {
 	count_told(c, &out->ledgers);
 	count_sales(c, &out->sales);
 	c->bank = (int64_t)out->ledgers.bank_count;
 	c->paper = (int64_t)out->ledgers.paper_count;
 	c->drawer = (int64_t)out->ledgers.drawer_count;
+	c->has_bank = target_bank(t) != NULL;
+	c->has_paper = c->has_drawer = target_has_device(t, DEVICE_ESCPOS);
 }
 
-/* The story of the first violation that names a sale. */
-static void build_story(struct summary *s, const struct report_in *r)
+static void build_reconciled(struct sum_reconciled *c, const struct reconciliation *r)
 {
-	struct judge_in in = {.ledgers = &r->out->ledgers,
-			      .sales = &r->out->sales,
-			      .experiment = r->in->experiment,
-			      .target = r->in->target,
-			      .facts = &r->out->facts,
-			      .dir = r->dir};
-	const struct sum_check *c = summary_violated(s);
-	struct buf words = {0};
+	*c = (struct sum_reconciled){.sales = r->sales,
+				     .plain = r->plain,
+				     .lost = r->counts[MISMATCH_LOST],
+				     .doubled = r->counts[MISMATCH_DOUBLED],
+				     .phantom = r->counts[MISMATCH_PHANTOM],
+				     .amount = r->counts[MISMATCH_AMOUNT],
+				     .charge = r->counts[MISMATCH_CHARGE],
+				     .unknown = r->counts[MISMATCH_UNKNOWN]};
+}
+
+struct judge_in summary_judge_in(const struct report_in *r)
+{
+	return (struct judge_in){.ledgers = &r->out->ledgers,
+				 .sales = &r->out->sales,
+				 .experiment = r->in->experiment,
+				 .target = r->in->target,
+				 .facts = &r->out->facts,
+				 .dir = r->dir};
+}
+
+static const char *first_key(const struct sum_check *c)
+{
 	size_t i;
 
-	for (i = 0; c && i < c->witnesses && !s->story_key; i++)
-		s->story_key = dup_or_null(c->witness[i].key);
-	if (!s->story_key)
-		return;
-	judge_story(&in, s->story_key, &words);
-	s->story = buf_steal(&words);
+	for (i = 0; i < c->witnesses; i++) {
+		if (c->witness[i].key)
+			return c->witness[i].key;
+	}
+	return NULL;
+}
+
+static void build_story(struct summary *s, const struct report_in *r, const struct sum_check *c,
+			const char *key)
+{
+	struct judge_in in = summary_judge_in(r);
+	struct sum_story *to = &s->stories[s->stories_count++];
+	struct buf words = {0};
+
+	*to = (struct sum_story){.check = xstrdup(c->name)};
+	judge_story_build(&in, key, &to->s);
+	packets_find(r->dir, &to->s);
+	story_text(&to->s, s->pace_milli, &words);
+	to->text = buf_steal(&words);
+}
+
+/* One for each violated promise whose witness is a sale. */
+static void build_stories(struct summary *s, const struct report_in *r)
+{
+	size_t i;
+
+	s->stories = xcalloc(STORIES_MAX, sizeof(*s->stories));
+	for (i = 0; i < s->checks_count && s->stories_count < STORIES_MAX; i++) {
+		const struct sum_check *c = &s->checks[i];
+		const char *key = str_eq(c->verdict, verdict_names[VIOLATED]) ? first_key(c) : NULL;
+
+		if (key)
+			build_story(s, r, c, key);
+	}
+	if (s->stories_count) {
+		s->story_key = xstrdup(s->stories[0].s.key);
+		s->story = xstrdup(s->stories[0].text);
+	}
 }
 
 static void build_links(struct summary *s, const struct trial_out *out)
@@ -230,11 +280,12 @@ static void build_names(struct summary *s, const struct report_in *r)
 	s->pace_milli = x->shoppers.pace_milli;
 }
 
-void summary_build(struct summary *ret, const struct report_in *r)
+void summary_build(struct summary *ret, const struct report_in *r, const struct reconciliation *rec)
 {
 	const struct trial_verdict *v = &r->out->verdict;
 
-	*ret = (struct summary){.seed = r->in->seed,
+	*ret = (struct summary){.format = SUMMARY_FORMAT,
+				.seed = r->in->seed,
 				.good_day = !r->in->faults,
 				.facts = r->out->facts,
 				.rate = r->out->rate,
@@ -252,10 +303,11 @@ void summary_build(struct summary *ret, const struct report_in *r)
 	build_checks(ret, r->in->experiment, v);
 	build_faults(ret, r->in->experiment, v);
 	build_phases(ret, &r->out->ledgers);
-	build_ledgers(&ret->ledgers, r->out);
+	build_ledgers(&ret->ledgers, r->out, r->in->target);
+	build_reconciled(&ret->reconciled, rec);
 	build_links(ret, r->out);
 	build_reach(ret, r->out);
-	build_story(ret, r);
+	build_stories(ret, r);
 	build_commands(ret, r);
 }
 

@@ -14,6 +14,7 @@
 
 #define S(t, f) FIELD(t, summary, f)
 static const struct field top_fields[] = {
+    S(I64, format),
     S(STRING, verdict),	    S(I64, exit),      S(STRING, why),	     S(STRING, blame),
     S(STRING, expect_note), S(BOOL, expected), S(BOOL, interrupted), S(BOOL, good_day),
     S(STRING, experiment),  S(STRING, title),  S(STRING, source),    S(I64, seed),
@@ -30,8 +31,8 @@ static const struct field time_fields[] = {
 };
 #define C(t, f) FIELD(t, sum_check, f)
 static const struct field check_fields[] = {
-    C(STRING, name), C(STRING, verdict), C(STRING, figure),  C(STRING, limit),
-    C(STRING, why),  C(I64, judged),	 C(I64, violations),
+    C(STRING, name),   C(STRING, promise), C(STRING, verdict), C(STRING, figure), C(STRING, limit),
+    C(STRING, margin), C(STRING, why),	   C(I64, judged),     C(I64, violations),
 };
 static const struct field witness_fields[] = {
     FIELD(STRING, sum_witness, key),
@@ -74,6 +75,12 @@ static const struct field ledger_fields[] = {
     L(told),	      L(ok),	L(refused), L(unknown), L(acknowledged), L(left),
     L(missed_trains), L(books), L(matched), L(missing), L(duplicated),	 L(phantom),
     L(unkeyed),	      L(bank),	L(paper),   L(drawer),
+    FIELD(BOOL, sum_ledgers, has_bank), FIELD(BOOL, sum_ledgers, has_paper),
+    FIELD(BOOL, sum_ledgers, has_drawer),
+};
+#define E(f) FIELD(I64, sum_reconciled, f)
+static const struct field reconciled_fields[] = {
+    E(sales), E(plain), E(lost), E(doubled), E(phantom), E(amount), E(charge), E(unknown),
 };
 #define ROWS(a) a, ARRAY_SIZE(a)
 
@@ -123,6 +130,7 @@ void summary_json(const struct summary *s, struct buf *out)
 	for (i = 0; i < s->checks_count; i++)
 		write_check(&o, &s->checks[i]);
 	json_arr_end(&o);
+	stories_write(&o, s);
 	write_list(&o, "faults", ROWS(fault_fields), s->faults, sizeof(*s->faults),
 		   s->faults_count);
 	write_list(&o, "phases", ROWS(phase_fields), s->phases, sizeof(*s->phases),
@@ -135,6 +143,9 @@ void summary_json(const struct summary *s, struct buf *out)
 	json_obj_end(&o);
 	json_obj(&o, "ledgers");
 	fields_write(&o, ROWS(ledger_fields), &s->ledgers);
+	json_obj_end(&o);
+	json_obj(&o, "reconciled");
+	fields_write(&o, ROWS(reconciled_fields), &s->reconciled);
 	json_obj_end(&o);
 	json_obj_end(&o);
 	buf_addc(out, '\n');
@@ -183,7 +194,7 @@ static void read_witnesses(struct summary *s, const struct json_val *root)
 
 int summary_read(struct summary *ret, const char *dir, struct err *e)
 {
-	struct json_val root, facts, ledgers;
+	struct json_val root, facts, ledgers, reconciled;
 	size_t len;
 	cleanup_free char *text = store_read(dir, "verdict.json", &len, e);
 	int r;
@@ -211,6 +222,9 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 	fields_read(&facts, ROWS(fact_fields), &ret->facts);
 	ledgers = json_get(&root, "ledgers");
 	fields_read(&ledgers, ROWS(ledger_fields), &ret->ledgers);
+	reconciled = json_get(&root, "reconciled");
+	fields_read(&reconciled, ROWS(reconciled_fields), &ret->reconciled);
+	stories_read(ret, &root);
 	return 0;
 }
 
@@ -236,6 +250,7 @@ void summary_done(struct summary *s)
 		fields_free(ROWS(phase_fields), &s->phases[i]);
 	trial_links_done(s->links, s->links_count);
 	trial_reach_done(s->reach, s->reach_count);
+	stories_done(s);
 	free(s->checks);
 	free(s->faults);
 	free(s->phases);

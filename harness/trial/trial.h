@@ -49,6 +49,7 @@ struct trial_in {
 	double baseline_rate;    /* < 0 unknown */
 	int64_t baseline_p95_ns;
 	int64_t baseline_system_p50_ns, baseline_human_mean_ns; /* 0 unknown */
+	const char *good_dir, *good_file; /* what a remembered good day was drawn from; or NULL */
 };
 
 /** struct trial_link - what one node sent to another; strings owned. */

@@ -43,7 +43,15 @@ xmllint --noout $dir/junit.xml || bad "junit.xml is not XML"
 grep -q 'Killed as it &lt;told&gt;' $dir/report.html || bad "report.html: the title is not escaped"
 grep -q 'class="band"' $dir/report.html || bad "report.html: no fault is shaded"
 grep -Eq '<script|https?://' $dir/report.html && bad "report.html needs more than itself"
+"$top/tests/cases/page/page.py" $dir >out || bad "the page: $(cat out)"
 [ "$(find results -name '.tmp*' -not -path '*/.cache/*' | wc -l)" = 0 ] || bad "leftovers"
+
+# A promise that is broken: its story is on the page as it is in verdict.json.
+sed -e '$aenv: {MODE: loses}' -e '$abaseline: never' x.yml >y.yml
+"$worstday" run y.yml --quiet </dev/null
+[ $? = 1 ] || bad "y.yml should be violated"
+"$top/tests/cases/page/page.py" results/y/latest >out || bad "the page: $(cat out)"
+grep -q 'id="story-0"' results/y/latest/report.html || bad "no story of a broken promise"
 
 # Drawn again, it is the same page.
 old=$(readlink -f $dir)

@@ -19,6 +19,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "judge/check.h"
+#include "judge/reconcile.h"
+#include "judge/story.h"
 #include "tests/unit/suite.h"
 
 #define S NS_PER_S
@@ -1813,6 +1815,94 @@ START_TEST(story_in_plain_words)
 }
 END_TEST
 
+/* What did it: an event of the sale itself, else what fired meanwhile at its lane. */
+START_TEST(story_says_what_did_it)
+{
+	struct story st;
+	struct event *ev;
+	size_t n = 0;
+
+	good_day();
+	with_fault(1);
+	tell("S42", TOLD_OK, 1295);
+	event(EV_FIRED, 0, w->told[3].start_ns - 900 * MS); /* before it */
+	event(EV_FIRED, 0, w->told[3].end_ns + 2 * MS);
+	judge_story_build(&w->in, "S42", &st);
+	for (size_t i = 0; i < st.count; i++)
+		if (st.at[i].decisive) {
+			n++;
+			ck_assert_int_eq(st.at[i].t_ns, w->told[3].end_ns + 2 * MS);
+		}
+	ck_assert_uint_eq(n, 1);
+	ck_assert(st.at[st.count - 1].t_ns == STORY_AFTER);
+	ck_assert_int_eq(st.at[st.count - 1].from, ACTOR_BOOKS);
+	story_done(&st);
+	ev = &w->event[w->l.event_count];
+	event(EV_NOTE, 0, 80 * S); /* far away, but about this very sale */
+	ev->object = "S42";
+	ev->did = "write 7 had it and nobody had synced that";
+	judge_story_build(&w->in, "S42", &st);
+	n = 0;
+	for (size_t i = 0; i < st.count; i++)
+		n += st.at[i].decisive && st.at[i].t_ns == 80 * S;
+	ck_assert_uint_eq(n, 1);
+	story_done(&st);
+}
+END_TEST
+
+/* A sale of each sort; the counts are the checks' own. */
+START_TEST(reconciled_as_the_checks_say)
+{
+	struct reconciliation *r = xcalloc(1, sizeof(*r));
+
+	good_day(); /* three plain ones */
+	tell("lost", TOLD_OK, 500);
+	tell("twice", TOLD_OK, 500);
+	booked("twice", 500);
+	booked("twice", 500);
+	tell("wrong", TOLD_OK, 500);
+	booked("wrong", 700);
+	tell("doubt", TOLD_UNKNOWN, 500);
+	booked("doubt", 500);
+	booked("nobody", 500);
+	one("no-lost-sale", "{}"); /* joins */
+	judge_reconcile(&w->in, r);
+	ck_assert_int_eq(r->counts[MISMATCH_LOST], 1);
+	ck_assert_int_eq(r->counts[MISMATCH_DOUBLED], 1);
+	ck_assert_int_eq(r->counts[MISMATCH_AMOUNT], 1);
+	ck_assert_int_eq(r->counts[MISMATCH_PHANTOM], 1);
+	ck_assert_int_eq(r->counts[MISMATCH_UNKNOWN], 1);
+	ck_assert_int_eq(r->counts[MISMATCH_CHARGE], 0);
+	ck_assert_int_eq(r->sales, r->plain + 5);
+	ck_assert_uint_eq(r->count, 5);
+	for (size_t i = 0; i < r->count; i++)
+		if (str_eq(r->at[i].key, "doubt"))
+			ck_assert_ptr_nonnull(strstr(r->at[i].resolved, "booked once"));
+	free(r);
+}
+END_TEST
+
+START_TEST(margins_of_limits)
+{
+	struct judgement j = {0};
+
+	check_margin(&j, 3, 4, false);
+	ck_assert_str_eq(j.margin, "25 % to spare");
+	check_margin(&j, 1, 4, false); /* the least counts */
+	ck_assert_str_eq(j.margin, "25 % to spare");
+	check_margin(&j, 5, 4, false);
+	ck_assert_str_eq(j.margin, "25 % over");
+	j = (struct judgement){0};
+	check_margin(&j, 0.9, 0.5, true);
+	ck_assert_str_eq(j.margin, "80 % to spare");
+	check_margin(&j, 0.4, 0.5, true);
+	ck_assert_str_eq(j.margin, "20 % short");
+	j = (struct judgement){0};
+	check_margin(&j, 0, 0, false); /* nothing is allowed: no margin */
+	ck_assert_str_eq(j.margin, "");
+}
+END_TEST
+
 START_TEST(windows_merge)
 {
 	struct fault_window *win;
@@ -1984,7 +2074,8 @@ static void add_trial(Suite *s)
 	    trial_noise_guard, trial_pace_rule, expect_known_failure, expect_unexpected_holds,
 	    expect_ran_out, expect_not_on_the_good_day, expect_needs_the_fault_to_fire);
 	tc = tcase(s, "words");
-	ADD(tc, story_in_plain_words, windows_merge, interval_of_a_share, samples_sort_many,
+	ADD(tc, story_in_plain_words, story_says_what_did_it, reconciled_as_the_checks_say,
+	    margins_of_limits, windows_merge, interval_of_a_share, samples_sort_many,
 	    words_for_money_and_time);
 }
 
