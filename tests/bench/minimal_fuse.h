@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MIN_REMEMBER 3600.0
-#define MIN_FILES 64
+#define MIN_FILES 4096
 
 static int min_root, min_file[MIN_FILES], min_files; /* O_PATH, by number - 2; never forgotten */
 static ino_t min_ino[MIN_FILES];
