@@ -188,7 +188,7 @@ static void tell_sales(struct run *r, const char *node, const struct history *h,
 	int64_t count = s->count < SALES_SOUGHT ? s->count : SALES_SOUGHT;
 
 	for (int64_t n = s->first; n < s->first + count; n++) {
-		char key[32], when[64], *path;
+		char key[32], when[64], *path, *who;
 		size_t i;
 
 		snprintf(key, sizeof(key), "S%" PRId64, n);
@@ -197,8 +197,10 @@ static void tell_sales(struct run *r, const char *node, const struct history *h,
 			continue;
 		ago(when, sizeof(when), cut_ns, history_op(h, i)->end_ns);
 		path = history_about(h, i);
-		run_note(r, node, key, "the write to %s that has it, done %s the power was cut, "
-			 "%s", path, when, crash_fate(c, i));
+		who = history_who(h, i);
+		run_note(r, node, key, "the write%s%s to %s that has it, done %s the power was "
+			 "cut, %s", *who ? " of " : "", who, path, when, crash_fate(c, i));
+		free(who);
 		free(path);
 	}
 }

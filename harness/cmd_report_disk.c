@@ -27,9 +27,10 @@ static int64_t number(const struct json_val *op, const char *name)
 static void show(const struct disk_question *q, const char *node, const struct json_val *op)
 {
 	struct json_val file = json_get(op, "file"), what = json_get(op, "what"),
-			name = json_get(op, "name");
+			name = json_get(op, "name"), who = json_get(op, "process");
 	cleanup_free char *path = json_dup(&file), *did = json_dup(&what),
-			  *old = name.type == JSON_STRING ? json_dup(&name) : NULL;
+			  *old = name.type == JSON_STRING ? json_dup(&name) : NULL,
+			  *by = who.type == JSON_STRING ? json_dup(&who) : NULL;
 	int64_t t = number(op, "t_ns"), took = number(op, "took_ns"), len = number(op, "len"),
 		at = number(op, "at");
 
@@ -51,6 +52,8 @@ static void show(const struct disk_question *q, const char *node, const struct j
 	if (took > 0)
 		fprintf(q->out, ", took %" PRId64 ".%03" PRId64 " ms", took / NS_PER_MS,
 			took % NS_PER_MS / NS_PER_US);
+	if (by)
+		fprintf(q->out, ", by %s", by);
 	fputc('\n', q->out);
 }
 

@@ -289,6 +289,7 @@ void disk_owner(struct disk *d, pid_t keeper, const char *process)
 	__atomic_store_n(&o->keeper, 0, __ATOMIC_RELEASE);
 	snprintf(o->process, sizeof(o->process), "%s", process);
 	__atomic_store_n(&o->keeper, keeper, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->shared->owners, d->owners, __ATOMIC_RELEASE);
 }
 
 static uint64_t lost_of(const struct disk *d, unsigned id)
@@ -389,7 +390,7 @@ int disk_reboot(struct disk *d, const struct disk_opts *o, struct err *e)
 	beside_end(&d->server);
 	log_close(d);
 	memset(d->shared->owner, 0, sizeof(d->shared->owner));
-	d->owners = 0;
+	d->shared->owners = d->owners = 0;
 	r = serve(d, o, e);
 	for (unsigned i = 0; r >= 0 && i < DISK_RULES_MAX; i++)
 		if (d->listener[i].used)

@@ -37,6 +37,10 @@ const struct log_rec *history_op(const struct history *h, size_t i);
  * "store.db-wal". Caller frees. */
 char *history_about(const struct history *h, size_t i);
 
+/** history_who - the process of a service that did number i: "store/store/0"; "": nobody knows.
+ * Caller frees. */
+char *history_who(const struct history *h, size_t i);
+
 struct buf;
 /** history_tell - a line of JSON for each operation, without its data; times from epoch_ns. */
 void history_tell(const struct history *h, int64_t epoch_ns, struct buf *out);

@@ -531,6 +531,11 @@ static int take_record(struct history *h, const struct log_rec *r)
 		take_base(h);
 		return 0;
 	}
+	if (r->kind == LOG_WHO) {
+		GROW(h->who, h->whos);
+		h->who[h->whos++] = (struct who){ .op = h->ops, .r = r };
+		return 0;
+	}
 	err = take(h, r, h->ops, &node);
 	if (err < 0 || !h->based)
 		return err;
@@ -563,26 +568,6 @@ int history_new(struct history **ret, const void *log, size_t bytes, struct err 
 	return 0;
 }
 
-size_t history_count(const struct history *h)
-{
-	return h->ops;
-}
-
-const struct log_rec *history_op(const struct history *h, size_t i)
-{
-	return h->op[i];
-}
-
-char *history_about(const struct history *h, size_t i)
-{
-	cleanup_free char *path = h->op_node[i] == NO_NODE
-					  ? xstrdup("")
-					  : history_path(h, h->op_node[i], i + 1);
-	const char *slash = strchr(path, '/');
-
-	return xstrdup(slash ? slash + 1 : "");
-}
-
 void history_free(struct history *h)
 {
 	if (!h)
@@ -603,6 +588,7 @@ void history_free(struct history *h)
 	free(h->node);
 	free(h->name);
 	free(h->floor);
+	free(h->who);
 	free(h->op);
 	free(h->op_node);
 	free(h->by_ino);

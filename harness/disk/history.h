@@ -106,6 +106,11 @@ struct history {
 		size_t sync, meta;  /* from this sync on, metadata before `meta` are durable */
 	} *floor;               /* owned; meta rises */
 	size_t ops, nodes, namings, floors;
+	struct who {
+		size_t op;          /* from that operation on */
+		const struct log_rec *r;
+	} *who;                 /* owned; in order */
+	size_t whos;
 	struct names base;      /* what was there at first */
 	struct names now;       /* at the end of the log */
 	size_t *by_ino;         /* owned; hash table of nodes */

@@ -46,6 +46,7 @@ const char *log_kind_words(const struct log_rec *r)
 		[LOG_RENAME] = "rename", [LOG_WRITE] = "write", [LOG_ZERO] = "punch",
 		[LOG_SIZE] = "truncate", [LOG_SYNC] = "fsync", [LOG_CLOSE] = "close",
 		[LOG_ATTR] = "attributes", [LOG_BASE] = "base", [LOG_LOST] = "failed fsync",
+		[LOG_WHO] = "who",
 	};
 
 	if (r->kind == LOG_MAKE)

@@ -27,6 +27,8 @@ enum log_kind {
 	LOG_BASE,    /* all before it was on the disk already, for good */
 	LOG_LOST,    /* writing ino back has failed: what was written since `off` (clock_now) and
 		      * not synced before will not be tried again */
+	LOG_WHO,     /* who is behind pid from now on: name, the process of a service, "" when it is
+		      * none ("store/store/0") */
 	LOG_KINDS
 };
 #define LOG_DATA_ONLY 1 /* fdatasync; a write: O_DSYNC */

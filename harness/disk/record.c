@@ -37,6 +37,8 @@
 
 enum power { POWER_ON, POWER_HELD, POWER_OFF };
 
+#define KNOWN 1024 /* processes and threads that need no look any more */
+
 struct recorder {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
@@ -44,6 +46,8 @@ struct recorder {
 	char *at;           /* shared with the worker */
 	uint64_t size, used;
 	bool full;
+	pid_t known[KNOWN]; /* by pid: the log says who that is */
+	uint32_t owners;    /* as of so many: who was nobody may be somebody now */
 };
 
 /* ---- writing ---- */
@@ -72,6 +76,24 @@ static char *put(struct fs *fs, struct log_rec *r, const char *name, const char 
 	k->used += r->bytes;
 	__atomic_store_n(&fs->shared->log_bytes, k->used, __ATOMIC_RELEASE);
 	return p;
+}
+
+/* The first time that we see it; again when a service has started, for a number comes round. */
+static void put_who(struct fs *fs, pid_t pid)
+{
+	struct recorder *k = fs->recorder;
+	uint32_t owners = __atomic_load_n(&fs->shared->owners, __ATOMIC_ACQUIRE);
+	struct log_rec r = { .kind = LOG_WHO, .pid = pid };
+	char name[DISK_NAME_MAX];
+
+	if (owners != k->owners)
+		memset(k->known, 0, sizeof(k->known));
+	k->owners = owners;
+	if (!pid || k->known[(unsigned)pid % KNOWN] == pid)
+		return;
+	k->known[(unsigned)pid % KNOWN] = pid;
+	owner_of(fs, pid, name);
+	put(fs, &r, name, NULL, NULL);
 }
 
 static struct log_rec rec(enum log_kind kind, const struct op *op, uint64_t ino)
@@ -185,6 +207,7 @@ static void put_sync(struct fs *fs, const struct op *op)
 
 static void put_op(struct fs *fs, const struct op *op)
 {
+	put_who(fs, op->pid);
 	switch (op->kind) {
 	case DISK_CREATE:
 	case DISK_MKDIR:

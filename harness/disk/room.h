@@ -33,6 +33,7 @@ struct disk_shared {
 		int32_t keeper;              /* 0: none; written last */
 		char process[DISK_NAME_MAX];
 	} owner[DISK_OWNERS];                /* written by the worker only */
+	uint32_t owners;                     /* how many there have been; worker only */
 	int32_t failed;                      /* errno: what the disk lies on failed; server only */
 	char failed_at[DISK_NAME_MAX];       /* written before it */
 	uint64_t log_bytes;                  /* of the log of operations; server only */
@@ -166,6 +167,8 @@ struct op {
 	int64_t begin_ns;      /* only while there is a log */
 	bool recorded;         /* between record_begin and record_end */
 };
+/** owner_of - the service's process behind pid, or "". */
+void owner_of(const struct fs *fs, pid_t pid, char ret[DISK_NAME_MAX]);
 /** op_begin - may take its time. 0: go on, as op says; else the errno to return. */
 int op_begin(struct fs *fs, struct op *op);
 /** op_end - @error: what became of it (0: well). Returns the errno that the program is to see. */

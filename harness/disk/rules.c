@@ -94,23 +94,27 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* A service's process has its keeper among its ancestors. */
-const char *look_owner(struct look *l)
+void owner_of(const struct fs *fs, pid_t pid, char ret[DISK_NAME_MAX])
 {
-	const struct disk_shared *s = l->fs->shared;
-	pid_t pid = l->op->pid;
+	const struct disk_shared *s = fs->shared;
 
-	if (l->owner_known)
-		return l->owner;
-	l->owner_known = true;
+	ret[0] = '\0';
 	for (int depth = 0; depth < 64 && pid > 1; depth++) {
 		pid = parent_of(pid);
 		for (unsigned i = 0; pid > 1 && i < DISK_OWNERS; i++) {
 			if (__atomic_load_n(&s->owner[i].keeper, __ATOMIC_ACQUIRE) != pid)
 				continue;
-			snprintf(l->owner, sizeof(l->owner), "%s", s->owner[i].process);
-			return l->owner;
+			snprintf(ret, DISK_NAME_MAX, "%s", s->owner[i].process);
+			return;
 		}
 	}
+}
+
+const char *look_owner(struct look *l)
+{
+	if (!l->owner_known)
+		owner_of(l->fs, l->op->pid, l->owner);
+	l->owner_known = true;
 	return l->owner;
 }
 

@@ -8,16 +8,46 @@
 #include "base/json.h"
 #include "disk/crash.h"
 
+size_t history_count(const struct history *h)
+{
+	return h->ops;
+}
+
+const struct log_rec *history_op(const struct history *h, size_t i)
+{
+	return h->op[i];
+}
+
+char *history_about(const struct history *h, size_t i)
+{
+	cleanup_free char *path = h->op_node[i] == NO_NODE
+					  ? xstrdup("")
+					  : history_path(h, h->op_node[i], i + 1);
+	const char *slash = strchr(path, '/');
+
+	return xstrdup(slash ? slash + 1 : "");
+}
+
 static bool has_extent(const struct log_rec *r)
 {
 	return r->kind == LOG_WRITE || r->kind == LOG_ZERO;
+}
+
+char *history_who(const struct history *h, size_t i)
+{
+	int32_t pid = h->op[i]->pid;
+
+	for (size_t k = h->whos; k > 0 && pid; k--)
+		if (h->who[k - 1].op <= i && h->who[k - 1].r->pid == pid)
+			return xstrndup(log_name(h->who[k - 1].r), h->who[k - 1].r->name_len);
+	return xstrdup("");
 }
 
 static void tell_op(const struct history *h, size_t i, int64_t epoch_ns, struct buf *b)
 {
 	const struct log_rec *r = h->op[i];
 	struct json_out o = { .buf = b };
-	cleanup_free char *path = history_about(h, i);
+	cleanup_free char *path = history_about(h, i), *who = history_who(h, i);
 
 	json_obj(&o, NULL);
 	json_obj(&o, "op");
@@ -34,6 +64,8 @@ static void tell_op(const struct history *h, size_t i, int64_t epoch_ns, struct 
 		json_strn(&o, "name", log_name(r), r->name_len);
 	if (r->pid)
 		json_i64(&o, "pid", r->pid);
+	if (*who)
+		json_str(&o, "process", who);
 	json_obj_end(&o);
 	json_obj_end(&o);
 	buf_addc(b, '\n');

@@ -83,7 +83,7 @@ static const struct cut *lost_by(const struct crashes *s, const char *key, size_
 /* What became of its data, when a sale is gone. */
 static void gone(const struct crashes *s, const char *key, char *buf, size_t size)
 {
-	cleanup_free char *path = NULL;
+	cleanup_free char *path = NULL, *who = NULL;
 	const struct cut *c;
 	size_t op;
 	double at = 0;
@@ -98,8 +98,9 @@ static void gone(const struct crashes *s, const char *key, char *buf, size_t siz
 	if (!c)
 		return;
 	path = history_about(c->h, op);
-	snprintf(buf, size, "acknowledged at %.3f s, and the write to %s at %.3f s%s that has it "
-		 "%s; ", at, path,
+	who = history_who(c->h, op);
+	snprintf(buf, size, "acknowledged at %.3f s, and the write%s%s to %s at %.3f s%s that has "
+		 "it %s; ", at, *who ? " of " : "", who, path,
 		 (double)(history_op(c->h, op)->end_ns - s->in->epoch_ns) / 1e9,
 		 s->second.h ? " (its recovery)" : "",
 		 crash_fate(c->state, op));

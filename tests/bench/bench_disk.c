@@ -6,10 +6,11 @@
  * random places, past the cache where there is one. The backing store is a tmpfs: what fsync costs
  * on a real disk comes on top of all. ROUNDS=n for more turns.
  *
- * Where the scheduler puts program and server decides more than either of them: on one core a commit
- * is two switches a request, on two it waits for a sleeping core each time, which costs four times
- * as much, and which of both it is changes with what else runs. So servers are compared on one core,
- * a few commits each in turn, forth and back; what the scheduler makes of it is shown beside that.
+ * Where the scheduler puts program and server decides more than either of them: on one core a
+ * commit is two switches a request, on two it waits for a sleeping core each time, which costs four
+ * times as much, and which of both it is changes with what else runs. So servers are compared on
+ * one core, a few commits each in turn, forth and back; what the scheduler makes of it is shown
+ * beside that.
  */
 #include <sqlite3.h>
 

@@ -42,12 +42,12 @@ done
 "$worstday" run --out "$work/results" "$top/experiments/smoke/power.cut.yml" \
 	--set 'env={TILL_BUG: no-fsync}' >"$work/out" 2>&1 </dev/null
 [ $? = 1 ] || fail "a cut of the till without fsync"
-grep -q 'acknowledged at [0-9.]* s; the write to store.db-wal .* synced; power was cut at' \
+grep -q 'acknowledged at [0-9.]* s; the write of store/store/0 to store.db-wal .* synced; power was cut at' \
 	"$work/out" || fail "a cut: no sentence says why the sale is gone"
 result="$work/results/smoke/power.cut/latest"
 "$worstday" report "$result" --file "*.db-wal" --to 20s >"$work/out" 2>&1 </dev/null ||
 	fail "report --file: exit $?"
-grep -q 's  store  *write of [0-9]* bytes at [0-9]*, store.db-wal' "$work/out" &&
+grep -q 's  store  *write of [0-9]* bytes at [0-9]*, store.db-wal, .* by store/store/0$' "$work/out" &&
 	grep -q 's  store  *power cut' "$work/out" || fail "report --file: no write, or no cut"
 "$worstday" report "$result" --file "*.db-wal" --from 5 >"$work/out" 2>&1 </dev/null
 [ $? = 64 ] || fail "report --from 5: a time without a unit"

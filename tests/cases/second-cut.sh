@@ -51,7 +51,7 @@ try forgets
 	fail "the wrong one: not the second cut alone found it: $said"
 grep -q 'broken in 0 of 12 crash states, and in [1-9][0-9]* of 20 of a second cut' "$work/out" ||
 	fail "the wrong one: no figure"
-grep -q 'cut again while it recovered, behind operation .* the write to sales at .* (its recovery) that has it was never synced' \
+grep -q 'cut again while it recovered, behind operation .* the write of shop/pos/0 to sales at .* (its recovery) that has it was never synced' \
 	"$work/out" || fail "the wrong one: no sentence says why the sale is gone"
 "$worstday" run --out "$work/results" "$top/experiments/gate/till/power-cut-anywhere.yml" \
 	--set baseline=never --set shoppers.count=12 \
