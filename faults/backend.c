@@ -263,8 +263,8 @@ static size_t common_links(const struct ends *e, const struct ends *f, const str
 {
 	size_t n = 0;
 
-	for (size_t x = 0; x < t->nodes_count && x < WIRE_NODES_MAX; x++)
-		for (size_t y = x + 1; y < t->nodes_count && y < WIRE_NODES_MAX; y++)
+	for (size_t x = 0; x < target_wired(t); x++)
+		for (size_t y = x + 1; y < target_wired(t); y++)
 			if (joins(e, x, y) && joins(f, x, y) && !n++) {
 				*ret_x = x;
 				*ret_y = y;

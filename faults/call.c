@@ -428,7 +428,7 @@ struct calls_watch *call_watches(const struct experiment *x, const struct target
 		if (ops->logs_disk || (ops->hears_syncs && ops->hears_syncs(o))) {
 			calls_word("sync", &w[n].calls, &why);
 			calls_word("syncfs", &w[n].calls, &why);
-			for (size_t k = 0; k < t->nodes_count; k++)
+			for (size_t k = 0; k < target_wired(t); k++)
 				if (drive_meant(x->faults[i].opts, t->nodes[k].name))
 					w[n].nodes[k / 64] |= UINT64_C(1) << k % 64;
 			n++;

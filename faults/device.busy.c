@@ -33,7 +33,8 @@ static void device_busy_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_device_busy = {
 	.name = "device.busy",
 	.summary = "the device is busy with somebody else",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_wired,
 	.opts = { device_busy_rows, sizeof(struct device_busy_opts) },
 	.check = device_check,
 	.arm = device_busy_arm,

@@ -44,6 +44,9 @@ void device_check(const void *opts, struct mark at, struct diag *d)
 	struct regex *re = NULL;
 	struct err e = { 0 };
 
+	if (o->as && (!serial_name(o->as) || !strncmp(o->as, "ttyS", 4)))
+		diag_error(d, at, "as: \"%s\" is no name for a USB line; expected ttyUSB1, ttyACM0 "
+			   "or another number", o->as);
 	if (o->rate <= 0)
 		diag_error(d, at, "rate: with a chance of nothing it could never fire");
 	if (!o->behind)
@@ -74,7 +77,74 @@ int device_check_target(const void *opts, const struct target *t, struct mark at
 	return diag_errors(d) > before ? -EINVAL : 0;
 }
 
+int device_check_wired(const void *opts, const struct target *t, struct mark at, struct diag *d)
+{
+	const struct device_opts *o = opts;
+
+	if (device_check_target(opts, t, at, d) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (meant(o, &t->nodes[i]) && !node_wired(&t->nodes[i])) {
+			diag_error(d, at, "device: %s hangs on a serial line, where this cannot "
+				   "be; hosts on the wire can have it", t->nodes[i].name);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+/* What else of that node has this name, or will have it by the same fault? */
+static const struct node *same_name(const struct device_opts *o, const struct target *t,
+				    const struct node *n)
+{
+	for (size_t i = 0; i < t->nodes_count; i++) {
+		const struct node *m = &t->nodes[i];
+
+		if (m != n && m->device.serial && str_eq(m->stands_at, n->stands_at) &&
+		    (meant(o, m) || str_eq(m->device.serial, o->as)))
+			return m;
+	}
+	return NULL;
+}
+
+int device_check_name(const struct device_opts *o, const struct target *t, struct mark at,
+		      struct diag *d)
+{
+	unsigned before = diag_errors(d);
+
+	for (size_t i = 0; o->as && i < t->nodes_count; i++) {
+		const struct node *n = &t->nodes[i], *m;
+
+		if (!meant(o, n))
+			continue;
+		m = n->device.serial ? same_name(o, t, n) : NULL;
+		if (!n->device.serial || !strncmp(n->device.serial, "ttyS", 4))
+			diag_error(d, at, "as: %s hangs on no USB line: it has no name in /dev "
+				   "that could change", n->name);
+		else if (m)
+			diag_error(d, at, "as: %s and %s would both be /dev/%s", m->name, n->name,
+				   o->as);
+	}
+	return diag_errors(d) > before ? -EINVAL : 0;
+}
+
 /* ---- power and paper ---- */
+
+/* Nobody can see a file that is not found; one that was in use and is gone is an effect. */
+static int unplug(struct device_at *a, struct err *e)
+{
+	struct run *r = a->state->run;
+	const struct node *n = &r->target->nodes[a->node];
+	int used = counter_power(r->counter, a->node, false, NULL, e);
+
+	a->off = true;
+	if (used > 0 && a->state->at_once && !a->fired) {
+		a->fired = true;
+		run_fired(r, n->stands_at, NULL, n->name, strncmp(n->device.serial, "ttyS", 4) ?
+			  "it is unplugged: its file in /dev is gone" :
+			  "it is unplugged: what is sent to it is lost");
+	}
+	return used < 0 ? used : 0;
+}
 
 static void on_dropped(void *arg, const struct wire_hit *h)
 {
@@ -98,6 +168,8 @@ static int power_off(struct device_at *a, struct err *e)
 
 	if (a->off)
 		return 0;
+	if (!node_wired(&r->target->nodes[a->node]))
+		return unplug(a, e);
 	snprintf(rule.name, sizeof(rule.name), "device.unplug.%d", r->fault);
 	rule.a[a->node / 64] |= UINT64_C(1) << (a->node % 64);
 	memset(rule.b, 0xff, sizeof(rule.b));
@@ -105,7 +177,7 @@ static int power_off(struct device_at *a, struct err *e)
 	if (err < 0)
 		return err;
 	a->wired = a->off = true;
-	return counter_power(r->counter, a->node, false, e);
+	return counter_power(r->counter, a->node, false, NULL, e);
 }
 
 static int put_right(struct device_at *a, struct err *e)
@@ -114,7 +186,7 @@ static int put_right(struct device_at *a, struct err *e)
 	int err = 0, ret = 0;
 
 	if (a->off)
-		ret = counter_power(r->counter, a->node, true, e);
+		ret = counter_power(r->counter, a->node, true, a->state->as, e);
 	if (a->stopped)
 		ret = counter_right(r->counter, a->node, e);
 	if (a->wired)
@@ -204,6 +276,7 @@ struct counter_rule device_rule(const struct run *r, const struct device_opts *o
 static void state_begin(struct run *r, const struct device_opts *o, struct device_state *s)
 {
 	s->run = r;
+	s->as = o->as;
 	s->back_ns = o->back.ns <= 0 ? -1 :
 		     dur_wall(o->back, r->experiment->shoppers.pace_milli);
 	s->at = xcalloc(r->target->nodes_count, sizeof(*s->at));

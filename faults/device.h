@@ -13,6 +13,7 @@ struct device_opts {
 	int64_t line;
 	char *behind;          /* owned; NULL: by line */
 	struct dur back;       /* ns < 0: until the fault is healed */
+	char *as;              /* owned: its name in /dev then; NULL: as before */
 };
 /** DEVICE_WHICH, ... - option rows; struct @owner starts with `struct device_opts device`. */
 #define DEVICE_WHICH(owner) \
@@ -35,12 +36,19 @@ struct device_opts {
 	  .help = words " after so long; without it: when the fault is healed", \
 	  .example = "1min" }
 
+#define DEVICE_AS(owner) \
+	{ .name = "as", .type = OPT_STRING, .offset = offsetof(struct owner, device.as), \
+	  .optional = true, .help = "on a serial line: its name in /dev from then on; without " \
+	  "it: as before. Its link in /dev/serial/by-id stays what it was", \
+	  .example = "ttyUSB1" }
+
 /** struct device_state - a device fault's state. */
 struct device_state {
 	struct run *run;
 	unsigned id;            /* of the rule */
 	bool armed, at_once;
 	int64_t back_ns;        /* < 0: not by itself */
+	const char *as;         /* borrowed; NULL: as before */
 	struct device_at *at;   /* owned */
 	size_t count;
 };
@@ -48,6 +56,11 @@ struct device_state {
 void device_check(const void *opts, struct mark at, struct diag *d);
 int device_check_target(const void *opts, const struct target *t, struct mark at,
 			struct diag *d);
+/** device_check_wired - the same for a fault that only hosts on the wire can have. */
+int device_check_wired(const void *opts, const struct target *t, struct mark at, struct diag *d);
+/** device_check_name - `as`: none of them may have that name in a /dev where something else has. */
+int device_check_name(const struct device_opts *o, const struct target *t, struct mark at,
+		      struct diag *d);
 /** device_rule - a rule of this effect with all that the shared options say. */
 struct counter_rule device_rule(const struct run *r, const struct device_opts *o,
 				enum counter_effect effect);
@@ -64,9 +77,10 @@ void device_describe(const struct device_opts *o, struct buf *out);
 void device_place(const struct device_opts *o, struct buf *out);
 
 /** DEVICE_HOOKS - the members of struct fault_ops that are the same for all of them. */
-#define DEVICE_HOOKS \
+#define DEVICE_HOOKS_BUT_CHECK \
 	.layer = LAYER_DEVICE, .cost = "none", .privilege = "user namespaces", \
 	.state_size = sizeof(struct device_state), .counts_hits = true, \
-	.check_target = device_check_target, .disarm = device_disarm, .release = device_release
+	.disarm = device_disarm, .release = device_release
+#define DEVICE_HOOKS DEVICE_HOOKS_BUT_CHECK, .check_target = device_check_target
 
 #endif

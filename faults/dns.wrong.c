@@ -46,7 +46,7 @@ static int host_of(const struct dns_wrong_opts *o, const struct target *t)
 {
 	if (!o->to)
 		return WIRE_NOBODY_HOST;
-	for (size_t i = 0; i < t->nodes_count; i++)
+	for (size_t i = 0; i < target_wired(t); i++)
 		if (str_eq(t->nodes[i].name, o->to))
 			return (int)i + 1;
 	return -ENOENT;

@@ -35,7 +35,7 @@ static int net_port_exhaustion_check_target(const void *opts, const struct targe
 {
 	const struct net_port_exhaustion_opts *o = opts;
 
-	for (size_t i = 0; i < t->nodes_count; i++)
+	for (size_t i = 0; i < target_wired(t); i++)
 		if (str_eq(t->nodes[i].name, o->node))
 			return 0;
 	target_no_node(t, o->node, at, "node", d);

@@ -39,7 +39,7 @@ static int nodes_matching(const struct target *t, const char *pattern, uint64_t 
 {
 	int n = 0;
 
-	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++) {
+	for (size_t i = 0; i < target_wired(t); i++) {
 		if (!str_glob(pattern, t->nodes[i].name))
 			continue;
 		ret[i / 64] |= UINT64_C(1) << (i % 64);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What of a target the harness itself plays: the bank (a node's `bank:`) and
- * the devices on the counter (a lane's `devices:`). Either is a host on the
- * wire, so every fault on links is good for it too. A device becomes a node of
- * its own, DEVICE-NODE: `printer-lane-1`.
+ * the devices on the counter (a lane's `devices:`). A device becomes a node of
+ * its own, DEVICE-NODE: `printer-lane-1`. With a port it is a host on the wire,
+ * as the bank is, so every fault on links is good for it too; on a serial line
+ * it is a file in the /dev of the node it stands at, and on no wire.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "conf/target_load.h"
 
 #define ROW(s, member) .name = #member, .offset = offsetof(struct s, member)
@@ -56,16 +58,33 @@ int bank_parse(const struct yaml_node *n, const char *path, void *field, struct 
 /* ---- devices: {printer: {escpos: tcp 9100}} ---- */
 
 struct wish {
-	char *escpos;
+	char *place[DEVICE_KINDS]; /* owned; by kind; NULL: it is none of that kind */
 };
+#define KIND(word, kind, words, at)                                                              \
+	{.name = word, .offset = offsetof(struct wish, place) + (kind) * sizeof(char *),          \
+	 .type = OPT_STRING, .optional = true, .help = words, .example = at}
 static const struct opt wish_rows[] = {
-	{ROW(wish, escpos), .type = OPT_STRING,
-	 .help = "a receipt printer, its cash drawer behind it, at `tcp PORT` of a host of its own",
-	 .example = "tcp 9100"},
+	KIND("escpos", DEVICE_ESCPOS, "a receipt printer, its cash drawer behind it, at `tcp PORT` "
+	     "of a host of its own, or at `serial NAME` in /dev", "serial ttyUSB0"),
 	OPT_END};
 const struct opt_table device_table = {wish_rows, sizeof(struct wish)};
 
-static int read_place(const char *text, struct mark at, const char *path, int64_t *ret,
+bool serial_name(const char *text)
+{
+	static const char *const kinds[] = {"ttyUSB", "ttyACM", "ttyS"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		size_t len = strlen(kinds[i]);
+
+		if (!strncmp(text, kinds[i], len) && strspn(text + len, "0123456789") &&
+		    strspn(text + len, "0123456789") == strlen(text + len) &&
+		    strlen(text) <= SERIAL_NAME_MAX)
+			return true;
+	}
+	return false;
+}
+
+static int read_place(const char *text, struct mark at, const char *path, struct device *ret,
 		      struct diag *diag)
 {
 	static const struct opt port = {.name = "port", .type = OPT_INT, .min = "1",
@@ -73,31 +92,56 @@ static int read_place(const char *text, struct mark at, const char *path, int64_
 	char why[256] = "";
 
 	if (strncmp(text, "tcp ", 4) == 0 &&
-	    opt_value(&port, text + 4, ret, why, sizeof(why)) == 0)
+	    opt_value(&port, text + 4, &ret->port, why, sizeof(why)) == 0)
 		return 0;
-	diag_error(diag, at, "%s: \"%s\" is no place for a device; expected `tcp PORT`", path,
-		   text);
-	if (text[0] == '/')
-		diag_note(diag, (struct mark){0},
-			  "device files are not emulated by this version, hosts on the wire are");
+	if (strncmp(text, "serial ", 7) == 0 && serial_name(text + 7)) {
+		ret->serial = xstrdup(text + 7);
+		return 0;
+	}
+	diag_error(diag, at, "%s: \"%s\" is no place for a device; expected `tcp PORT` or "
+		   "`serial NAME`, where NAME is ttyUSB0, ttyACM0 or ttyS0, or another number",
+		   path, text);
 	return -EINVAL;
 }
 
 static int read_device(const struct yaml_node *n, const char *name, struct mark at,
 		       const char *path, struct device *ret, struct diag *diag)
 {
-	cleanup_free char *place = xasprintf("%s.escpos", path);
 	struct wish w = {0};
-	int r = opt_apply(device_table, n, at, path, &w, diag);
+	int r = opt_apply(device_table, n, at, path, &w, diag), kinds = 0;
 
-	if (r == 0) {
-		const struct yaml_node *value = yaml_get(n, "escpos");
+	*ret = (struct device){.name = xstrdup(name), .mark = at};
+	for (const struct opt *o = wish_rows; r == 0 && o->name; o++) {
+		int kind = (int)((o->offset - offsetof(struct wish, place)) / sizeof(char *));
+		const struct yaml_node *value = yaml_get(n, o->name);
+		cleanup_free char *place = xasprintf("%s.%s", path, o->name);
 
-		*ret = (struct device){.name = xstrdup(name), .kind = DEVICE_ESCPOS, .mark = at};
-		r = read_place(w.escpos, value ? value->mark : at, place, &ret->port, diag);
+		if (!w.place[kind] || kinds++)
+			continue;
+		r = read_place(w.place[kind], value ? value->mark : at, place, ret, diag);
+		ret->kind = r == 0 ? kind : DEVICE_NONE;
+	}
+	if (r == 0 && kinds != 1) {
+		diag_error(diag, at, "%s: expected one thing that it is, like escpos: tcp 9100",
+			   path);
+		ret->kind = DEVICE_NONE;
+		r = -EINVAL;
 	}
 	opt_free(device_table, &w);
 	return r;
+}
+
+/* Two of them cannot be the same file. */
+static int check_twice(const struct devices *d, const char *path, struct diag *diag)
+{
+	for (size_t i = 0; i < d->count; i++)
+		for (size_t k = 0; d->at[i].serial && k < i; k++)
+			if (str_eq(d->at[i].serial, d->at[k].serial)) {
+				diag_error(diag, d->at[i].mark, "%s: %s and %s are both /dev/%s",
+					   path, d->at[k].name, d->at[i].name, d->at[i].serial);
+				return -EINVAL;
+			}
+	return 0;
 }
 
 int devices_parse(const struct yaml_node *n, const char *path, void *field, struct diag *diag)
@@ -119,15 +163,17 @@ int devices_parse(const struct yaml_node *n, const char *path, void *field, stru
 			r = -EINVAL;
 		d->count++;
 	}
-	return r;
+	return check_twice(d, path, diag) < 0 ? -EINVAL : r;
 }
 
 void devices_free(void *field)
 {
 	struct devices *d = field;
 
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; i < d->count; i++) {
 		free(d->at[i].name);
+		free(d->at[i].serial);
+	}
 	free(d->at);
 	*d = (struct devices){0};
 }
@@ -154,6 +200,15 @@ const struct node *target_bank(const struct target *t)
 		if (node_bank(&t->nodes[i]))
 			return &t->nodes[i];
 	return NULL;
+}
+
+size_t target_wired(const struct target *t)
+{
+	size_t n = 0;
+
+	while (n < t->nodes_count && node_wired(&t->nodes[n]))
+		n++;
+	return n;
 }
 
 bool target_has_device(const struct target *t, int kind)

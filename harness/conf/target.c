@@ -25,7 +25,8 @@
 #include "base/str.h"
 #include "conf/target_load.h"
 
-#define NODES_MAX 200
+#define NODES_MAX 200  /* hosts on the wire */
+#define DEVICES_MAX 500 /* that are none */
 #define TARGETS_MAX 100
 
 struct load {
@@ -203,27 +204,39 @@ static struct node *add_node(struct target *t, const char *name, int index, stru
 	return n;
 }
 
-/* Each device that stands there is a host of its own. */
-static void add_devices(struct load *l, size_t at)
+static void add_device(struct load *l, size_t at, struct device d)
 {
 	struct target *t = l->t;
+	cleanup_free char *name = xasprintf("%s-%s", d.name ? d.name : "", t->nodes[at].name);
+	struct node *n = add_node(t, name, t->nodes[at].index, d.mark);
 
-	for (size_t i = 0; i < t->nodes[at].devices.count && t->nodes_count < NODES_MAX; i++) {
-		struct device d = t->nodes[at].devices.at[i];
-		cleanup_free char *name = xasprintf("%s-%s", d.name ? d.name : "",
-						    t->nodes[at].name);
-		struct node *n;
+	opt_apply(node_table, NULL, d.mark, name, n, l->diag);
+	n->device = d;
+	n->stands_at = xstrdup(t->nodes[at].name);
+	if (!is_host_name(name))
+		diag_error(l->diag, d.mark, "nodes.%s.devices: \"%s\" is no name for a host: "
+			   "a-z, 0-9 and -, at most 40", n->stands_at, name);
+}
 
-		if (!d.kind)
-			continue; /* it has been said what is wrong with it */
-		n = add_node(t, name, t->nodes[at].index, d.mark);
-		opt_apply(node_table, NULL, d.mark, name, n, l->diag);
-		n->device = d;
-		n->stands_at = xstrdup(t->nodes[at].name);
-		if (!is_host_name(name))
-			diag_error(l->diag, d.mark, "nodes.%s.devices: \"%s\" is no name for a "
-				   "host: a-z, 0-9 and -, at most 40", n->stands_at, name);
-	}
+/* Each device is a node of its own, behind all others: first those on the wire, then the rest. */
+static void add_devices(struct load *l, bool wired, size_t most)
+{
+	struct target *t = l->t;
+	size_t hosts = t->nodes_count;
+
+	for (size_t at = 0; at < hosts; at++)
+		for (size_t i = 0; i < t->nodes[at].devices.count; i++) {
+			struct device d = t->nodes[at].devices.at[i];
+
+			if (!d.kind || !d.serial != wired)
+				continue; /* or it has been said what is wrong with it */
+			if (t->nodes_count == most) {
+				diag_error(l->diag, d.mark, "nodes: more than %zu nodes and "
+					   "devices", most);
+				return;
+			}
+			add_device(l, at, d);
+		}
 }
 
 static int read_node(struct load *l, const struct yaml_node *value, struct mark at,
@@ -253,7 +266,6 @@ static int read_node(struct load *l, const struct yaml_node *value, struct mark 
 	yaml_tree_free(copy);
 	read_data(n);
 	read_services(n);
-	add_devices(l, (size_t)(n - t->nodes));
 	return diag_errors(l->diag) == errors ? 0 : -EINVAL;
 }
 
@@ -282,6 +294,8 @@ static void read_nodes(struct load *l)
 	}
 	for (size_t i = 0; i < nodes->count && !diag_full(l->diag); i++)
 		read_group(l, &nodes->keys[i], nodes->items[i]);
+	add_devices(l, true, NODES_MAX);
+	add_devices(l, false, NODES_MAX + DEVICES_MAX);
 }
 
 /* ---- everything else ---- */
@@ -660,12 +674,19 @@ void target_no_node(const struct target *t, const char *word, struct mark at, co
 		    struct diag *diag)
 {
 	const char **names = xcalloc(t->nodes_count + 1, sizeof(*names));
+	const struct node *n = target_node(t, word);
+	size_t hosts = target_wired(t);
 	char hint[128];
 
-	for (size_t i = 0; i < t->nodes_count; i++)
+	for (size_t i = 0; i < hosts; i++)
 		names[i] = t->nodes[i].name;
-	opt_suggest(word, names, t->nodes_count, hint, sizeof(hint));
-	diag_error(diag, at, "%s: target %s has no node \"%s\"%s", what, t->name, word, hint);
+	opt_suggest(word, names, hosts, hint, sizeof(hint));
+	if (n && !node_wired(n))
+		diag_error(diag, at, "%s: %s hangs on a serial line of %s and is on no wire", what,
+			   word, n->stands_at);
+	else
+		diag_error(diag, at, "%s: target %s has no node \"%s\"%s", what, t->name, word,
+			   hint);
 	free(names);
 }
 

@@ -48,12 +48,14 @@ struct bank_conf {
 	int64_t iso_reference; /* the field there that names the sale */
 };
 
-enum device_kind { DEVICE_NONE, DEVICE_ESCPOS };
-/** struct device - something on the counter that the harness plays; a host on the wire. */
+enum device_kind { DEVICE_NONE, DEVICE_ESCPOS, DEVICE_KINDS };
+#define SERIAL_NAME_MAX 9 /* "ttyUSB999" */
+/** struct device - something on the counter that the harness plays. */
 struct device {
 	char *name;   /* "printer" */
 	int kind;     /* enum device_kind */
-	int64_t port; /* TCP */
+	int64_t port; /* TCP: it is a host on the wire; 0: it is none */
+	char *serial; /* else its name in /dev: "ttyUSB0" */
 	struct mark mark;
 };
 struct devices {
@@ -76,7 +78,7 @@ struct node {
 	size_t services_count;
 	struct bank_conf bank;
 	struct devices devices; /* that stand here; each has a node of its own */
-	struct device device; /* what this node is; name borrowed from the node it stands at */
+	struct device device; /* what this node is; text borrowed from the node it stands at */
 	char *stands_at;      /* owned: that node's name; NULL: it is no device */
 	struct mark mark;
 	struct strmap data_map;	      /* private: what `data` is made from */
@@ -258,6 +260,15 @@ static inline bool node_ours(const struct node *n)
 {
 	return node_bank(n) || n->device.kind;
 }
+/** node_wired - is it a host on the wire? A device on a serial line is none. */
+static inline bool node_wired(const struct node *n)
+{
+	return !n->device.serial;
+}
+/** target_wired - how many nodes are; they are the first ones. */
+size_t target_wired(const struct target *t);
+/** serial_name - is this the name that a serial line has in /dev? */
+bool serial_name(const char *text);
 /** target_bank - the node that is the bank; NULL: it has none, the bank ledger stays empty. */
 const struct node *target_bank(const struct target *t);
 /** target_has_device - is there one of this enum device_kind on any counter? */

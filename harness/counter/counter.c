@@ -44,6 +44,8 @@ struct counter {
 	struct side *side;        /* owned */
 	struct ledger *ledger;    /* borrowed */
 	const struct target *target;
+	pid_t (*init)(void *arg, const char *node);
+	void *arg;
 	struct regex *key, *receipt, *total, *copy; /* owned; NULL: not given */
 	struct seen *seen;        /* owned; by node */
 	struct desk_opts desk;
@@ -164,21 +166,38 @@ static int patterns(struct counter *c, struct err *e)
 	return r == 0 ? pattern(&c->copy, t->paper.copy, e) : r;
 }
 
-static int doors(struct counter *c, const struct counter_opts *o, int *fds, struct err *e)
+static void device_of(const struct counter *c, const struct node *n, struct desk_device *ret)
+{
+	const struct device *d = &n->device;
+
+	*ret = (struct desk_device){ .node = (unsigned)(n - c->target->nodes), .kind = d->kind };
+	snprintf(ret->id, sizeof(ret->id), "%s", d->name);
+	if (!d->serial)
+		return;
+	snprintf(ret->serial, sizeof(ret->serial), "%s", d->serial);
+	ret->init = c->init(c->arg, n->stands_at);
+}
+
+/* *ret_doors: how many of them are on the wire. */
+static int devices(struct counter *c, const struct counter_opts *o, int *fds, size_t *ret_doors,
+		   struct err *e)
 {
 	for (size_t i = 0; i < o->target->nodes_count; i++) {
 		const struct node *n = &o->target->nodes[i];
-		int door;
 
 		if (!n->device.kind)
 			continue;
-		if (c->desk.count == WD_DEVICES_MAX)
-			return err_set(e, E2BIG, "more than %d devices", WD_DEVICES_MAX);
-		door = side_door(o->socket, o->arg, n->name, (int)n->device.port, BACKLOG, e);
-		if (door < 0)
-			return door;
-		fds[c->desk.count] = door;
-		c->desk.nodes[c->desk.count++] = (unsigned)i;
+		if (c->desk.count == WD_DEVICES_MAX || *ret_doors == SIDE_FDS_MAX)
+			return err_set(e, E2BIG, "more than %d devices, or %zu on the wire",
+				       WD_DEVICES_MAX, (size_t)SIDE_FDS_MAX);
+		device_of(c, n, &c->desk.device[c->desk.count++]);
+		if (n->device.serial)
+			continue;
+		fds[*ret_doors] = side_door(o->socket, o->arg, n->name, (int)n->device.port,
+					    BACKLOG, e);
+		if (fds[*ret_doors] < 0)
+			return fds[*ret_doors];
+		++*ret_doors;
 	}
 	return c->desk.count ? 0 : err_set(e, ENODEV, "there are no devices");
 }
@@ -186,19 +205,22 @@ static int doors(struct counter *c, const struct counter_opts *o, int *fds, stru
 int counter_open(struct counter **ret, const struct counter_opts *o, struct err *e)
 {
 	struct counter *c = xcalloc(1, sizeof(*c));
-	int fds[WD_DEVICES_MAX], r;
+	int fds[SIDE_FDS_MAX], r;
+	size_t doors = 0;
 
 	c->ledger = o->ledger;
 	c->target = o->target;
+	c->init = o->init;
+	c->arg = o->arg;
 	c->seen = xcalloc(o->target->nodes_count, sizeof(*c->seen));
 	r = patterns(c, e);
 	if (r == 0)
-		r = doors(c, o, fds, e);
+		r = devices(c, o, fds, &doors, e);
 	if (r == 0)
 		r = side_new(&c->side, &(struct side_opts){ .name = "counter", .run = desk_run,
-				     .arg = &c->desk, .fds = fds, .fds_count = c->desk.count,
+				     .arg = &c->desk, .fds = fds, .fds_count = doors,
 				     .loop = o->loop, .news = news, .news_arg = c }, e);
-	for (unsigned i = 0; i < c->desk.count; i++)
+	for (size_t i = 0; i < doors; i++)
 		close(fds[i]);
 	if (r == 0)
 		r = counter_sync(c, false, e);
@@ -247,9 +269,28 @@ int counter_sync(struct counter *c, bool last, struct err *e)
 	return r;
 }
 
-int counter_power(struct counter *c, unsigned node, bool on, struct err *e)
+int counter_power(struct counter *c, unsigned node, bool on, const char *as, struct err *e)
 {
-	return call(c, on ? ORDER_ON : ORDER_OFF, node, "power", e);
+	struct counter_order o = { .kind = on ? ORDER_ON : ORDER_OFF, .id = node };
+
+	snprintf(o.as, sizeof(o.as), "%s", as ? as : "");
+	return side_call(c->side, &o, sizeof(o), "power", e);
+}
+
+int counter_booted(struct counter *c, const char *node, struct err *e)
+{
+	struct counter_order o = { .kind = ORDER_BOOTED, .pid = c->init(c->arg, node) };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->target->nodes_count; i++) {
+		const struct node *n = &c->target->nodes[i];
+
+		if (!n->device.serial || !str_eq(n->stands_at, node))
+			continue;
+		o.id = (uint32_t)i;
+		r = side_call(c->side, &o, sizeof(o), "a new /dev", e);
+	}
+	return r;
 }
 
 int counter_right(struct counter *c, unsigned node, struct err *e)

@@ -4,12 +4,14 @@
 
 /*
  * The devices on the counter. Each device that the target file declares is a
- * host on the wire; one process of ours with a loop of its own plays them all.
+ * host on the wire or a serial line in a node's /dev; one process of ours with a
+ * loop of its own plays them all.
  * What they did is the ledgers `paper` and `drawer`, written as it happens.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "conf/target.h"
 #include "counter/rule.h"
@@ -25,6 +27,8 @@ struct counter_opts {
 	struct ledger *ledger;
 	/* a socket inside the network namespace of a node; -errno */
 	int (*socket)(void *arg, const char *node, int domain, int type, int protocol);
+	/* the process whose /dev is that of a node; 0: the node has no power */
+	pid_t (*init)(void *arg, const char *node);
 	void *arg;
 };
 /** counter_open - they answer when this returns. -ENODEV: the target has none. */
@@ -42,9 +46,12 @@ int counter_rule_add(struct counter *c, const struct counter_rule *r,
 int counter_rule_del(struct counter *c, unsigned id, struct err *e);
 /**
  * counter_power - a device loses its power, or has it again: it forgets what it had not printed,
- * and its connections. Whoever cuts it off the wire does so before.
+ * and its connections. Whoever cuts it off the wire does so before; what hangs on a serial line is
+ * unplugged, and comes back as @as in /dev (NULL: as what it was).
  */
-int counter_power(struct counter *c, unsigned node, bool on, struct err *e);
+int counter_power(struct counter *c, unsigned node, bool on, const char *as, struct err *e);
+/** counter_booted - a node has a new /dev: the devices that stand there are plugged in again. */
+int counter_booted(struct counter *c, const char *node, struct err *e);
 /** counter_right - somebody has put paper and cover of a device in order. */
 int counter_right(struct counter *c, unsigned node, struct err *e);
 

@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/draw.h"
@@ -30,7 +34,10 @@ struct desk {
 	struct side_far *far;
 	struct loop *loop;
 	const struct desk_opts *o;
-	struct printer *printers; /* owned */
+	struct gadget **gadgets;  /* owned, o->count */
+	int home;                 /* owned: our mount namespace */
+	struct loop_fd opened;    /* inotify: lines that were opened or closed */
+	int failed;               /* why not all devices stand there; -errno */
 	struct rule_at rules[COUNTER_RULES_MAX];
 	unsigned added;
 	char message[sizeof(struct counter_news) + SLIP_TEXT_MAX + 4096];
@@ -39,6 +46,16 @@ struct desk {
 struct loop *desk_loop(struct desk *d)
 {
 	return d->loop;
+}
+
+int desk_home(const struct desk *d)
+{
+	return d->home;
+}
+
+int desk_inotify(const struct desk *d)
+{
+	return d->opened.fd;
 }
 
 /* ---- telling ---- */
@@ -51,28 +68,28 @@ static void tell(struct desk *d, const struct counter_news *n, const char *text,
 	side_tell(d->far, d->message, sizeof(*n) + len);
 }
 
-static void hit(struct desk *d, const struct printer *p, const struct rule_at *at)
+static void hit(struct desk *d, const struct gadget *g, const struct rule_at *at)
 {
-	struct counter_news n = { .kind = NEWS_HIT, .node = p->node, .t_ns = clock_now() };
+	struct counter_news n = { .kind = NEWS_HIT, .node = g->node, .t_ns = clock_now() };
 
 	n.hit = (struct counter_hit){ .t_ns = n.t_ns, .rule = at->id, .effect = at->rule.effect,
-				      .node = p->node, .receipt = p->receipts, .line = p->lines };
+				      .node = g->node, .receipt = g->receipts, .line = g->lines };
 	tell(d, &n, NULL, 0);
 }
 
 void desk_slip(struct desk *d, struct printer *p, bool cut)
 {
-	struct counter_news n = { .kind = NEWS_SLIP, .node = p->node, .t_ns = clock_now(),
+	struct counter_news n = { .kind = NEWS_SLIP, .node = p->g.node, .t_ns = clock_now(),
 				  .cut = cut };
 
-	memset(p->picked, 0, sizeof(p->picked));
-	memset(p->passed, 0, sizeof(p->passed));
+	memset(p->g.picked, 0, sizeof(p->g.picked));
+	memset(p->g.passed, 0, sizeof(p->g.passed));
 	tell(d, &n, p->slip.data, p->slip.len);
 }
 
 void desk_pulse(struct desk *d, struct printer *p)
 {
-	struct counter_news n = { .kind = NEWS_PULSE, .node = p->node, .t_ns = clock_now(),
+	struct counter_news n = { .kind = NEWS_PULSE, .node = p->g.node, .t_ns = clock_now(),
 				  .with_last = !p->slip.len && p->cut_here };
 
 	tell(d, &n, NULL, 0);
@@ -80,19 +97,19 @@ void desk_pulse(struct desk *d, struct printer *p)
 
 /* ---- rules ---- */
 
-static bool meant(const struct rule_at *at, const struct printer *p)
+static bool meant(const struct rule_at *at, const struct gadget *g)
 {
-	return at->used && at->rule.nodes[p->node / 64] >> (p->node % 64) & 1;
+	return at->used && at->rule.nodes[g->node / 64] >> (g->node % 64) & 1;
 }
 
 /* The device's how many-eth receipt, or connection, is what the draw is for. */
-static bool chosen(struct rule_at *at, const struct printer *p, uint64_t nth)
+static bool chosen(struct rule_at *at, const struct gadget *g, uint64_t nth)
 {
 	const struct counter_rule *r = &at->rule;
 
 	at->counted++;
-	return gate_lets(&r->gate, at->counted, p->node, nth) &&
-	       draw_chance((struct draw){ .seed = r->seed, .name = r->name, .object = p->node,
+	return gate_lets(&r->gate, at->counted, g->node, nth) &&
+	       draw_chance((struct draw){ .seed = r->seed, .name = r->name, .object = g->node,
 					  .hit = nth }, r->chance);
 }
 
@@ -101,97 +118,99 @@ static bool of_receipts(unsigned effect)
 	return effect <= COUNTER_UNPLUG || effect == COUNTER_SLOW;
 }
 
-int64_t desk_receipt(struct desk *d, struct printer *p)
+int64_t desk_receipt(struct desk *d, struct gadget *g)
 {
 	int64_t wait = 0;
 
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
 		struct rule_at *at = &d->rules[i];
 
-		p->picked[i] = meant(at, p) && of_receipts(at->rule.effect) &&
-			       chosen(at, p, p->receipts);
-		p->passed[i] = false;
-		if (!p->picked[i] || at->rule.effect != COUNTER_SLOW)
+		g->picked[i] = meant(at, g) && of_receipts(at->rule.effect) &&
+			       chosen(at, g, g->receipts);
+		g->passed[i] = false;
+		if (!g->picked[i] || at->rule.effect != COUNTER_SLOW)
 			continue;
-		hit(d, p, at);
+		hit(d, g, at);
 		wait += at->rule.delay_ns;
 	}
 	return wait;
 }
 
-void desk_printed(struct desk *d, struct printer *p, const char *text, size_t len)
+void desk_printed(struct desk *d, struct gadget *g, const char *text, size_t len)
 {
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++)
-		if (p->picked[i] && d->rules[i].behind)
-			p->passed[i] |= regex_match(d->rules[i].behind, text, len);
+		if (g->picked[i] && d->rules[i].behind)
+			g->passed[i] |= regex_match(d->rules[i].behind, text, len);
 }
 
 static void stop(struct printer *p, const struct rule_at *at)
 {
-	p->stopped_by = at->id;
+	p->g.stopped_by = at->id;
 	p->paper_end |= at->rule.effect == COUNTER_PAPER_OUT;
 	p->cover_open |= at->rule.effect == COUNTER_COVER_OPEN;
-	p->unplugged |= at->rule.effect == COUNTER_UNPLUG;
+	p->g.unplugged |= at->rule.effect == COUNTER_UNPLUG;
 }
 
 bool desk_line(struct desk *d, struct printer *p)
 {
+	struct gadget *g = &p->g;
+
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
 		struct rule_at *at = &d->rules[i];
 
-		if (!p->picked[i] || !meant(at, p) || at->rule.effect > COUNTER_UNPLUG ||
-		    (at->behind ? !p->passed[i] : (int64_t)p->lines < at->rule.line))
+		if (!g->picked[i] || !meant(at, g) || at->rule.effect > COUNTER_UNPLUG ||
+		    (at->behind ? !g->passed[i] : (int64_t)g->lines < at->rule.line))
 			continue;
-		p->picked[i] = false;
+		g->picked[i] = false;
 		stop(p, at);
-		hit(d, p, at);
+		hit(d, g, at);
 		return false;
 	}
 	return true;
 }
 
-bool desk_low(struct desk *d, struct printer *p, bool told)
+bool desk_low(struct desk *d, struct gadget *g, bool told)
 {
 	bool low = false;
 
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
-		if (!meant(&d->rules[i], p) || d->rules[i].rule.effect != COUNTER_PAPER_LOW)
+		if (!meant(&d->rules[i], g) || d->rules[i].rule.effect != COUNTER_PAPER_LOW)
 			continue;
 		low = true;
-		if (told && !p->silent)
-			hit(d, p, &d->rules[i]);
+		if (told && !g->silent)
+			hit(d, g, &d->rules[i]);
 	}
 	return low;
 }
 
-enum welcome desk_connect(struct desk *d, struct printer *p)
+enum welcome desk_connect(struct desk *d, struct gadget *g)
 {
 	enum welcome ret = WELCOME;
 
-	p->connections++;
+	g->connections++;
 	for (unsigned i = 0; i < COUNTER_RULES_MAX && ret == WELCOME; i++) {
 		struct rule_at *at = &d->rules[i];
 		bool silent = at->rule.effect == COUNTER_SILENT;
 
-		if (!meant(at, p) || (!silent && at->rule.effect != COUNTER_BUSY) ||
-		    !chosen(at, p, p->connections))
+		if (!meant(at, g) || (!silent && at->rule.effect != COUNTER_BUSY) ||
+		    !chosen(at, g, g->connections))
 			continue;
 		ret = silent ? WELCOME_SILENT : WELCOME_BUSY;
-		p->silent_by = at->id;
+		g->silent_by = at->id;
 		if (!silent)
-			hit(d, p, at);
+			hit(d, g, at);
 	}
 	return ret;
 }
 
-void desk_swallowed(struct desk *d, struct printer *p)
+void desk_swallowed(struct desk *d, struct gadget *g)
 {
-	const struct rule_at *at = &d->rules[p->silent_by % COUNTER_RULES_MAX];
+	const struct rule_at *at = &d->rules[g->silent_by % COUNTER_RULES_MAX];
 
-	if (p->told_silent)
+	if (g->told_silent)
 		return;
-	p->told_silent = true;
-	hit(d, p, at);
+	g->told_silent = true;
+	hit(d, g, at);
 }
 
 /* ---- orders ---- */
@@ -210,7 +229,7 @@ static int rule_add(struct desk *d, const struct counter_rule *r)
 			return -EINVAL;
 		}
 		for (unsigned k = 0; k < d->o->count; k++) /* no receipt under way knows it */
-			d->printers[k].picked[i] = false;
+			d->gadgets[k]->picked[i] = false;
 		return (int)at->id;
 	}
 	return -ENOSPC;
@@ -226,31 +245,46 @@ static int rule_del(struct desk *d, unsigned id)
 	regex_free(at->behind);
 	at->behind = NULL;
 	for (unsigned k = 0; k < d->o->count; k++) {
-		struct printer *p = &d->printers[k];
+		struct gadget *g = d->gadgets[k];
 
-		if (p->stopped_by == id && (p->paper_end || p->cover_open))
-			printer_right(p);
-		if (p->silent && p->silent_by == id)
-			printer_hang_up(p, true);
-		if (p->slow && at->rule.effect == COUNTER_SLOW) /* what was held back goes on */
-			loop_timer_at(d->loop, &p->wake, clock_now());
+		if (g->stopped_by == id)
+			g->kind->right(g);
+		if (g->silent && g->silent_by == id)
+			gadget_hang_up(g, true);
+		if (g->slow && at->rule.effect == COUNTER_SLOW) /* what was held back goes on */
+			loop_timer_at(d->loop, &g->wake, clock_now());
 	}
 	return 0;
 }
 
-static struct printer *printer_of(struct desk *d, unsigned node)
+static struct gadget *gadget_of(struct desk *d, unsigned node)
 {
 	for (unsigned k = 0; k < d->o->count; k++)
-		if (d->printers[k].node == node)
-			return &d->printers[k];
+		if (d->gadgets[k]->node == node)
+			return d->gadgets[k];
 	return NULL;
+}
+
+static int order_one(struct gadget *g, const struct counter_order *o)
+{
+	switch (g ? o->kind : 0) {
+	case ORDER_ON:
+	case ORDER_OFF:
+		return gadget_power(g, o->kind == ORDER_ON, o->as);
+	case ORDER_RIGHT:
+		g->kind->right(g);
+		return 0;
+	case ORDER_BOOTED:
+		return gadget_booted(g, o->pid);
+	default:
+		return -ENODEV;
+	}
 }
 
 static int order(void *arg, const void *message, size_t len)
 {
 	struct desk *d = arg;
 	const struct counter_order *o = message;
-	struct printer *p;
 
 	if (len != sizeof(*o))
 		return -EINVAL;
@@ -261,22 +295,49 @@ static int order(void *arg, const void *message, size_t len)
 		return rule_del(d, o->id);
 	case ORDER_LAST:
 		for (unsigned k = 0; k < d->o->count; k++)
-			printer_tear(&d->printers[k]);
+			d->gadgets[k]->kind->last(d->gadgets[k]);
 		return 0;
-	case ORDER_ON:
-	case ORDER_OFF:
-	case ORDER_RIGHT:
-		p = printer_of(d, o->id);
-		if (!p)
-			return -ENODEV;
-		if (o->kind == ORDER_RIGHT)
-			printer_right(p);
-		else
-			printer_power(p, o->kind == ORDER_ON);
-		return 0;
+	case ORDER_SYNC:
+		return d->failed;
 	default:
-		return 0;
+		return order_one(gadget_of(d, o->id), o);
 	}
+}
+
+/* ---- life ---- */
+
+/* Several openings may have become one event: each line is asked itself. */
+static void opened(struct loop_fd *fd, uint32_t events)
+{
+	struct desk *d = OWNER_OF(struct desk, opened, fd);
+	char buf[4096] __attribute__((aligned(8)));
+	ssize_t n = read(fd->fd, buf, sizeof(buf));
+
+	(void)events;
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *ev = (const void *)(buf + at);
+
+		for (unsigned k = 0; k < d->o->count; k++)
+			if (line_is(&d->gadgets[k]->line) && d->gadgets[k]->line.watch == ev->wd)
+				gadget_look(d->gadgets[k]);
+		at += (ssize_t)(sizeof(*ev) + ev->len);
+	}
+}
+
+static struct gadget *gadget_new(struct desk *d, const struct desk_device *o)
+{
+	struct gadget *g = printer_new();
+
+	g->desk = d;
+	g->node = o->node;
+	memcpy(g->line.name, o->serial, sizeof(g->line.name));
+	g->line.init = o->init;
+	g->line.watch = -1;
+	if (!strncmp(o->serial, "ttyUSB", 6))
+		snprintf(g->line.link, sizeof(g->line.link), "usb-worstday_%s-if00-port0", o->id);
+	else if (!strncmp(o->serial, "ttyACM", 6))
+		snprintf(g->line.link, sizeof(g->line.link), "usb-worstday_%s-if00", o->id);
+	return g;
 }
 
 void desk_run(struct side_far *far, const int *fds, void *opts)
@@ -286,10 +347,23 @@ void desk_run(struct side_far *far, const int *fds, void *opts)
 	d->far = far;
 	d->loop = side_loop(far);
 	d->o = opts;
-	d->printers = xcalloc(d->o->count, sizeof(*d->printers));
+	d->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	d->opened = (struct loop_fd){ .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+				      .ready = opened };
+	if (d->home < 0 || d->opened.fd < 0)
+		d->failed = -errno;
+	else
+		loop_fd_set(d->loop, &d->opened, EPOLLIN);
+	d->gadgets = xcalloc(d->o->count, sizeof(struct gadget *));
 	for (unsigned k = 0; k < d->o->count; k++) {
-		fcntl(fds[k], F_SETFL, O_NONBLOCK);
-		printer_open(&d->printers[k], d, d->o->nodes[k], fds[k]);
+		const struct desk_device *o = &d->o->device[k];
+		int door = *o->serial ? -1 : *fds++, r;
+
+		if (door >= 0)
+			fcntl(door, F_SETFL, O_NONBLOCK);
+		d->gadgets[k] = gadget_new(d, o);
+		r = gadget_open(d->gadgets[k], door);
+		d->failed = d->failed ? d->failed : r;
 	}
 	side_serve(far, order, d);
 	/* it dies with the worker: the kernel closes what is open */

@@ -1,62 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation. A receipt printer on the network: one client at a time,
- * a buffer of 4 KiB, a roll of paper. Text goes onto the slip that hangs out
- * of it; a cut ends the slip. Without paper, or with its cover open, it prints
- * nothing more, keeps what it has, and stops reading when its buffer is full,
- * so that its client waits; questions in real time are found in the buffer and
- * answered all the same. When it is put right it goes on where it stopped.
- * Without power it forgets all that.
+ * Theory of operation. A receipt printer: a buffer, a roll of paper. Text goes
+ * onto the slip that hangs out of it; a cut ends the slip. Without paper, or
+ * with its cover open, it prints nothing more, keeps what it has, and stops
+ * reading when its buffer is full, so that its client waits; questions in real
+ * time are found in the buffer and answered all the same. When it is put right
+ * it goes on where it stopped. Without power it forgets all that.
  *
  * Answers: python-escpos and Epson's reference agree on the bits (see status).
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "counter/room.h"
 
-#define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
-#define BUFFER ((size_t)4096)
 #define DRAWER_OPEN_NS (300 * NS_PER_MS)
 
-enum { DLE = 0x10, EOT = 0x04, ENQ = 0x05, DC4 = 0x14 };
+enum { DLE = 0x10, EOT = 0x04, ENQ = 0x05 };
+
+static struct printer *printer_of(struct gadget *g)
+{
+	return OWNER_OF(struct printer, g, g);
+}
 
 /* ---- talking ---- */
-
-static bool dead(const struct printer *p)
-{
-	return p->off || p->unplugged;
-}
-
-static void watch(struct printer *p)
-{
-	struct loop *l = desk_loop(p->desk);
-	bool room = p->in.len < BUFFER && !dead(p);
-
-	if (p->conn.fd >= 0)
-		loop_fd_set(l, &p->conn, (room ? EPOLLIN : 0) |
-			    (p->out.len && !dead(p) ? EPOLLOUT : 0));
-	loop_fd_set(l, &p->door, p->conn.fd < 0 && !dead(p) ? EPOLLIN : 0);
-}
-
-static void say(struct printer *p, const uint8_t *bytes, size_t len)
-{
-	if (p->conn.fd < 0 || dead(p) || p->silent || p->out.len > BUFFER)
-		return;
-	buf_add(&p->out, bytes, len);
-	while (p->out.len) {
-		ssize_t n = send(p->conn.fd, p->out.data, p->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n <= 0)
-			break;
-		buf_drop_front(&p->out, (size_t)n);
-	}
-}
 
 static bool halted(const struct printer *p)
 {
@@ -66,7 +35,7 @@ static bool halted(const struct printer *p)
 /* DLE EOT n: bits 1 and 4 are always set. */
 static uint8_t status(struct printer *p, int n)
 {
-	bool low = n == 4 && desk_low(p->desk, p, true);
+	bool low = n == 4 && desk_low(p->g.desk, &p->g, true);
 
 	switch (n) {
 	case 1:
@@ -82,14 +51,14 @@ static uint8_t status(struct printer *p, int n)
 
 static void say_automatic(struct printer *p)
 {
-	bool low = p->automatic && desk_low(p->desk, p, true);
+	bool low = p->automatic && desk_low(p->g.desk, &p->g, true);
 	const uint8_t four[] = {
 		0x10 | (p->drawer_open ? 0x04 : 0) | (halted(p) ? 0x08 : 0) |
 			(p->cover_open ? 0x20 : 0),
 		0, (low || p->paper_end ? 0x03 : 0) | (p->paper_end ? 0x0c : 0), 0 };
 
 	if (p->automatic)
-		say(p, four, sizeof(four));
+		gadget_say(&p->g, four, sizeof(four));
 }
 
 static void on_ask(void *arg, enum escpos_ask what, int n)
@@ -103,7 +72,7 @@ static void on_ask(void *arg, enum escpos_ask what, int n)
 		break;
 	case ASK_STATUS:
 		if (n == 1 || n == '1')
-			one = desk_low(p->desk, p, true) ? 0x03 : 0;
+			one = desk_low(p->g.desk, &p->g, true) ? 0x03 : 0;
 		else
 			one = p->drawer_open;
 		break;
@@ -117,19 +86,10 @@ static void on_ask(void *arg, enum escpos_ask what, int n)
 	default:
 		return;
 	}
-	say(p, &one, 1);
+	gadget_say(&p->g, &one, 1);
 }
 
 /* ---- printing ---- */
-
-static void wake(struct loop_timer *t, int64_t now)
-{
-	struct printer *p = OWNER_OF(struct printer, wake, t);
-
-	(void)now;
-	p->slow = false;
-	printer_work(p);
-}
 
 /* The first line of a receipt. False: it must wait first. */
 static bool begin_receipt(struct printer *p)
@@ -140,38 +100,40 @@ static bool begin_receipt(struct printer *p)
 		return true;
 	if (!p->begun) {
 		p->begun = true;
-		p->receipts++;
-		p->lines = 0;
-		wait = desk_receipt(p->desk, p);
+		p->g.receipts++;
+		p->g.lines = 0;
+		wait = desk_receipt(p->g.desk, &p->g);
 		if (wait > 0) {
-			p->slow = true;
-			loop_timer_at(desk_loop(p->desk), &p->wake, clock_now() + wait);
+			p->g.slow = true;
+			loop_timer_at(desk_loop(p->g.desk), &p->g.wake, clock_now() + wait);
 		}
 	}
-	return !p->slow;
+	return !p->g.slow;
 }
 
 static bool on_line(void *arg, const char *text, size_t len)
 {
 	struct printer *p = arg;
 
-	if (dead(p) || halted(p) || p->slow || (!p->slip.len && !len && !p->begun))
-		return !dead(p) && !halted(p) && !p->slow; /* paper fed before anything is on it */
-	if (!begin_receipt(p) || !desk_line(p->desk, p))
+	if (gadget_dead(&p->g) || halted(p) || p->g.slow)
+		return false;
+	if (!p->slip.len && !len && !p->begun)
+		return true; /* paper fed before anything is on it */
+	if (!begin_receipt(p) || !desk_line(p->g.desk, p))
 		return false;
 	if (p->slip.len + len < SLIP_TEXT_MAX) {
 		buf_add(&p->slip, text, len);
 		buf_addc(&p->slip, '\n');
 	}
-	p->lines++;
-	desk_printed(p->desk, p, text, len);
+	p->g.lines++;
+	desk_printed(p->g.desk, &p->g, text, len);
 	return true;
 }
 
 static void slip_over(struct printer *p, bool cut)
 {
 	if (p->slip.len)
-		desk_slip(p->desk, p, cut);
+		desk_slip(p->g.desk, p, cut);
 	buf_reset(&p->slip);
 	p->slip_before = p->begun = false;
 }
@@ -180,7 +142,7 @@ static bool on_cut(void *arg)
 {
 	struct printer *p = arg;
 
-	if (dead(p) || halted(p) || p->slow || (p->begun && !desk_line(p->desk, p)))
+	if (gadget_dead(&p->g) || halted(p) || p->g.slow || (p->begun && !desk_line(p->g.desk, p)))
 		return false;
 	slip_over(p, true);
 	p->cut_here = true;
@@ -201,11 +163,11 @@ static bool on_pulse(void *arg, int pin)
 	struct printer *p = arg;
 
 	(void)pin; /* one drawer hangs on both */
-	if (dead(p) || halted(p) || p->slow)
+	if (gadget_dead(&p->g) || halted(p) || p->g.slow)
 		return false;
 	p->drawer_open = true;
-	loop_timer_at(desk_loop(p->desk), &p->drawer, clock_now() + DRAWER_OPEN_NS);
-	desk_pulse(p->desk, p);
+	loop_timer_at(desk_loop(p->g.desk), &p->drawer, clock_now() + DRAWER_OPEN_NS);
+	desk_pulse(p->g.desk, p);
 	say_automatic(p);
 	return true;
 }
@@ -230,8 +192,8 @@ static void real_time(struct printer *p)
 {
 	size_t i = p->looked;
 
-	while (i + 3 <= p->in.len) {
-		const uint8_t *b = (const uint8_t *)p->in.data + i;
+	while (i + 3 <= p->g.in.len) {
+		const uint8_t *b = (const uint8_t *)p->g.in.data + i;
 
 		if (b[0] != DLE || (b[1] != EOT && b[1] != ENQ)) {
 			i++;
@@ -239,148 +201,74 @@ static void real_time(struct printer *p)
 		}
 		if (b[1] == EOT)
 			on_ask(p, ASK_REAL_TIME, b[2]);
-		memmove(p->in.data + i, p->in.data + i + 3, p->in.len - i - 3);
-		p->in.len -= 3;
+		memmove(p->g.in.data + i, p->g.in.data + i + 3, p->g.in.len - i - 3);
+		p->g.in.len -= 3;
 	}
 	p->looked = i;
 }
 
-void printer_work(struct printer *p)
+static void work(struct gadget *g)
 {
+	struct printer *p = printer_of(g);
 	struct escpos_out out = out_of(p);
 	size_t used;
 
-	if (p->silent)
-		buf_reset(&p->in);
-	if (p->in.len && !dead(p)) {
-		used = escpos_feed(&p->mind, &out, (const uint8_t *)p->in.data, p->in.len);
-		buf_drop_front(&p->in, used);
+	if (g->silent)
+		buf_reset(&g->in);
+	if (g->in.len && !gadget_dead(g)) {
+		used = escpos_feed(&p->mind, &out, (const uint8_t *)g->in.data, g->in.len);
+		buf_drop_front(&g->in, used);
 		p->looked = p->looked > used ? p->looked - used : 0;
-		if (p->in.len)
+		if (g->in.len)
 			real_time(p);
 	}
-	watch(p);
+	if (g->unplugged && line_is(&g->line))
+		gadget_power(g, false, NULL); /* the wire is not asked: it is out at once */
+	gadget_watch(g);
 }
 
-/* ---- clients ---- */
-
-void printer_hang_up(struct printer *p, bool reset)
+static void gone(struct gadget *g)
 {
-	struct linger now = { .l_onoff = 1 };
+	struct printer *p = printer_of(g);
 
-	if (p->conn.fd < 0)
-		return;
-	loop_fd_set(desk_loop(p->desk), &p->conn, 0);
-	if (reset)
-		setsockopt(p->conn.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(p->conn.fd);
-	p->conn.fd = -1;
-	p->silent = p->cut_here = false;
+	p->cut_here = false;
 	p->automatic = 0;
 	p->slip_before = p->slip.len > 0;
-	buf_reset(&p->out);
-	watch(p);
-}
-
-/* A client that is gone leaves its bytes behind: they are printed when they can be. */
-static void conn_ready(struct loop_fd *fd, uint32_t events)
-{
-	struct printer *p = OWNER_OF(struct printer, conn, fd);
-	char bytes[BUFFER];
-	ssize_t n;
-
-	if (events & EPOLLOUT)
-		say(p, NULL, 0);
-	n = recv(fd->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		watch(p);
-		return;
-	}
-	if (n <= 0) {
-		printer_hang_up(p, false);
-		return;
-	}
-	if (p->silent)
-		desk_swallowed(p->desk, p);
-	buf_add(&p->in, bytes, (size_t)n);
-	printer_work(p);
-}
-
-static void door_ready(struct loop_fd *fd, uint32_t events)
-{
-	struct printer *p = OWNER_OF(struct printer, door, fd);
-	int s = accept4(fd->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	(void)events;
-	if (s < 0)
-		return;
-	p->conn.fd = s;
-	p->told_silent = false;
-	switch (desk_connect(p->desk, p)) {
-	case WELCOME_BUSY:
-		printer_hang_up(p, true);
-		return;
-	case WELCOME_SILENT:
-		p->silent = true;
-		break;
-	default:
-		break;
-	}
-	watch(p);
-}
-
-void printer_open(struct printer *p, struct desk *d, unsigned node, int door)
-{
-	*p = (struct printer){ .desk = d, .node = node, .stopped_by = UINT32_MAX };
-	p->door = (struct loop_fd){ .fd = door, .ready = door_ready };
-	p->conn = (struct loop_fd){ .fd = -1, .ready = conn_ready };
-	p->wake.fire = wake;
-	p->drawer.fire = shut;
-	watch(p);
 }
 
 /* ---- what happens to it ---- */
 
-void printer_tear(struct printer *p)
+static void last(struct gadget *g)
 {
-	slip_over(p, false);
+	slip_over(printer_of(g), false);
 }
 
-void printer_right(struct printer *p)
+static void right(struct gadget *g)
 {
+	struct printer *p = printer_of(g);
+
 	p->paper_end = p->cover_open = false;
-	p->stopped_by = UINT32_MAX;
+	g->stopped_by = UINT32_MAX;
 	say_automatic(p);
-	printer_work(p);
+	work(g);
 }
 
-/* Whoever waits at the door is thrown out, unheard: the wire takes nothing from here now. */
-static void empty_queue(struct printer *p)
+static void off(struct gadget *g)
 {
-	struct linger now = { .l_onoff = 1 };
-	int s;
+	struct printer *p = printer_of(g);
 
-	while ((s = accept4(p->door.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-		close(s);
-	}
-}
-
-void printer_power(struct printer *p, bool on)
-{
-	if (on) {
-		p->off = p->unplugged = false;
-		watch(p);
-		return;
-	}
-	p->off = true;
-	printer_hang_up(p, true);
-	empty_queue(p);
-	loop_timer_cancel(desk_loop(p->desk), &p->wake);
-	p->slow = false;
 	p->looked = 0;
-	buf_reset(&p->in);
 	escpos_off(&p->mind);
 	slip_over(p, false);
-	watch(p);
+}
+
+struct gadget *printer_new(void)
+{
+	static const struct gadget_kind kind = { .work = work, .gone = gone, .off = off,
+						 .right = right, .last = last };
+	struct printer *p = xcalloc(1, sizeof(*p));
+
+	p->g.kind = &kind;
+	p->drawer.fire = shut;
+	return &p->g;
 }

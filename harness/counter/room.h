@@ -6,29 +6,37 @@
  * What the files of this room share; nobody else includes it.
  *
  *   escpos.c    what the bytes mean; no I/O
+ *   gadget.c    what all devices share: their client, their power
+ *   line.c      the serial line that one may hang on: a file in a node's /dev
  *   printer.c   one printer: paper, cover, drawer, the receipt under way
- *   desk.c      the process: where clients connect, faults, orders
+ *   desk.c      the process: faults, orders
  *   counter.c   the worker's end
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "conf/target.h"
 #include "counter/counter.h"
 #include "counter/escpos.h"
 
 struct regex;
 struct side_far;
 
-#define WD_DEVICES_MAX 128
+#define WD_DEVICES_MAX 512
 #define SLIP_TEXT_MAX ((size_t)64 << 10)
+#define GADGET_BUFFER ((size_t)4096)
+#define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
 enum counter_order_kind { ORDER_RULE_ADD = 1, ORDER_RULE_DEL, ORDER_SYNC, ORDER_LAST, ORDER_ON,
-	ORDER_OFF, ORDER_RIGHT };
+	ORDER_OFF, ORDER_RIGHT, ORDER_BOOTED };
 struct counter_order {
 	uint32_t kind, id;
+	int32_t pid;                  /* booted: the init of the node it stands at */
+	char as[SERIAL_NAME_MAX + 1]; /* on: its name in /dev from now on; "": as it was */
 	struct counter_rule rule;
 };
 enum counter_news_kind { NEWS_SLIP = 1, NEWS_PULSE, NEWS_HIT };
@@ -42,31 +50,59 @@ struct counter_news {
 };
 
 struct desk;
-/** struct printer - a device; lives in the process. */
-struct printer {
+struct gadget;
+/** struct gadget_kind - what is different about one kind of device. All are needed. */
+struct gadget_kind {
+	/* there is something in g->in, or what stopped it has gone: do what can be done now */
+	void (*work)(struct gadget *g);
+	void (*gone)(struct gadget *g);  /* its client is */
+	void (*off)(struct gadget *g);   /* it has lost its power, and g->in */
+	void (*right)(struct gadget *g); /* somebody has put it in order */
+	void (*last)(struct gadget *g);  /* the day is over: tell what is not told yet */
+};
+
+/** struct line - a serial line: a pty, seen as a file in the /dev of a node. */
+struct line {
+	char name[SERIAL_NAME_MAX + 1]; /* there, "ttyUSB0"; "": the device hangs on no line */
+	char link[80];    /* in /dev/serial/by-id; "": a port that is built in has none */
+	pid_t init;       /* whose /dev; 0: that node has no power */
+	unsigned slave;   /* its number in /dev/pts */
+	int watch;        /* inotify: it was opened, or closed */
+	bool open;        /* somebody has it open, or has left something behind */
+};
+
+/** struct gadget - what all devices share. Lives in the process; embedded in each kind. */
+struct gadget {
 	struct desk *desk;
+	const struct gadget_kind *kind;
 	unsigned node;
-	struct loop_fd door;     /* where clients connect */
-	struct loop_fd conn;     /* the one client it listens to; fd -1: none */
+	struct loop_fd door;     /* where clients connect; fd -1: it hangs on a line */
+	struct loop_fd conn;     /* the one client it listens to, or the line; fd -1: none */
+	struct line line;
 	struct loop_timer wake;  /* slow: goes on then */
-	struct loop_timer drawer;/* pushed shut */
-	struct escpos mind;
-	struct buf in, out;      /* not printed yet; not sent yet */
-	size_t looked;           /* bytes of `in` searched for questions in real time */
-	struct buf slip;         /* what hangs out of the printer */
+	struct buf in, out;      /* not dealt with yet; not sent yet */
 	uint64_t receipts, lines, connections;
-	bool begun;              /* a receipt is under way, or waits to be */
-	bool slip_before;        /* the slip was begun by an earlier client */
 	bool told_silent;        /* the hit of this silent client was told */
 	unsigned silent_by;      /* rule */
-	bool cut_here;           /* this client has cut a receipt */
 	bool off, unplugged;     /* no power; told so, and waiting for the worker */
 	bool silent, slow;       /* this client gets nothing; waits for `wake` */
-	bool paper_end, cover_open, drawer_open;
 	unsigned stopped_by;     /* rule that took the paper or opened the cover */
-	uint8_t automatic;       /* GS a */
 	bool picked[COUNTER_RULES_MAX]; /* rules that this receipt will meet */
 	bool passed[COUNTER_RULES_MAX]; /* ... and their place has come */
+};
+
+/** struct printer - with its drawer. */
+struct printer {
+	struct gadget g;
+	struct loop_timer drawer;/* pushed shut */
+	struct escpos mind;
+	size_t looked;           /* bytes of `in` searched for questions in real time */
+	struct buf slip;         /* what hangs out of the printer */
+	bool begun;              /* a receipt is under way, or waits to be */
+	bool slip_before;        /* the slip was begun by an earlier client */
+	bool cut_here;           /* this client has cut a receipt */
+	bool paper_end, cover_open, drawer_open;
+	uint8_t automatic;       /* GS a */
 };
 
 /* ---- counter.c ---- */
@@ -74,38 +110,80 @@ struct printer {
 /** paper_amount - "1.234,56" as printed: its digits are minor units; INT64_MIN: no amount. */
 int64_t paper_amount(const char *text);
 
+/* ---- gadget.c ---- */
+
+/** gadget_open - @door: where clients connect, or -1 when it hangs on g->line. 0 or -errno. */
+int gadget_open(struct gadget *g, int door);
+/** gadget_dead - it has no power: nobody hears or sees anything of it. */
+bool gadget_dead(const struct gadget *g);
+/** gadget_watch - to be called when g->in or g->out have changed. */
+void gadget_watch(struct gadget *g);
+/** gadget_say - to its client, if it has one that it talks to. */
+void gadget_say(struct gadget *g, const void *bytes, size_t len);
+/** gadget_hang_up - the client is gone, or is thrown out. */
+void gadget_hang_up(struct gadget *g, bool reset);
+/** gadget_power - @as: on: its name in /dev; "" or NULL: as it was. -errno, or 1 when it was just
+ * switched off and had been used before, else 0. */
+int gadget_power(struct gadget *g, bool on, const char *as);
+/** gadget_look - has somebody opened its line? */
+void gadget_look(struct gadget *g);
+/** gadget_booted - the node it stands at has a new /dev. 0 or -errno. */
+int gadget_booted(struct gadget *g, pid_t init);
+
+/* ---- line.c ---- */
+
+/** line_is - does the device hang on one? */
+static inline bool line_is(const struct line *l)
+{
+	return l->name[0];
+}
+/** line_stays - is the port built in, so that its file is there whatever the device does? */
+static inline bool line_stays(const struct line *l)
+{
+	return !l->link[0];
+}
+/** line_plug - make the file. @home: our own mount namespace. The device's end, or -errno. */
+int line_plug(struct line *l, int home, int inotify);
+/** line_unplug - closes @fd, its end: whoever has the file open sees it hang up. The file goes. */
+void line_unplug(struct line *l, int home, int fd);
+/** line_flush - what was sent to clients that are gone is not for the next one. -EBUSY: the last
+ * one has locked it for good: plug it anew. */
+int line_flush(const struct line *l, int home);
+
 /* ---- printer.c ---- */
 
-void printer_open(struct printer *p, struct desk *d, unsigned node, int door);
-/** printer_bytes - whatever is in p->in and can be printed now. */
-void printer_work(struct printer *p);
-void printer_power(struct printer *p, bool on);
-/** printer_hang_up - the client is gone, or is thrown out. */
-void printer_hang_up(struct printer *p, bool reset);
-/** printer_tear - what hangs out was never cut: tell it. */
-void printer_tear(struct printer *p);
-/** printer_right - paper and cover are in order again. */
-void printer_right(struct printer *p);
+/** printer_new - not plugged in yet. */
+struct gadget *printer_new(void);
 
 /* ---- desk.c: what faults say ---- */
 
 struct loop *desk_loop(struct desk *d);
+/** desk_home, desk_inotify - our mount namespace; where opened lines are heard of. */
+int desk_home(const struct desk *d);
+int desk_inotify(const struct desk *d);
 /** desk_receipt - one begins: which rules will it meet? Fills picked. ret: how long to wait. */
-int64_t desk_receipt(struct desk *d, struct printer *p);
-/** desk_line - may the next line be printed? @text: the one before, NULL: none. */
+int64_t desk_receipt(struct desk *d, struct gadget *g);
+/** desk_line - may the next line be printed? */
 bool desk_line(struct desk *d, struct printer *p);
-void desk_printed(struct desk *d, struct printer *p, const char *text, size_t len);
+void desk_printed(struct desk *d, struct gadget *g, const char *text, size_t len);
 /** desk_low - does its paper look low? @told: somebody is told so now. */
-bool desk_low(struct desk *d, struct printer *p, bool told);
+bool desk_low(struct desk *d, struct gadget *g, bool told);
 enum welcome { WELCOME, WELCOME_SILENT, WELCOME_BUSY };
-enum welcome desk_connect(struct desk *d, struct printer *p);
-void desk_swallowed(struct desk *d, struct printer *p);
+enum welcome desk_connect(struct desk *d, struct gadget *g);
+void desk_swallowed(struct desk *d, struct gadget *g);
 void desk_slip(struct desk *d, struct printer *p, bool cut);
 void desk_pulse(struct desk *d, struct printer *p);
-/** desk_run - fds: the doors, in the order of `nodes`. */
+/** desk_run - fds: the doors of those devices that have one, in the order of `device`. */
 void desk_run(struct side_far *far, const int *fds, void *opts);
+struct desk_device {
+	unsigned node;
+	int kind;            /* enum device_kind */
+	char serial[SERIAL_NAME_MAX + 1]; /* "": it has a door */
+	char id[48];         /* unique on its node: "printer" */
+	pid_t init;          /* of the node it stands at */
+};
 struct desk_opts {
-	unsigned nodes[WD_DEVICES_MAX];
+	struct desk_device device[WD_DEVICES_MAX];
 	unsigned count;
 };
 

@@ -10,6 +10,7 @@
 
 #define COUNTER_RULES_MAX 32
 #define COUNTER_PATTERN_MAX 128
+#define COUNTER_NODES_MAX 704 /* of a target, devices among them */
 
 enum counter_effect {
 	COUNTER_PAPER_OUT,  /* nothing is printed from some place of a receipt on */
@@ -28,7 +29,7 @@ struct counter_rule {
 	int32_t fault;     /* index in the experiment */
 	char name[48];     /* "printer.paper-out.0.1": names the draws */
 	uint64_t seed;
-	uint64_t nodes[4]; /* devices, bits by index */
+	uint64_t nodes[COUNTER_NODES_MAX / 64]; /* devices, bits by index */
 	struct gate gate;  /* counts receipts begun, or connections, on these devices together */
 	double chance;     /* of each, 0..1 */
 	int64_t delay_ns;

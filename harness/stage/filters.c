@@ -45,11 +45,11 @@ int filters_open(struct stage *st, struct err *e)
 	const struct target *t = st->o.target;
 	cleanup_free struct calls_node *nodes = xcalloc(t->nodes_count + 1, sizeof(*nodes));
 	struct calls_opts o = { .watch = st->o.calls, .watch_count = st->o.calls_count,
-				.nodes = nodes, .nodes_count = t->nodes_count };
+				.nodes = nodes, .nodes_count = target_wired(t) };
 
 	if (!st->o.calls_count)
 		return 0;
-	for (size_t i = 0; i < t->nodes_count; i++) {
+	for (size_t i = 0; i < o.nodes_count; i++) {
 		snprintf(nodes[i].name, sizeof(nodes[i].name), "%s", t->nodes[i].name);
 		snprintf(nodes[i].addr4, sizeof(nodes[i].addr4), WIRE_ADDR4_FMT,
 			 (unsigned)i + 1);

@@ -208,6 +208,8 @@ static int switch_on(struct stage_node *n, struct err *e)
 		r = node_start(n, e);
 	if (r == 0)
 		r = node_await(n, e);
+	if (r == 0 && n->st->when_on)
+		r = n->st->when_on(n->st->when_on_arg, n->conf->name, e);
 	if (r < 0)
 		return err_wrap(e, "switching node %s on", n->conf->name);
 	n->off = false;
@@ -251,6 +253,20 @@ void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns)
 		return;
 	n->on_at.fire = on_time;
 	loop_timer_at(st->o.loop, &n->on_at, at_ns);
+}
+
+void stage_when_on(struct stage *st, int (*fn)(void *arg, const char *node, struct err *e),
+		   void *arg)
+{
+	st->when_on = fn;
+	st->when_on_arg = arg;
+}
+
+pid_t stage_init(struct stage *st, const char *node)
+{
+	const struct stage_node *n = stage_node(st, node);
+
+	return n ? n->init : 0;
 }
 
 bool stage_power(struct stage *st, const char *node)

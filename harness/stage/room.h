@@ -154,6 +154,8 @@ struct stage {
 	struct err lost;          /* a process of ours died, or the host failed: no verdict */
 	bool wake;                /* stops a nested loop run */
 	bool stopping;            /* no policy brings anything back now */
+	int (*when_on)(void *arg, const char *node, struct err *e); /* NULL: nobody */
+	void *when_on_arg;
 	char *prepared;           /* owned: folder that data start from; NULL: the seeds */
 	struct port_window *windows; /* ports.c: owned by who has ports taken */
 	struct limited *limited;     /* limits.c: owned by who holds limits */

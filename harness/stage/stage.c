@@ -42,9 +42,9 @@ static void nodes_init(struct stage *st)
 {
 	const struct target *t = st->o.target;
 
-	st->nodes_count = t->nodes_count;
-	st->nodes = xcalloc(t->nodes_count + 1, sizeof(*st->nodes));
-	for (size_t i = 0; i < t->nodes_count; i++) {
+	st->nodes_count = target_wired(t); /* a device on a serial line needs nothing here */
+	st->nodes = xcalloc(st->nodes_count + 1, sizeof(*st->nodes));
+	for (size_t i = 0; i < st->nodes_count; i++) {
 		struct stage_node *n = &st->nodes[i];
 
 		*n = (struct stage_node){ .st = st, .conf = &t->nodes[i], .index = (unsigned)i,

@@ -158,6 +158,12 @@ void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns);
 void stage_disks_tell(struct stage *st);
 /** stage_power - is it on? */
 bool stage_power(struct stage *st, const char *node);
+/** stage_init - PID 1 of a node, as the worker sees it; 0: it has no power, or there is no such. */
+pid_t stage_init(struct stage *st, const char *node);
+/** stage_when_on - @fn hears of each node that boots, before anything is started there; should it
+ * fail, the node stays off. There is one such; NULL: none. */
+void stage_when_on(struct stage *st, int (*fn)(void *arg, const char *node, struct err *e),
+		   void *arg);
 
 /**
  * stage_cell_open - when all has stopped: this node becomes a cell for crash states (cell.c). Its

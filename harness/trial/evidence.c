@@ -42,14 +42,14 @@ int evidence_begin(struct stage *st, const struct trial_in *in, int64_t epoch_ns
 	struct wire_capture_opts o = { .what = x->pcap == PCAP_ALL ? CAPTURE_ALL : CAPTURE_ALTERED,
 				       .snap = (uint32_t)x->pcap_snap, .size_max = x->pcap_size,
 				       .epoch_ns = epoch_ns, .names = names,
-				       .nodes = (unsigned)t->nodes_count };
+				       .nodes = (unsigned)target_wired(t) };
 
 	if (!wanted(in))
 		return 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return err_errno(e, errno, "writing %s", path);
-	for (size_t i = 0; i < t->nodes_count; i++)
+	for (size_t i = 0; i < o.nodes; i++)
 		names[i] = t->nodes[i].name;
 	o.fd = fd;
 	return wire_capture_begin(stage_wire(st), &o, e);
@@ -138,16 +138,17 @@ void evidence_end(struct stage *st, const struct trial_in *in, struct ledger *l,
 	struct wire *w = stage_wire(st);
 	const struct target *t = in->target;
 	struct wire_capture_facts c;
+	size_t nodes = target_wired(t);
 	struct err e = { 0 };
 
 	if (wanted(in)) {
 		wire_capture_end(w, &c, &e);
 		take_capture(in, l, &out->facts, &c, &e);
 	}
-	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)
+	for (size_t i = 0; i < nodes; i++)
 		out->facts.wire_overrun += take_overrun(w, (unsigned)i, t->nodes[i].name, l);
-	for (size_t i = 0; i < t->nodes_count && i < WIRE_NODES_MAX; i++)
-		for (size_t j = 0; j < t->nodes_count && j < WIRE_NODES_MAX; j++) {
+	for (size_t i = 0; i < nodes; i++)
+		for (size_t j = 0; j < nodes; j++) {
 			struct wire_link link = wire_link(w, (unsigned)i, (unsigned)j);
 
 			take_link(out, t, i, j, &link);

@@ -12,6 +12,24 @@ static int socket_on(void *arg, const char *node, int domain, int type, int prot
 	return stage_socket(arg, node, domain, type, protocol);
 }
 
+static pid_t init_of(void *arg, const char *node)
+{
+	return stage_init(arg, node);
+}
+
+static int booted(void *arg, const char *node, struct err *e)
+{
+	return counter_booted(arg, node, e);
+}
+
+static bool has_devices(const struct target *t)
+{
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (t->nodes[i].device.kind)
+			return true;
+	return false;
+}
+
 int hosts_open(struct hosts *ret, struct stage *st, const struct target *t, struct loop *loop,
 	       struct ledger *l, struct err *e)
 {
@@ -20,9 +38,12 @@ int hosts_open(struct hosts *ret, struct stage *st, const struct target *t, stru
 	if (target_bank(t))
 		r = bank_open(&ret->bank, &(struct bank_opts){ .target = t, .loop = loop,
 				      .ledger = l, .socket = socket_on, .arg = st }, e);
-	if (r == 0 && target_has_device(t, DEVICE_ESCPOS))
+	if (r == 0 && has_devices(t))
 		r = counter_open(&ret->counter, &(struct counter_opts){ .target = t, .loop = loop,
-					 .ledger = l, .socket = socket_on, .arg = st }, e);
+				 .ledger = l, .socket = socket_on, .init = init_of, .arg = st }, e);
+	ret->stage = st;
+	if (r == 0 && ret->counter)
+		stage_when_on(st, booted, ret->counter);
 	return r;
 }
 
@@ -42,6 +63,8 @@ int hosts_sync(const struct hosts *h, struct err *e)
 
 void hosts_close(struct hosts *h)
 {
+	if (h->stage)
+		stage_when_on(h->stage, NULL, NULL);
 	bank_close(h->bank);
 	counter_close(h->counter);
 	*h = (struct hosts){ 0 };

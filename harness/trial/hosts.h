@@ -15,6 +15,7 @@ struct target;
 struct hosts {
 	struct bank *bank;       /* owned */
 	struct counter *counter; /* owned */
+	struct stage *stage;     /* borrowed; NULL: never opened */
 };
 /** hosts_open - they answer when this returns. The ledger gets what they see. */
 int hosts_open(struct hosts *ret, struct stage *st, const struct target *t, struct loop *loop,

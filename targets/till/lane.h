@@ -59,6 +59,8 @@ struct lane {
 	int64_t started_ms;      /* with `episodes` names each go at paying */
 	_Atomic int64_t episodes;
 	_Atomic int64_t printer_rests_until; /* mono_ms */
+	pthread_mutex_t printer_mutex;
+	int printer_fd;          /* its serial line, -1: not open; protected by printer_mutex */
 	pthread_t sync_thread;
 };
 

@@ -31,6 +31,8 @@ static void prepare(struct lane *l, const struct options *o)
 	pthread_cond_init(&l->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&l->mutex, NULL);
+	pthread_mutex_init(&l->printer_mutex, NULL);
+	l->printer_fd = -1;
 	l->o = o;
 	l->started_ms = wall_ms();
 	atomic_store(&l->online, true);

@@ -12,7 +12,7 @@
 static const char usage[] =
 	"till store --data DIR [--port 8080]\n"
 	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
-	"          [--printer DEVICE|tcp:HOST:PORT] [--terminal HOST:PORT]\n"
+	"          [--printer DEVICE|serial:DEVICE|tcp:HOST:PORT] [--terminal HOST:PORT]\n"
 	"          [--bank http://bank:8080] [--timeout MS] [--bank-timeout MS]\n"
 	"          [--printer-rest MS]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"

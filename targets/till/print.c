@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The receipt printer: ESC/POS to a device path, or to tcp:HOST:PORT, where it
- * is asked behind the receipt whether it is there (GS r 1), and answers when it
- * has printed all before. A printer that takes nothing, or says nothing, for
- * PRINT_MS is left alone for a while (--printer-rest), so that it slows one shopper, not
- * every shopper; the receipt can be reprinted. A cash sale opens the drawer,
- * which hangs on the printer.
+ * The receipt printer: ESC/POS to a device path, to tcp:HOST:PORT, or to
+ * serial:PATH, which stays open between receipts and is opened anew when it has
+ * hung up. On these two it is asked behind the receipt whether it is there (GS
+ * r 1), and answers when it has printed all before. A printer that takes
+ * nothing, or says nothing, for PRINT_MS is left alone for a while
+ * (--printer-rest), so that it slows one shopper, not every shopper; the receipt
+ * can be reprinted. A cash sale opens the drawer, which hangs on the printer.
  */
 #include "lane.h"
 
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "bug.h"
@@ -112,6 +114,64 @@ static int confirm(int fd, int64_t until)
 	return rc;
 }
 
+static int serial_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), rc;
+	struct termios t;
+
+	if (fd < 0)
+		return -errno;
+	rc = tcgetattr(fd, &t) < 0 ? -errno : 0;
+	if (!rc) {
+		cfmakeraw(&t);
+		cfsetspeed(&t, B115200);
+		t.c_cflag |= CLOCAL | CREAD;
+		rc = tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0;
+	}
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+static bool hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
+/* One receipt at a time. What was torn in the middle is not begun again: it can be reprinted. */
+static int to_serial(struct lane *l, const char *path, const struct paper *p)
+{
+	int64_t until = bug(BUG_WAIT_FOREVER_PRINTER) ? -1 : mono_ms() + PRINT_MS;
+	int rc;
+
+	pthread_mutex_lock(&l->printer_mutex);
+	if (l->printer_fd >= 0 && hung_up(l->printer_fd)) {
+		say("%s printer-hung-up", l->o->name);
+		close(l->printer_fd);
+		l->printer_fd = -1;
+	}
+	if (l->printer_fd < 0)
+		l->printer_fd = serial_open(path);
+	rc = l->printer_fd < 0 ? l->printer_fd : 0;
+	if (!rc) {
+		tcflush(l->printer_fd, TCIFLUSH);
+		rc = write_all(l->printer_fd, p->text, p->len, until);
+	}
+	if (!rc)
+		rc = confirm(l->printer_fd, until);
+	if (rc && l->printer_fd >= 0) {
+		tcflush(l->printer_fd, TCOFLUSH);
+		close(l->printer_fd);
+	}
+	if (rc)
+		l->printer_fd = -1;
+	pthread_mutex_unlock(&l->printer_mutex);
+	return rc;
+}
+
 static int to_device(const char *device, const struct paper *p)
 {
 	int patient = bug(BUG_WAIT_FOREVER_PRINTER) ? 0 : O_NONBLOCK;
@@ -138,14 +198,15 @@ bool print_receipt(struct lane *l, const struct sale *s, const struct booked *b,
 	if (!device)
 		return false;
 	if (bug(BUG_HARDWIRED_DEVICE))
-		device = "/dev/ttyUSB0";
+		device = "serial:/dev/ttyUSB0";
 	if (mono_ms() < atomic_load(&l->printer_rests_until)) {
 		say("%s not-printed key=%s receipt=%s why=\"printer rests\"", l->o->name, s->key,
 		    b->receipt);
 		return false;
 	}
 	compose(&paper, s, b, copy);
-	rc = to_device(device, &paper);
+	rc = !strncmp(device, "serial:", 7) ? to_serial(l, device + 7, &paper) :
+					      to_device(device, &paper);
 	if (rc)
 		atomic_store(&l->printer_rests_until, mono_ms() + l->o->printer_rest_ms);
 	say("%s %s key=%s receipt=%s copy=%d%s%s", l->o->name, rc ? "not-printed" : "printed",

@@ -22,6 +22,7 @@ BLIND = {
     "hook-target": OTHER, "target-lanes": OTHER, "target-missing": OTHER, "target-name": OTHER,
     "stock-unkept": "that the target's books have no stock",
     "device-faults": "a regular expression that is none",
+    "device-serial": "a name in /dev", "device-serial-faults": OTHER, "target-serial": "such a name",
     "netem": "what one value forbids another",
     "when-not-yet": "what only this version cannot do",
     "target-aliases": "a name that is given twice",
