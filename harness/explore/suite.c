@@ -35,6 +35,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "explore/manifest.h"
+#include "explore/order.h"
 #include "explore/worker.h"
 #include "stage/stage.h"
 
@@ -64,7 +65,8 @@ struct parent {
 	struct place place[SUITE_JOBS_MAX];
 	struct trial_live *live; /* shared with the workers */
 	bool *good_vague;	 /* owned; of each experiment of the plan, so far */
-	int64_t next, total;	 /* numbers of trials; total INT64_MAX: until one fails */
+	struct order *order;	 /* owned; what is still to be begun */
+	int64_t total;		 /* trials at most */
 	bool enough;		 /* start no more */
 	bool stop;		 /* leave the loop */
 	struct err broken;	 /* nothing can be started any more */
@@ -81,21 +83,6 @@ static void results_add(struct parent *p, const struct suite_result *r)
 		p->enough = true;
 	if (p->o->hooks.ended)
 		p->o->hooks.ended(p->o->hooks.arg, r);
-}
-
-/* Trials in order: all seeds of one experiment, then the next; until-fail goes round them. */
-static struct job job_numbered(const struct parent *p, int64_t number)
-{
-	const struct suite_opts *o = p->o;
-	int64_t count = (int64_t)o->plan->count;
-	struct job j = {.number = number};
-	int64_t nth;
-
-	j.experiment = o->until_fail ? number % count : number / o->seeds;
-	nth = o->until_fail ? number / count : number % o->seeds;
-	j.good_vague = p->good_vague[j.experiment];
-	j.seed = suite_base_seed(o, o->plan->at[j.experiment].experiment) + nth;
-	return j;
 }
 
 /* ---- workers ---- */
@@ -276,8 +263,14 @@ static bool refused(struct parent *p, const struct job *j)
 
 static bool job_next(struct parent *p, struct job *ret)
 {
-	while (!p->enough && p->next < p->total) {
-		*ret = job_numbered(p, p->next++);
+	const struct job *under_way[SUITE_JOBS_MAX];
+	size_t count = 0;
+
+	for (int64_t i = 0; i < p->o->jobs; i++)
+		if (p->place[i].busy)
+			under_way[count++] = &p->place[i].job;
+	while (!p->enough && order_next(p->order, under_way, count, ret)) {
+		ret->good_vague = p->good_vague[ret->experiment];
 		if (!refused(p, ret))
 			return true;
 	}
@@ -485,6 +478,7 @@ int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e)
 	p->o = o;
 	p->ret = ret;
 	p->total = (int64_t)o->plan->count * o->seeds;
+	p->order = order_new(o);
 	p->good_vague = xcalloc(o->plan->count + 1, sizeof(*p->good_vague));
 	r = parent_open(p, e);
 	if (r == 0) {
@@ -503,6 +497,7 @@ int suite_run(const struct suite_opts *o, struct suite *ret, struct err *e)
 	}
 	parent_close(p);
 	free(p->good_vague);
+	order_free(p->order);
 	free(p);
 	return r;
 }
