@@ -40,9 +40,12 @@ void clock_sleep_until(int64_t at_ns)
 
 void clock_prompt(void)
 {
-	struct sched_attr a = { .size = sizeof(a), .sched_policy = SCHED_NORMAL,
-				.sched_runtime = SLICE_NS };
+	struct sched_attr a = { .size = sizeof(a) };
 
+	/* Whoever was started as more (nice -n -5, chrt) stays that. */
+	if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) < 0 || a.sched_policy != SCHED_NORMAL)
+		return;
+	a.sched_runtime = SLICE_NS;
 	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
 		return;
 }

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "base/hits.h"
+#include "base/spin.h"
 #include "calls/apart.h"
 #include "calls/calls.h"
 #include "calls/table.h"
@@ -220,6 +221,8 @@ struct sup {
 	uint32_t sync_asked;
 	unsigned performing;    /* calls that are being made by us */
 	int wake;               /* eventfd: a thread has held something that is due earlier */
+	int timer;              /* timerfd: when the first of those who are held goes on */
+	struct spin spin;
 	size_t req_bytes, resp_bytes;
 };
 /** serve_hold - until its time; false: there is no room. serve_answer: now. Under the lock. */

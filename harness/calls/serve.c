@@ -34,6 +34,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@
 #include "base/str.h"
 
 #define FD_DOOR APART_FD_MORE
+#define AWAKE_NS (60 * NS_PER_US)
 
 #if defined(__x86_64__)
 #define ARCH_NATIVE AUDIT_ARCH_X86_64
@@ -64,6 +66,17 @@ void serve_answer(const struct held *h)
 
 	while (ioctl(h->fd, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 && errno == EINTR)
 		;
+}
+
+/*
+ * To one who was held: on a core of its own. What the flag is for is the opposite, that asker and
+ * answerer take turns on one; then those who go on at about the same time would queue for it.
+ */
+static void answer_held(const struct held *h)
+{
+	ioctl(h->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, 0UL);
+	serve_answer(h);
+	ioctl(h->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }
 
 static void answer(int fd, uint64_t id, int32_t error)
@@ -131,7 +144,7 @@ void serve_release(struct sup *s, unsigned place)
 			continue;
 		}
 		take_out(s, i);
-		serve_answer(&h);
+		answer_held(&h);
 		i = 0; /* the heap has moved */
 	}
 }
@@ -146,7 +159,7 @@ static int64_t expire(struct sup *s)
 		struct held h = s->held[0];
 
 		take_out(s, 0);
-		serve_answer(&h);
+		answer_held(&h);
 	}
 	next = s->held_count ? s->held[0].until : 0;
 	pthread_mutex_unlock(&s->lock);
@@ -235,7 +248,7 @@ static void decide(struct sup *s, struct look *l)
 	if (!l->error && tells_sync(s, l, h))
 		return;
 	if (!l->until || !serve_hold(s, h))
-		serve_answer(&h);
+		answer_held(&h);
 }
 
 static void one_call(struct listener *at, const struct seccomp_notif *req)
@@ -436,22 +449,49 @@ static void order(struct sup *s)
 
 /* ---- the loop ---- */
 
+/* @at: 0: never. Setting it takes back that it went off. */
+static void timer_set(int fd, int64_t at)
+{
+	struct itimerspec t = { .it_value = { .tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S } };
+
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+/*
+ * A timer and not a timeout: poll() takes the liberty of being late by a thousandth of what it was
+	struct itimerspec t = {
+		.it_value = { .tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S }
+	};
+ * an idle one takes as long.
+ */
+static int poll_until(struct sup *s, struct pollfd *p, nfds_t n, int64_t at)
+{
+	int64_t now = clock_now(), left = at ? at - now : INT64_MAX;
+	int r = 0;
+
+	if (left <= AWAKE_NS && (left <= 0 || spin_until(&s->spin, now))) {
+		do
+			r = poll(p, n, 0);
+		while (r == 0 && clock_now() < at);
+		return r;
+	}
+	timer_set(s->timer, at && left > AWAKE_NS ? at - AWAKE_NS : at);
+	return poll(p, n, -1);
+}
+
 static void wait_until(struct sup *s, int64_t at)
 {
-	struct pollfd p[3 + CALLS_SERVICES_MAX] = { { .fd = APART_FD_CTL, .events = POLLIN },
+	struct pollfd p[4 + CALLS_SERVICES_MAX] = { { .fd = APART_FD_CTL, .events = POLLIN },
 						{ .fd = FD_DOOR, .events = POLLIN },
-						{ .fd = s->wake, .events = POLLIN } };
-	int64_t left = at ? at - clock_now() : 0;
-	struct timespec t = { 0 };
-	nfds_t n = 3;
+						{ .fd = s->wake, .events = POLLIN },
+						{ .fd = s->timer, .events = POLLIN } };
+	nfds_t n = 4;
 	uint64_t wakes;
 
 	for (unsigned i = 0; i < CALLS_SERVICES_MAX; i++)
 		if (s->listener[i].used) /* nothing but its end */
 			p[n++] = (struct pollfd){ .fd = s->listener[i].fd };
-	if (left > 0)
-		t = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
-	if (ppoll(p, n, at ? &t : NULL, NULL) <= 0)
+	if (poll_until(s, p, n, at) <= 0)
 		return;
 	if (p[2].revents && read(s->wake, &wakes, sizeof(wakes)) < 0)
 		return;
@@ -459,7 +499,7 @@ static void wait_until(struct sup *s, int64_t at)
 		arrive(s);
 	if (p[0].revents)
 		order(s);
-	for (nfds_t i = 3; i < n; i++)
+	for (nfds_t i = 4; i < n; i++)
 		if (p[i].revents) {
 			bury(s);
 			break;
@@ -511,6 +551,8 @@ static void prepare(struct sup *s)
 	s->req_bytes = sizes.seccomp_notif > sizeof(struct seccomp_notif)
 			       ? sizes.seccomp_notif : sizeof(struct seccomp_notif);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	spin_init(&s->spin);
 	s->held = xcalloc(HELD_MAX, sizeof(*s->held));
 	s->ruling = ruling_new();
 	pthread_mutex_init(&s->lock, NULL);

@@ -17,9 +17,10 @@
 #include "bench.h"
 #include "tests/unit/calls_kit.h"
 
-#define ROUNDS 9
+#define ROUNDS 13
 #define TIMES 20000
 #define HELD 1000
+#define STARTS (2 * HELD + 8) /* where each one's beginning is, in what children share */
 
 static int64_t *shared;   /* what children measure */
 
@@ -174,9 +175,8 @@ static void *held_once(void *arg)
 {
 	int64_t *ended = arg;
 
-	if (shared[2 * HELD + 3]) /* nobody holds it: the machine's own lateness */
-		clock_sleep_until(ended[HELD]);
-	else
+	clock_sleep_until(ended[STARTS]); /* nobody holds it: the machine's own lateness */
+	if (!shared[2 * HELD + 3])
 		lseek(*(int *)(void *)&shared[2 * HELD + 2], 0, SEEK_SET);
 	*ended = shared[2 * HELD + 1] = clock_now();
 	return NULL;
@@ -240,21 +240,28 @@ static double late_p99(void)
 	return late[HELD * 99 / 100];
 }
 
+/* When each is to begin: five in a ms; 0: at once. */
+static void spread(int64_t first)
+{
+	for (int i = 0; i < HELD; i++)
+		shared[STARTS + i] = first ? first + i * 200 * NS_PER_US : 0;
+}
+
 /* As many threads that sleep until as many times, without us. */
 static double idle_lateness(void)
 {
 	int64_t first = clock_now() + 1500 * NS_PER_MS;
 	double late;
 
-	for (int i = 0; i < HELD; i++)
-		shared[HELD + i] = first + i * 200 * NS_PER_US;
+	spread(first);
+	memcpy(shared + HELD, shared + STARTS, HELD * sizeof(*shared));
 	shared[2 * HELD + 3] = 1;
 	late = bare(a_thousand) < 0 ? -1 : late_p99();
 	shared[2 * HELD + 3] = 0;
 	return late;
 }
 
-/* Expiries spread over 200 ms: five in a ms. */
+/* Each begins its call 200 us after the one before, so they end like that: five in a ms. */
 static double lateness(void)
 {
 	struct calls_rule r = kit_rule("lseek", CALLS_SLOW);
@@ -267,8 +274,8 @@ static double lateness(void)
 		return -1;
 	planned = 0;
 	r.delay_ns = 1500 * NS_PER_MS;
-	r.jitter_ns = 100 * NS_PER_MS;
 	kit_arm(&k, &r);
+	spread(clock_now() + 500 * NS_PER_MS);
 	pid_t pid = kit_start(&k, a_thousand, NULL);
 
 	hits_wait(&k);
@@ -276,6 +283,35 @@ static double lateness(void)
 	late = late_p99();
 	kit_close(&k);
 	return k.hits == HELD ? late : -1;
+}
+
+static int one_call(void *arg)
+{
+	(void)arg;
+	lseek(open("/tmp", O_RDONLY), 0, SEEK_SET);
+	shared[0] = clock_now();
+	return 0;
+}
+
+/* Nobody else is held, and it is long. ms. */
+static double one_delay(void)
+{
+	struct calls_rule r = kit_rule("lseek", CALLS_SLOW);
+	struct kit k = { 0 };
+	struct err e;
+
+	kit_watch(&k, "lseek");
+	if (kit_open(&k, &e) < 0)
+		return -1;
+	r.delay_ns = 10 * NS_PER_S;
+	kit_arm(&k, &r);
+	pid_t pid = kit_start(&k, one_call, NULL);
+
+	kit_end(pid);
+	while (!k.hits)
+		loop_run_until(k.loop, &(bool){ false }, clock_now() + NS_PER_MS);
+	kit_close(&k);
+	return (double)(shared[0] - k.last.t_ns - k.last.ns) / NS_PER_MS;
 }
 
 static double burst(void)
@@ -291,6 +327,7 @@ static double burst(void)
 		return -1;
 	r.delay_ns = 3600 * NS_PER_S;
 	id = kit_arm(&k, &r);
+	spread(0);
 	pid_t pid = kit_start(&k, a_thousand, NULL);
 
 	hits_wait(&k);
@@ -304,7 +341,8 @@ static double burst(void)
 int main(int argc, char *argv[])
 {
 	static double late[ROUNDS], idle[ROUNDS], drained[ROUNDS];
-	size_t bytes = (2 * HELD + 8) * sizeof(*shared);
+	double one;
+	size_t bytes = (STARTS + HELD) * sizeof(*shared);
 
 	if (argc > 1) {
 		printf("%.1f\n", loop_lseek(open("/tmp", O_RDONLY), TIMES));
@@ -320,6 +358,8 @@ int main(int argc, char *argv[])
 		if (late[i] < 0 || drained[i] < 0)
 			return 1;
 	}
+	one = one_delay();
+	figure("a delay of 10 s alone, error", one, "ms", "<=", 0.2, one, one);
 	sorted(idle, ROUNDS);
 	sorted(late, ROUNDS);
 	printf("1,000 threads that sleep by themselves: p99 error %.3f ms\n", idle[ROUNDS / 2]);
