@@ -88,7 +88,6 @@ struct process {
 	struct listener *at;
 	uint32_t forks;         /* so many processes it has begun to make */
 	uint32_t execs;         /* and so many programs it has begun to run */
-	pid_t last_child;       /* of those that have a number */
 	char path[CALLS_NAME];  /* "store/store/0/1.2" */
 	char name[CALLS_NAME];  /* with the program's number: ".../1.2+1" */
 	uint64_t object;        /* of name */

@@ -9,7 +9,7 @@
  * A child's number is the number of the fork that made it. Forks are seen before they happen
  * (filter.c), children only later, so at each fork, and when somebody new turns up, the parent's
  * children are looked through: who is new among them came of the fork before. A parent whose
- * threads fork at the same time has children in the order of their pids. Who has lost his parent
+ * threads fork at the same time has children in the order of its threads. Who has lost his parent
  * before he was seen is a child of the run, with a number of his own ("~1").
  */
 #include "calls/room.h"
@@ -28,7 +28,6 @@
 #include "base/cleanup.h"
 #include "base/draw.h"
 
-#define PID_MAX_LIMIT (4 << 20) /* of the kernel */
 #define FILE_MAX 4096
 
 /* ---- what /proc says ---- */
@@ -141,65 +140,64 @@ void who_left(struct sup *s, struct listener *at)
 
 /* ---- descent ---- */
 
-/* Pids come round again at pid_max: the nearer way round says which is younger (RFC 1982). */
-static bool is_later(pid_t pid, pid_t after, pid_t max)
+/* Numbered already? Then it is in the table, and is still the process that it was. */
+static bool is_known(struct sup *s, pid_t pid)
 {
-	pid_t ahead = (pid - after + max) % max;
+	const struct process *p = find(s, pid);
 
-	return !after || (ahead && ahead < max / 2);
+	return p && (syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) == 0 || errno != ESRCH);
 }
 
-/* The oldest of those in /proc/.../children that are younger than `after`; 0: none. */
-static pid_t next_child(pid_t parent, pid_t after)
+/*
+ * Append the children in one of /proc/.../children that are not known yet. The kernel lists them in
+ * the order of their birth, which their pids do not tell: those come round again.
+ */
+static void new_children(struct sup *s, const char *path, struct buf *pids)
 {
-	char path[64], text[FILE_MAX], *p, *end;
-	pid_t best = 0, max;
-	DIR *d;
+	char text[FILE_MAX], *p, *end;
 
-	slurp("/proc/sys/kernel/pid_max", text, sizeof(text));
-	max = (pid_t)strtol(text, NULL, 10);
-	if (max < 2)
-		max = PID_MAX_LIMIT;
-	snprintf(path, sizeof(path), "/proc/%d/task", parent);
-	d = opendir(path);
-	for (struct dirent *ent; d && (ent = readdir(d));) {
-		if (ent->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", parent, ent->d_name);
-		slurp(path, text, sizeof(text));
-		for (p = text;; p = end) {
-			pid_t pid = (pid_t)strtol(p, &end, 10);
+	slurp(path, text, sizeof(text));
+	for (p = text;; p = end) {
+		pid_t pid = (pid_t)strtol(p, &end, 10);
 
-			if (end == p)
-				break;
-			if (is_later(pid, after, max) && (!best || is_later(best, pid, max)))
-				best = pid;
-		}
+		if (end == p)
+			return;
+		if (!is_known(s, pid))
+			buf_add(pids, &pid, sizeof(pid));
 	}
-	if (d)
-		closedir(d);
-	return best;
 }
 
 /* Number those children of p that have come since it was last looked at. */
 static void number_children(struct sup *s, struct process *p)
 {
+	char by = p == find(s, p->at->main) ? '/' : '.';
+	struct buf pids = { 0 };
 	char path[CALLS_NAME];
-	pid_t pid = p->last_child;
-	uint32_t new = 0, n;
+	uint32_t new, n;
+	DIR *d;
 
-	for (pid_t k = pid; (k = next_child(p->pid, k));)
-		new++;
+	snprintf(path, sizeof(path), "/proc/%d/task", p->pid);
+	d = opendir(path);
+	for (struct dirent *ent; d && (ent = readdir(d));) {
+		if (ent->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", p->pid, ent->d_name);
+		new_children(s, path, &pids);
+	}
+	if (d)
+		closedir(d);
+	new = (uint32_t)(pids.len / sizeof(pid_t));
 	n = p->forks > new ? p->forks - new : 0;
-	while ((pid = next_child(p->pid, pid))) {
-		const struct process *main = find(s, p->at->main);
+	for (uint32_t i = 0; i < new; i++) {
+		pid_t pid;
 
-		snprintf(path, sizeof(path), "%.80s%c%u", p->path, p == main ? '/' : '.', ++n);
-		p->last_child = pid;
+		memcpy(&pid, pids.data + i * sizeof(pid), sizeof(pid));
+		snprintf(path, sizeof(path), "%.80s%c%u", p->path, by, ++n);
 		if (find(s, pid))
 			forget(s, find(s, pid)); /* a pid that has come round again */
 		make(s, p->at, pid, path);
 	}
+	buf_done(&pids);
 }
 
 void who_forks(struct sup *s, struct process *p)

@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -610,6 +612,81 @@ START_TEST(children_have_numbers)
 }
 END_TEST
 
+static void next_pid(const char *pid)
+{
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY);
+
+	if (write(fd, pid, strlen(pid)) < 0)
+		_exit(98);
+	close(fd);
+}
+
+/* Three children live, each a third of the way round from the one before; a fourth is asked for. */
+static int all_round(void *arg)
+{
+	static const char *const at[] = { "12000", "24000", "3000" };
+	int fd = file(arg), hold[2], r;
+	char c;
+
+	if (pipe(hold) < 0)
+		return 97;
+	for (unsigned i = 0; i < 3; i++) {
+		next_pid(at[i]);
+		if (fork() == 0) {
+			close(hold[1]);
+			_exit(read(hold[0], &c, 1) != 0);
+		}
+	}
+	r = fork();
+	if (r == 0)
+		_exit(fsync(fd) < 0);
+	r = kit_end(r);
+	close(hold[1]);
+	while (wait(NULL) > 0)
+		;
+	return r;
+}
+
+static void see_them_all(void)
+{
+	struct calls_rule r = kit_rule("fsync", CALLS_FAIL);
+	struct kit k;
+	unsigned id;
+
+	open_kit(&k, "fsync");
+	id = kit_arm(&k, &r);
+	ck_assert_int_eq(kit_end(kit_start(&k, all_round, (void *)(uintptr_t)"f")), 1);
+	kit_heal(&k, id);
+	ck_assert_int_eq(k.hits, 1);
+	ck_assert_str_eq(k.first.process, "store/pos/0/4");
+	kit_close(&k);
+}
+
+/*
+ * In a PID namespace of their own, where pids are ours to give. Buggy result: the fourth has no
+ * number, or the supervisor goes round and round and the parent never comes back from its fork.
+ */
+START_TEST(pids_come_round)
+{
+	pid_t pid = fork(), init;
+
+	if (pid == 0) { /* which forks once only: with its child those namespaces end */
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
+			_exit(95);
+		init = fork();
+		if (init)
+			_exit(kit_end(init));
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount("proc", "/proc", "proc", 0, NULL) < 0)
+			_exit(96);
+		see_them_all();
+		_exit(0);
+	}
+	ck_assert_int_eq(kit_end(pid), 0);
+}
+END_TEST
+
 static int replaced(void *arg)
 {
 	(void)arg;
@@ -794,9 +871,9 @@ int main(void)
 	const TTest *const tests[] = {
 		fails_while_armed, paths_of_all_kinds, the_nth_connect_to_a_peer,
 		arguments_and_sizes, held_for_a_while, healing_lets_go, dying_while_held,
-		signals_wait, children_have_numbers, programs_have_numbers, rings_and_listeners,
-		same_calls_are_hit, short_by_us, a_read_that_waits, late_after_its_effect,
-		syncs_are_told_first,
+		signals_wait, children_have_numbers, pids_come_round, programs_have_numbers,
+		rings_and_listeners, same_calls_are_hit, short_by_us, a_read_that_waits,
+		late_after_its_effect, syncs_are_told_first,
 	};
 	Suite *s = suite_create("calls");
 	bool able = can();
