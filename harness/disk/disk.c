@@ -282,6 +282,12 @@ int disk_alive(const struct disk *d, struct err *e)
 	return 0;
 }
 
+void disk_served(const struct disk *d, int64_t *ret_count, int64_t *ret_ns)
+{
+	*ret_count = (int64_t)__atomic_load_n(&d->shared->served, __ATOMIC_RELAXED);
+	*ret_ns = (int64_t)__atomic_load_n(&d->shared->served_ns, __ATOMIC_RELAXED);
+}
+
 void disk_owner(struct disk *d, pid_t keeper, const char *process)
 {
 	struct owner *o = &d->shared->owner[d->owners++ % DISK_OWNERS];

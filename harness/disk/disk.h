@@ -53,6 +53,9 @@ int disk_rule_del(struct disk *d, unsigned id, struct err *e);
  */
 int disk_hold(struct disk *d, struct err *e);
 int disk_die(struct disk *d, struct err *e);
+/** disk_served - requests answered since it was mounted, and the time from question to answer of
+ * all of them together. */
+void disk_served(const struct disk *d, int64_t *ret_count, int64_t *ret_ns);
 /** disk_sync - a program calls sync() or syncfs(), of which a disk in user space hears nothing. */
 int disk_sync(struct disk *d, struct err *e);
 /** disk_off - nobody is left who could ask: its server ends. The log can still be read. */

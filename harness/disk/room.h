@@ -37,6 +37,7 @@ struct disk_shared {
 	int32_t failed;                      /* errno: what the disk lies on failed; server only */
 	char failed_at[DISK_NAME_MAX];       /* written before it */
 	uint64_t log_bytes;                  /* of the log of operations; server only */
+	uint64_t served, served_ns;          /* requests answered, and their time; server only */
 	uint64_t lost_of[DISK_RULES_MAX];    /* hits that found no room, by the rule's place */
 	struct hits hits;                    /* must be last */
 };

@@ -72,6 +72,20 @@ const struct fuse_lowlevel_ops disk_fuse_ops = {
 
 /* ---- the kernel's messages ---- */
 
+/* Who takes a request answers it, and takes no other before. */
+static _Thread_local int64_t asked_ns;
+
+static void count_answer(struct fs *fs, const struct iovec *iov)
+{
+	const struct fuse_out_header *h = iov->iov_base;
+
+	if (!h->unique)
+		return; /* not asked for */
+	__atomic_fetch_add(&fs->shared->served, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fs->shared->served_ns, (uint64_t)(clock_now() - asked_ns),
+			   __ATOMIC_RELAXED);
+}
+
 static ssize_t from_kernel(int fd, void *buf, size_t len, void *userdata)
 {
 	struct fs *fs = userdata;
@@ -79,6 +93,7 @@ static ssize_t from_kernel(int fd, void *buf, size_t len, void *userdata)
 	struct fuse_in_header *h = buf;
 	const struct fuse_init_in *in = (const void *)((const char *)buf + sizeof(*h));
 
+	asked_ns = clock_now();
 	if (!fs->greeted && n >= (ssize_t)(sizeof(*h) + 16) && h->opcode == FUSE_INIT)
 		fs->kernel_flags = in->flags;
 	if (n >= (ssize_t)sizeof(*h) && h->opcode == FUSE_TMPFILE)
@@ -96,6 +111,7 @@ static ssize_t to_kernel(int fd, struct iovec *iov, int count, void *userdata)
 		    fs->kernel_flags & FUSE_HANDLE_KILLPRIV_V2)
 			((struct fuse_init_out *)iov[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
 	}
+	count_answer(fs, iov);
 	return writev(fd, iov, count);
 }
 

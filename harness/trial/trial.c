@@ -25,6 +25,7 @@
 #include "trial/settle.h"
 #include "trial/trace.h"
 #include "trial/trigger.h"
+#include "trial/watch.h"
 
 /*
  * Theory of operation
@@ -57,6 +58,7 @@ struct trial {
 	struct settle *settle;
 	struct control *control;   /* NULL: nobody can talk to us */
 	struct traces *traces;     /* NULL: `trace: false` */
+	struct watch *watch;       /* of what the nodes use; NULL: not yet, or no more */
 	char *logs;                /* owned; the stage borrows it */
 	struct strlist disks, logged; /* the stage borrows them */
 	struct strlist shims[SHIM_LIBRARIES]; /* and these */
@@ -149,6 +151,7 @@ static void tick(struct loop_timer *timer, int64_t now)
 	struct trial *t = (struct trial *)((char *)timer - offsetof(struct trial, tick));
 
 	update_live(t);
+	watch_tick(t->watch);
 	if (t->holding) {
 		t->stop = t->in->live->released || interrupted(t) ||
 			  stage_alive(t->stage, NULL) < 0;
@@ -350,7 +353,8 @@ static int do_stage(struct trial *t, struct err *e)
 					 .watch = o.calls, .watches = o.calls_count };
 	coverage_begin(&t->coverage, t->ledger);
 	show_reach(t);
-	return evidence_begin(t->stage, t->in, t->epoch_ns, e);
+	err = watch_begin(&t->watch, t->stage, t->in->target, t->in->dir, t->epoch_ns, e);
+	return err < 0 ? err : evidence_begin(t->stage, t->in, t->epoch_ns, e);
 }
 
 static int do_ready(struct trial *t, struct err *e)
@@ -512,6 +516,7 @@ static int do_stop_and_books(struct trial *t, struct err *broken)
 	phase(t, PHASE_BOOKS, "books");
 	if (!by_file && books_read(t->stage, t->in->target, false, false, t->ledger, &e) < 0)
 		books_failed(t, &e);
+	watch_end(steal_ptr(&t->watch));
 	phase(t, PHASE_STOP, "stop");
 	if (stage_stop(t->stage, &e) == -EPIPE) {
 		*broken = e;
@@ -678,6 +683,7 @@ static void trial_end(struct trial *t)
 	if (t->crowd)
 		crowd_free(t->crowd);
 	triggers_free(t->triggers);
+	watch_end(steal_ptr(&t->watch));
 	hosts_close(&t->hosts);
 	control_end(t->control);
 	if (t->stage)

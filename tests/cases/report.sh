@@ -30,7 +30,7 @@ cd "$work" || exit 1
 dir=results/x/latest
 for f in experiment.yml resolved.yml manifest.json verdict.json junit.xml report.html events.ndjson \
 	told.ndjson books.ndjson bank.ndjson paper.ndjson drawer.ndjson aggregates.json latency.hgrm \
-	repro.sh logs baseline/verdict.json baseline/told.ndjson; do
+	nodes.ndjson repro.sh logs baseline/verdict.json baseline/told.ndjson; do
 	[ -e "$dir/$f" ] || bad "no $f in the results"
 done
 cmp -s x.yml $dir/experiment.yml || bad "experiment.yml is not the file as it was"
@@ -41,6 +41,8 @@ done
 xmllint --noout $dir/junit.xml || bad "junit.xml is not XML"
 [ "$(stat -c %s $dir/report.html)" -lt 2000000 ] || bad "report.html is too big"
 grep -q 'Killed as it &lt;told&gt;' $dir/report.html || bad "report.html: the title is not escaped"
+grep -q '"name":"shop".*"memory":[1-9]' $dir/nodes.ndjson || bad "nothing is known of the node"
+grep -q 'id="chart-memory"' $dir/report.html || bad "report.html: no chart of what nodes use"
 grep -q 'class="band"' $dir/report.html || bad "report.html: no fault is shaded"
 grep -Eq '<script|https?://' $dir/report.html && bad "report.html needs more than itself"
 "$top/tests/cases/page/page.py" $dir >out || bad "the page: $(cat out)"
