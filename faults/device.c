@@ -215,14 +215,21 @@ static const char *did(const struct counter_hit *h, char *buf, size_t len)
 	static const char *const words[COUNTER_EFFECTS] = {
 		[COUNTER_PAPER_OUT] = "the paper ends", [COUNTER_COVER_OPEN] = "the cover is open",
 		[COUNTER_UNPLUG] = "it loses its power", [COUNTER_SLOW] = "held back",
+		[COUNTER_BACKLOG] = "taken, and not printed", [COUNTER_RESET] = "it starts anew",
+	};
+	static const char *const others[COUNTER_EFFECTS] = {
+		[COUNTER_PAPER_LOW] = "says that its paper is low",
+		[COUNTER_SILENT] = "takes what it is sent and does nothing",
+		[COUNTER_STALL] = "leaves unread what it is sent",
+		[COUNTER_BUSY] = "a connection was reset: it is busy",
+		[COUNTER_ONE_CLIENT] = "a connection was reset: it has a client",
+		[COUNTER_DRAWER] = "a pulse, and the drawer sticks",
 	};
 
-	if (h->effect == COUNTER_PAPER_LOW)
-		snprintf(buf, len, "says that its paper is low");
-	else if (h->effect == COUNTER_SILENT)
-		snprintf(buf, len, "takes what it is sent and does nothing");
-	else if (h->effect == COUNTER_BUSY)
-		snprintf(buf, len, "a connection was reset: it is busy");
+	if (others[h->effect])
+		snprintf(buf, len, "%s", others[h->effect]);
+	else if (h->effect == COUNTER_GARBLE)
+		snprintf(buf, len, "a bit of byte #%" PRIu64 " was turned over", h->line);
 	else
 		snprintf(buf, len, "receipt #%" PRIu64 " behind line %" PRIu64 ": %s", h->receipt,
 			 h->line, words[h->effect]);
@@ -249,7 +256,7 @@ static void on_hit(void *arg, const struct counter_hit *h)
 		return;
 	if (h->effect == COUNTER_UNPLUG)
 		power_off(a, &e);
-	a->stopped |= h->effect == COUNTER_PAPER_OUT || h->effect == COUNTER_COVER_OPEN;
+	a->stopped |= h->effect <= COUNTER_BACKLOG;
 	if ((a->stopped || a->off) && s->back_ns >= 0)
 		loop_timer_at(s->run->loop, &a->back, clock_now() + s->back_ns);
 	run_fired(s->run, n->stands_at, NULL, n->name, "%s", did(h, words, sizeof(words)));

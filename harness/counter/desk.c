@@ -68,13 +68,18 @@ static void tell(struct desk *d, const struct counter_news *n, const char *text,
 	side_tell(d->far, d->message, sizeof(*n) + len);
 }
 
-static void hit(struct desk *d, const struct gadget *g, const struct rule_at *at)
+static void hit_at(struct desk *d, const struct gadget *g, const struct rule_at *at, uint64_t line)
 {
 	struct counter_news n = { .kind = NEWS_HIT, .node = g->node, .t_ns = clock_now() };
 
 	n.hit = (struct counter_hit){ .t_ns = n.t_ns, .rule = at->id, .effect = at->rule.effect,
-				      .node = g->node, .receipt = g->receipts, .line = g->lines };
+				      .node = g->node, .receipt = g->receipts, .line = line };
 	tell(d, &n, NULL, 0);
+}
+
+static void hit(struct desk *d, const struct gadget *g, const struct rule_at *at)
+{
+	hit_at(d, g, at, g->lines);
 }
 
 void desk_slip(struct desk *d, struct printer *p, bool cut)
@@ -148,6 +153,9 @@ static void stop(struct printer *p, const struct rule_at *at)
 	p->g.stopped_by = at->id;
 	p->paper_end |= at->rule.effect == COUNTER_PAPER_OUT;
 	p->cover_open |= at->rule.effect == COUNTER_COVER_OPEN;
+	p->backlog |= at->rule.effect == COUNTER_BACKLOG;
+	p->g.deep = p->backlog;
+	p->g.to_reset |= at->rule.effect == COUNTER_RESET;
 	p->g.unplugged |= at->rule.effect == COUNTER_UNPLUG;
 }
 
@@ -183,24 +191,92 @@ bool desk_low(struct desk *d, struct gadget *g, bool told)
 	return low;
 }
 
+static bool welcomes(unsigned effect, enum welcome *ret)
+{
+	*ret = effect == COUNTER_SILENT ? WELCOME_SILENT :
+	       effect == COUNTER_STALL ? WELCOME_STALL : WELCOME_BUSY;
+	return *ret != WELCOME_BUSY || effect == COUNTER_BUSY;
+}
+
 enum welcome desk_connect(struct desk *d, struct gadget *g)
 {
+	enum welcome as;
 	enum welcome ret = WELCOME;
 
 	g->connections++;
 	for (unsigned i = 0; i < COUNTER_RULES_MAX && ret == WELCOME; i++) {
 		struct rule_at *at = &d->rules[i];
-		bool silent = at->rule.effect == COUNTER_SILENT;
-
-		if (!meant(at, g) || (!silent && at->rule.effect != COUNTER_BUSY) ||
+		if (!meant(at, g) || !welcomes(at->rule.effect, &as) ||
 		    !chosen(at, g, g->connections))
 			continue;
-		ret = silent ? WELCOME_SILENT : WELCOME_BUSY;
+		ret = as;
 		g->silent_by = at->id;
-		if (!silent)
+		if (ret == WELCOME_BUSY)
 			hit(d, g, at);
 	}
 	return ret;
+}
+
+bool desk_alone(struct desk *d, const struct gadget *g)
+{
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++)
+		if (meant(&d->rules[i], g) && d->rules[i].rule.effect == COUNTER_ONE_CLIENT)
+			return true;
+	return false;
+}
+
+bool desk_stranger(struct desk *d, struct gadget *g)
+{
+	g->strangers++;
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
+		struct rule_at *at = &d->rules[i];
+
+		if (!meant(at, g) || at->rule.effect != COUNTER_ONE_CLIENT ||
+		    !chosen(at, g, g->strangers))
+			continue;
+		hit(d, g, at);
+		return true;
+	}
+	return false;
+}
+
+void desk_garble(struct desk *d, struct gadget *g, bool heard, char *bytes, size_t len)
+{
+	uint64_t *count = heard ? &g->heard : &g->said;
+
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
+		struct rule_at *at = &d->rules[i];
+
+		if (!meant(at, g) || at->rule.effect != COUNTER_GARBLE ||
+		    !(at->rule.way & (heard ? 1 : 2)))
+			continue;
+		for (size_t k = 0; k < len; k++) {
+			uint64_t nth = 2 * (*count + k + 1) + heard;
+
+			if (!chosen(at, g, nth))
+				continue;
+			bytes[k] ^= (char)(1 << draw_range((struct draw){ .seed = at->rule.seed,
+					    .name = "bit", .object = g->node, .hit = nth }, 0, 6));
+			hit_at(d, g, at, *count + k + 1);
+		}
+	}
+	*count += len;
+}
+
+enum drawer desk_drawer(struct desk *d, struct gadget *g)
+{
+	g->pulses++;
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
+		struct rule_at *at = &d->rules[i];
+
+		if (!meant(at, g) || at->rule.effect != COUNTER_DRAWER ||
+		    !chosen(at, g, g->pulses))
+			continue;
+		g->stopped_by = at->id;
+		hit(d, g, at);
+		return at->rule.way ? DRAWER_STAYS_OPEN : DRAWER_STAYS_SHUT;
+	}
+	return DRAWER_OPENS;
 }
 
 void desk_swallowed(struct desk *d, struct gadget *g)
@@ -215,6 +291,19 @@ void desk_swallowed(struct desk *d, struct gadget *g)
 
 /* ---- orders ---- */
 
+/* No receipt under way knows it, but whoever has a line open all day does from now on. */
+static void rule_news(struct desk *d, const struct rule_at *at, unsigned i, struct gadget *g)
+{
+	enum welcome as;
+
+	(void)d;
+	g->picked[i] = false;
+	if (meant(at, g) && g->line.open && !g->silent && !g->stalled &&
+	    welcomes(at->rule.effect, &as))
+		gadget_welcome(g);
+	gadget_watch(g);
+}
+
 static int rule_add(struct desk *d, const struct counter_rule *r)
 {
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
@@ -228,8 +317,8 @@ static int rule_add(struct desk *d, const struct counter_rule *r)
 			at->used = false;
 			return -EINVAL;
 		}
-		for (unsigned k = 0; k < d->o->count; k++) /* no receipt under way knows it */
-			d->gadgets[k]->picked[i] = false;
+		for (unsigned k = 0; k < d->o->count; k++)
+			rule_news(d, at, i, d->gadgets[k]);
 		return (int)at->id;
 	}
 	return -ENOSPC;
@@ -251,6 +340,9 @@ static int rule_del(struct desk *d, unsigned id)
 			g->kind->right(g);
 		if (g->silent && g->silent_by == id)
 			gadget_hang_up(g, true);
+		if (g->stalled && g->silent_by == id)
+			g->stalled = false;
+		gadget_watch(g);
 		if (g->slow && at->rule.effect == COUNTER_SLOW) /* what was held back goes on */
 			loop_timer_at(d->loop, &g->wake, clock_now());
 	}

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "counter/room.h"
 
+#define DEEP_BUFFER ((size_t)1 << 20)
+
 static bool wired(const struct gadget *g)
 {
 	return !line_is(&g->line);
@@ -45,13 +47,16 @@ static bool deaf(const struct gadget *g)
 void gadget_watch(struct gadget *g)
 {
 	struct loop *l = desk_loop(g->desk);
-	bool room = g->in.len < GADGET_BUFFER && (!gadget_dead(g) || deaf(g));
+	size_t most = g->deep ? DEEP_BUFFER : GADGET_BUFFER;
+	bool room = g->in.len < most && (!gadget_dead(g) || deaf(g)) &&
+		    !(g->stalled && g->told_silent);
 
 	if (g->conn.fd >= 0)
 		loop_fd_set(l, &g->conn, !client(g) ? 0 : (room ? EPOLLIN : 0) |
 			    (g->out.len && !gadget_dead(g) ? EPOLLOUT : 0));
 	if (wired(g))
-		loop_fd_set(l, &g->door, g->conn.fd < 0 && !gadget_dead(g) ? EPOLLIN : 0);
+		loop_fd_set(l, &g->door, (g->conn.fd < 0 || desk_alone(g->desk, g)) &&
+			    !gadget_dead(g) ? EPOLLIN : 0);
 }
 
 void gadget_say(struct gadget *g, const void *bytes, size_t len)
@@ -59,6 +64,8 @@ void gadget_say(struct gadget *g, const void *bytes, size_t len)
 	if (!client(g) || gadget_dead(g) || g->silent || g->out.len > GADGET_BUFFER)
 		return;
 	buf_add(&g->out, bytes, len);
+	if (len)
+		desk_garble(g->desk, g, false, g->out.data + g->out.len - len, len);
 	while (g->out.len) {
 		ssize_t n = write(g->conn.fd, g->out.data, g->out.len);
 
@@ -83,7 +90,7 @@ void gadget_hang_up(struct gadget *g, bool reset)
 
 	if (g->conn.fd < 0)
 		return;
-	g->silent = false;
+	g->silent = g->stalled = false;
 	if (wired(g)) {
 		loop_fd_set(desk_loop(g->desk), &g->conn, 0);
 		if (reset)
@@ -121,6 +128,11 @@ static void conn_ready(struct loop_fd *fd, uint32_t events)
 		gadget_watch(g);
 		return;
 	}
+	if (g->stalled) { /* there is something, and nobody takes it */
+		desk_swallowed(g->desk, g);
+		gadget_watch(g);
+		return;
+	}
 	n = read(fd->fd, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		gadget_watch(g);
@@ -138,12 +150,14 @@ static void conn_ready(struct loop_fd *fd, uint32_t events)
 		return;
 	if (g->silent)
 		desk_swallowed(g->desk, g);
+	desk_garble(g->desk, g, true, bytes, (size_t)n);
 	buf_add(&g->in, bytes, (size_t)n);
 	g->kind->work(g);
 }
 
-static void welcome(struct gadget *g)
+void gadget_welcome(struct gadget *g)
 {
+	g->silent = g->stalled = false;
 	g->told_silent = false;
 	switch (desk_connect(g->desk, g)) {
 	case WELCOME_BUSY:
@@ -151,6 +165,9 @@ static void welcome(struct gadget *g)
 		return;
 	case WELCOME_SILENT:
 		g->silent = true;
+		break;
+	case WELCOME_STALL:
+		g->stalled = true;
 		break;
 	default:
 		break;
@@ -162,12 +179,19 @@ static void door_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct gadget *g = OWNER_OF(struct gadget, door, fd);
 	int s = accept4(fd->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct linger now = { .l_onoff = 1 };
 
 	(void)events;
 	if (s < 0)
 		return;
+	if (g->conn.fd >= 0) {
+		if (desk_stranger(g->desk, g))
+			setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close(s);
+		return;
+	}
 	g->conn.fd = s;
-	welcome(g);
+	gadget_welcome(g);
 }
 
 void gadget_look(struct gadget *g)
@@ -182,7 +206,7 @@ void gadget_look(struct gadget *g)
 	if (gadget_dead(g))
 		gadget_watch(g);
 	else
-		welcome(g);
+		gadget_welcome(g);
 }
 
 /* ---- power ---- */
@@ -226,7 +250,7 @@ static void pull(struct gadget *g)
 	loop_fd_set(desk_loop(g->desk), &g->conn, 0);
 	line_unplug(&g->line, desk_home(g->desk), g->conn.fd);
 	g->conn.fd = -1;
-	g->silent = false;
+	g->silent = g->stalled = false;
 	buf_reset(&g->out);
 	g->kind->gone(g);
 }
@@ -257,6 +281,24 @@ static int power_on(struct gadget *g, const char *as)
 	return 0;
 }
 
+/* What it had not dealt with is lost. */
+static void forget(struct gadget *g)
+{
+	loop_timer_cancel(desk_loop(g->desk), &g->wake);
+	g->slow = g->to_reset = false;
+	buf_reset(&g->in);
+	buf_reset(&g->out);
+	g->kind->off(g);
+	gadget_watch(g);
+}
+
+void gadget_reset(struct gadget *g)
+{
+	if (wired(g))
+		gadget_hang_up(g, true);
+	forget(g);
+}
+
 int gadget_power(struct gadget *g, bool on, const char *as)
 {
 	int used = g->connections > 0;
@@ -272,12 +314,7 @@ int gadget_power(struct gadget *g, bool on, const char *as)
 	} else if (!line_stays(&g->line)) {
 		pull(g);
 	}
-	loop_timer_cancel(desk_loop(g->desk), &g->wake);
-	g->slow = false;
-	buf_reset(&g->in);
-	buf_reset(&g->out);
-	g->kind->off(g);
-	gadget_watch(g);
+	forget(g);
 	return used;
 }
 

@@ -32,6 +32,12 @@ static bool halted(const struct printer *p)
 	return p->paper_end || p->cover_open;
 }
 
+/* It prints nothing now. */
+static bool stopped(const struct printer *p)
+{
+	return gadget_dead(&p->g) || halted(p) || p->backlog || p->g.slow || p->g.to_reset;
+}
+
 /* DLE EOT n: bits 1 and 4 are always set. */
 static uint8_t status(struct printer *p, int n)
 {
@@ -115,7 +121,7 @@ static bool on_line(void *arg, const char *text, size_t len)
 {
 	struct printer *p = arg;
 
-	if (gadget_dead(&p->g) || halted(p) || p->g.slow)
+	if (stopped(p))
 		return false;
 	if (!p->slip.len && !len && !p->begun)
 		return true; /* paper fed before anything is on it */
@@ -142,7 +148,7 @@ static bool on_cut(void *arg)
 {
 	struct printer *p = arg;
 
-	if (gadget_dead(&p->g) || halted(p) || p->g.slow || (p->begun && !desk_line(p->g.desk, p)))
+	if (stopped(p) || (p->begun && !desk_line(p->g.desk, p)))
 		return false;
 	slip_over(p, true);
 	p->cut_here = true;
@@ -163,10 +169,20 @@ static bool on_pulse(void *arg, int pin)
 	struct printer *p = arg;
 
 	(void)pin; /* one drawer hangs on both */
-	if (gadget_dead(&p->g) || halted(p) || p->g.slow)
+	if (stopped(p))
 		return false;
+	switch (desk_drawer(p->g.desk, &p->g)) {
+	case DRAWER_STAYS_SHUT:
+		return true;
+	case DRAWER_STAYS_OPEN:
+		p->drawer_stuck = true;
+		break;
+	default:
+		break;
+	}
 	p->drawer_open = true;
-	loop_timer_at(desk_loop(p->g.desk), &p->drawer, clock_now() + DRAWER_OPEN_NS);
+	if (!p->drawer_stuck)
+		loop_timer_at(desk_loop(p->g.desk), &p->drawer, clock_now() + DRAWER_OPEN_NS);
 	desk_pulse(p->g.desk, p);
 	say_automatic(p);
 	return true;
@@ -219,9 +235,11 @@ static void work(struct gadget *g)
 		used = escpos_feed(&p->mind, &out, (const uint8_t *)g->in.data, g->in.len);
 		buf_drop_front(&g->in, used);
 		p->looked = p->looked > used ? p->looked - used : 0;
-		if (g->in.len)
+		if (g->in.len && !g->to_reset)
 			real_time(p);
 	}
+	if (g->to_reset)
+		gadget_reset(g);
 	if (g->unplugged && line_is(&g->line))
 		gadget_power(g, false, NULL); /* the wire is not asked: it is out at once */
 	gadget_watch(g);
@@ -247,7 +265,9 @@ static void right(struct gadget *g)
 {
 	struct printer *p = printer_of(g);
 
-	p->paper_end = p->cover_open = false;
+	p->paper_end = p->cover_open = p->backlog = g->deep = false;
+	if (p->drawer_stuck)
+		p->drawer_stuck = p->drawer_open = false;
 	g->stopped_by = UINT32_MAX;
 	say_automatic(p);
 	work(g);
@@ -258,6 +278,7 @@ static void off(struct gadget *g)
 	struct printer *p = printer_of(g);
 
 	p->looked = 0;
+	p->backlog = g->deep = false;
 	escpos_off(&p->mind);
 	slip_over(p, false);
 }

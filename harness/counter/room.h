@@ -82,10 +82,13 @@ struct gadget {
 	struct loop_timer wake;  /* slow: goes on then */
 	struct buf in, out;      /* not dealt with yet; not sent yet */
 	uint64_t receipts, lines, connections;
+	uint64_t heard, said, strangers, pulses;
 	bool told_silent;        /* the hit of this silent client was told */
 	unsigned silent_by;      /* rule */
 	bool off, unplugged;     /* no power; told so, and waiting for the worker */
-	bool silent, slow;       /* this client gets nothing; waits for `wake` */
+	bool silent, stalled;    /* this client gets nothing; is not even read */
+	bool slow, deep;         /* waits for `wake`; its buffer has no end that matters */
+	bool to_reset;           /* it forgets everything, as soon as nobody looks at g->in */
 	unsigned stopped_by;     /* rule that took the paper or opened the cover */
 	bool picked[COUNTER_RULES_MAX]; /* rules that this receipt will meet */
 	bool passed[COUNTER_RULES_MAX]; /* ... and their place has come */
@@ -101,7 +104,7 @@ struct printer {
 	bool begun;              /* a receipt is under way, or waits to be */
 	bool slip_before;        /* the slip was begun by an earlier client */
 	bool cut_here;           /* this client has cut a receipt */
-	bool paper_end, cover_open, drawer_open;
+	bool paper_end, cover_open, backlog, drawer_open, drawer_stuck;
 	uint8_t automatic;       /* GS a */
 };
 
@@ -120,6 +123,10 @@ bool gadget_dead(const struct gadget *g);
 void gadget_watch(struct gadget *g);
 /** gadget_say - to its client, if it has one that it talks to. */
 void gadget_say(struct gadget *g, const void *bytes, size_t len);
+/** gadget_welcome - its client is new, or rules are: what will it meet? */
+void gadget_welcome(struct gadget *g);
+/** gadget_reset - it starts anew: what it had is forgotten, a client on the wire thrown out. */
+void gadget_reset(struct gadget *g);
 /** gadget_hang_up - the client is gone, or is thrown out. */
 void gadget_hang_up(struct gadget *g, bool reset);
 /** gadget_power - @as: on: its name in /dev; "" or NULL: as it was. -errno, or 1 when it was just
@@ -168,8 +175,16 @@ bool desk_line(struct desk *d, struct printer *p);
 void desk_printed(struct desk *d, struct gadget *g, const char *text, size_t len);
 /** desk_low - does its paper look low? @told: somebody is told so now. */
 bool desk_low(struct desk *d, struct gadget *g, bool told);
-enum welcome { WELCOME, WELCOME_SILENT, WELCOME_BUSY };
+enum welcome { WELCOME, WELCOME_SILENT, WELCOME_STALL, WELCOME_BUSY };
 enum welcome desk_connect(struct desk *d, struct gadget *g);
+/** desk_alone - does it want one client only, and throw others out? */
+bool desk_alone(struct desk *d, const struct gadget *g);
+/** desk_stranger - another one has come: is it thrown out? */
+bool desk_stranger(struct desk *d, struct gadget *g);
+/** desk_garble - on their way to it, or from it. */
+void desk_garble(struct desk *d, struct gadget *g, bool heard, char *bytes, size_t len);
+enum drawer { DRAWER_OPENS, DRAWER_STAYS_SHUT, DRAWER_STAYS_OPEN };
+enum drawer desk_drawer(struct desk *d, struct gadget *g);
 void desk_swallowed(struct desk *d, struct gadget *g);
 void desk_slip(struct desk *d, struct printer *p, bool cut);
 void desk_pulse(struct desk *d, struct printer *p);

@@ -15,10 +15,16 @@
 enum counter_effect {
 	COUNTER_PAPER_OUT,  /* nothing is printed from some place of a receipt on */
 	COUNTER_COVER_OPEN, /* the same, and the reason it gives is another */
-	COUNTER_UNPLUG,     /* at some place of a receipt: tell, and touch nothing any more */
+	COUNTER_BACKLOG,    /* the same, and it says that all is well and takes much more */
+	COUNTER_RESET,      /* at some place: it forgets all it has, and its client */
+	COUNTER_UNPLUG,     /* at some place: tell, and touch nothing any more */
 	COUNTER_PAPER_LOW,  /* its answers say so */
 	COUNTER_SILENT,     /* connections: takes everything, prints and says nothing */
+	COUNTER_STALL,      /* connections: takes nothing */
 	COUNTER_BUSY,       /* connections: reset at once */
+	COUNTER_ONE_CLIENT, /* connections, while there is one: reset at once */
+	COUNTER_GARBLE,     /* bytes: a bit of each is turned over */
+	COUNTER_DRAWER,     /* pulses: the drawer stays shut, or open */
 	COUNTER_SLOW,       /* receipts: begun only delay_ns later */
 	COUNTER_EFFECTS
 };
@@ -33,6 +39,7 @@ struct counter_rule {
 	struct gate gate;  /* counts receipts begun, or connections, on these devices together */
 	double chance;     /* of each, 0..1 */
 	int64_t delay_ns;
+	uint32_t way;      /* garble: 1 what it hears, 2 what it says; drawer: 1 stays open */
 	int64_t line;      /* so many lines of the receipt get through */
 	char behind[COUNTER_PATTERN_MAX]; /* instead: the last one is the first that matches */
 };
@@ -44,7 +51,7 @@ struct counter_hit {
 	uint32_t effect;
 	uint32_t node;     /* the device, by index */
 	uint64_t receipt;  /* how many-eth of that device, from 1; 0: none was begun */
-	uint64_t line;     /* lines of it that are on paper */
+	uint64_t line;     /* lines of it that are on paper; garble: the byte's place, from 1 */
 };
 
 #endif

@@ -111,6 +111,7 @@ int main(int argc, char **argv)
 		.offline_age_s = 86400,
 		.stock = 100000,
 	};
+	const char *printer;
 	int opt;
 
 	if (argv[1] && !strcmp(argv[1], "bugs")) {
@@ -123,12 +124,15 @@ int main(int argc, char **argv)
 	}
 	if (mode)
 		o.port = mode->port;
+	printer = getenv("TILL_PRINTER");
 	while (mode && (opt = getopt_long(argc - 1, argv + 1, "", longs, NULL)) != -1) {
 		if (opt == '?')
 			mode = NULL;
 		else
 			set_text(&o, opt, optarg), set_number(&o, opt, optarg);
 	}
+	if (printer && o.printer) /* of all lanes, whatever each is told */
+		o.printer = printer;
 	if (!mode || !o.data) {
 		fputs(usage, stderr);
 		return 2;

@@ -394,6 +394,27 @@ def plugged(phase):
     return prints(phase)
 
 
+def two_clients(phase):
+    """One has come and says nothing; then another one prints."""
+    with socket.create_connection((f"printer-{socket.gethostname()}", 9100), PATIENCE) as first:
+        if phase == "on":
+            return prints(phase)
+        first.close()
+        return prints(phase)
+
+
+def drawer(phase):
+    """A pulse, and what DLE EOT 1 then says, when the drawer is shut before."""
+    with socket.create_connection((f"printer-{socket.gethostname()}", 9100), PATIENCE) as s:
+        s.settimeout(PATIENCE)
+        s.sendall(b"\x10\x04\x01")
+        while s.recv(1) != b"\x12":
+            time.sleep(0.01)
+            s.sendall(b"\x10\x04\x01")
+        s.sendall(b"\x1bp\x00\x32\x32\x10\x04\x01")
+        return s.recv(1).hex()
+
+
 # ---- a service ----
 
 def life(silence, where="127.0.0.1"):
@@ -537,10 +558,16 @@ DO = {
     "bank.error": pays_and_asks,
     "bank.slow": lambda p: a_while(p, 0.6, lambda: pays(p)),
     "device.busy": prints,
+    "device.garble": prints,
+    "device.one-client": two_clients,
+    "device.reset": prints,
     "device.silent": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
     "device.slow": lambda p: a_while(p, 0.6, lambda: prints(p)),
+    "device.stall": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
     "device.unplug": plugged,
     "device.unplug mid": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
+    "drawer.stuck": drawer,
+    "printer.backlog": lambda p: prints(p, 2 if p == "on" else 3),
     "printer.cover-open": lambda p: prints(p, 2 if p == "on" else 3),
     "printer.paper-low": prints,
     "printer.paper-out": lambda p: prints(p, 2 if p == "on" else 3),

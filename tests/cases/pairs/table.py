@@ -17,6 +17,15 @@ TCP = "port: 9000"
 # a dict is {pattern: (fewest, most)} for what TCP or a kernel's own timer repeats; a number is that
 # of all hits, where they are too many to be told one by one.
 MANY = 3000
+
+
+def one_bit_each(got):
+    """Each of three bytes of status, one bit of it turned over."""
+    bytes_ = [int(b, 16) for b in str(got).split()]
+    return len(bytes_) == 3 and all(bin(a ^ b).count("1") == 1
+                                    for a, b in zip(bytes_, (0x00, 0x12, 0x12)))
+
+
 VICTIMS = ("cpu.starve", "files.limit", "memory.limit", "process.hang", "process.kill",
            "process.limit", "process.restart")
 ROWS = {
@@ -60,10 +69,17 @@ ROWS = {
                   [r"^/var/lib/pair/f fsync, held for 300.000 ms$"] * 3),
     "device.busy": ("", "", "00 12 12", "reset",
                     [r"printer-.* a connection was reset: it is busy"]),
+    "device.garble": ("direction: from, rate: 100%", "", "00 12 12", one_bit_each,
+                      [r"printer-.* a bit of byte #\d was turned over"] * 3),
+    "device.one-client": ("", "", "00 12 12", "reset",
+                          [r"printer-.* a connection was reset: it has a client"]),
+    "device.reset": ("line: 1", "", "00 12 12", "reset",
+                     [r"printer-.* receipt #2 behind line 1: it starts anew"]),
     "device.silent": ("", "", "00 12 12", "",
                       [r"printer-.* takes what it is sent and does nothing"]),
     "device.slow": ("delay: 600ms", "", "in time", "late",
                     [r"printer-.* receipt #\d+ behind line 0: held back"]),
+    "device.stall": ("", "", "00 12 12", "", [r"printer-.* leaves unread what it is sent"]),
     "device.unplug": ("", "", "00 12 12", "no way", [r"printer-.* the device has no power"]),
     "device.unplug mid": ("mid-receipt: true, line: 1", "", "00 12 12", "",
                           [r"printer-.* receipt #2 behind line 1: it loses its power"]),
@@ -140,6 +156,9 @@ ROWS = {
     "noop": (None, "", OK, OK, [r"nothing was changed"]),
     "power.cut": ("model: strict, lose: everything", "", "answers", "silence",
                   [r"the power is cut: 1 process died, \d+ of \d+ operations on its disk"]),
+    "drawer.stuck": ("", "", "16", "12", [r"printer-.* a pulse, and the drawer sticks"]),
+    "printer.backlog": ("line: 1", "", "00 12 12", "12 12",
+                        [r"printer-.* receipt #2 behind line 1: taken, and not printed"]),
     "printer.cover-open": ("line: 1", "", "00 12 12", "16 12",
                            [r"printer-.* receipt #2 behind line 1: the cover is open"]),
     "printer.paper-low": ("", "", "00 12 12", "03 12 1e",
@@ -161,6 +180,7 @@ def fault(row):
     name, options, when = row.split()[0], *ROWS[row][:2]
     where = {"net": f"between: [{node(row)}, peer]", "bank": f"from: {node(row)}",
              "device": f"device: printer-{node(row)}", "printer": f"device: printer-{node(row)}",
+             "drawer": f"device: printer-{node(row)}",
              "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
@@ -180,7 +200,7 @@ def services(row):
     text = (f"  {node(row)}:\n" +
             ("    data: {/var/lib/pair: null}\n" if row.startswith(("disk.", "call.")) else "") +
             ("    devices: {printer: {escpos: tcp 9100}}\n"
-             if row.startswith(("device.", "printer.")) else "") +
+             if row.startswith(("device.", "drawer.", "printer.")) else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
     if row in VICTIMS:
