@@ -133,6 +133,7 @@ struct stage_node {
 	bool off;             /* no power */
 	unsigned silence;     /* then: the wire's rule */
 	struct loop_timer on_at;
+	struct stage_zone *zones; /* zone.c: owned by who has taken them, the newest first */
 	struct shim *shim;    /* owned; NULL: nothing is preloaded into its services */
 	char *shim_dir, *shim_hits; /* owned: what it is given for that */
 	char addr4[32];

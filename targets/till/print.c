@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bug.h"
@@ -56,8 +57,12 @@ static void compose(struct paper *p, const struct sale *s, const struct booked *
 {
 	static const char pulse[] = {0, 50, 50};
 	char line[KEY_MAX * 2 + 64];
+	time_t now = time(NULL);
+	struct tm tm;
 	int n;
 
+	tzset(); /* the zone may be another one today: localtime_r() alone would not look */
+	localtime_r(&now, &tm);
 	put(p, ESCPOS_INIT, 2);
 	if (copy)
 		put(p, "*** COPY ***\n", 13);
@@ -70,6 +75,7 @@ static void compose(struct paper *p, const struct sale *s, const struct booked *
 	n = snprintf(line, sizeof(line), "%s\nReceipt %s\nRef %s\n%s\n", s->tender, b->receipt,
 		     s->key, b->offline ? "OFFLINE" : "");
 	put(p, line, (size_t)n);
+	put(p, line, strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S %Z\n", &tm));
 	put(p, ESCPOS_CUT, 4);
 	if (!copy && !strcmp(*b->tender ? b->tender : s->tender, "cash")) {
 		put(p, ESCPOS_DRAWER, 2);

@@ -273,6 +273,11 @@ def writes_one_of_two(phase):
 
 # ---- inside the process ----
 
+def zone(phase):
+    time.tzset()
+    return time.tzname[0]
+
+
 def day_clock(phase):
     """By how many minutes the time of day has moved against the steady clock since the start."""
     return round((time.time() - time.monotonic() - ANCHOR) / 60)
@@ -501,6 +506,7 @@ DO = {
     "clock.jump": day_clock,
     "clock.set": lambda p: time.strftime("%F", time.gmtime()) == "2028-02-29",
     "clock.strobe": to_and_fro,
+    "clock.zone": zone,
     "cpu.starve": held,
     "file-size.limit": grows,
     "files.limit": lives,

@@ -48,6 +48,7 @@ ROWS = {
     "clock.set": ("to: leap-day", "", False, True, [r"told a time that is .* ahead"]),
     "clock.strobe": ("by: 10min, every: 50ms", "", [0], [0, 10],
                      {r"told a time that is 10 min ahead|more calls?": (1, 3)}),
+    "clock.zone": ("to: Asia/Tokyo", "", "UTC", "JST", [r"^/etc/localtime opened, and it is Asia/Tokyo$"]),
     "cpu.starve": ("share: 20%, period: 2s", "", "never held", "held",
                    {r"/victim held while it had something to do": (1, 20)}),
     "file-size.limit": ("most: 64 KiB", "", 100000, 65537, [r"/tmp/on was cut at 65537 bytes"]),
