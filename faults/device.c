@@ -129,21 +129,14 @@ int device_check_name(const struct device_opts *o, const struct target *t, struc
 
 /* ---- power and paper ---- */
 
-/* Nobody can see a file that is not found; one that was in use and is gone is an effect. */
-static int unplug(struct device_at *a, struct err *e)
+/* Nobody can see that a file is looked for and not found: what an open one loses is the effect. */
+static const char *gone(const struct node *n)
 {
-	struct run *r = a->state->run;
-	const struct node *n = &r->target->nodes[a->node];
-	int used = counter_power(r->counter, a->node, false, NULL, e);
-
-	a->off = true;
-	if (used > 0 && a->state->at_once && !a->fired) {
-		a->fired = true;
-		run_fired(r, n->stands_at, NULL, n->name, strncmp(n->device.serial, "ttyS", 4) ?
-			  "it is unplugged: its file in /dev is gone" :
-			  "it is unplugged: what is sent to it is lost");
-	}
-	return used < 0 ? used : 0;
+	if (node_wired(n))
+		return "it loses its power, and what it had not printed";
+	return strncmp(n->device.serial, "ttyS", 4) ?
+	       "it is unplugged while in use: its file in /dev is gone" :
+	       "it is unplugged: what is sent to it is lost";
 }
 
 static void on_dropped(void *arg, const struct wire_hit *h)
@@ -168,15 +161,16 @@ static int power_off(struct device_at *a, struct err *e)
 
 	if (a->off)
 		return 0;
+	a->off = true;
 	if (!node_wired(&r->target->nodes[a->node]))
-		return unplug(a, e);
+		return counter_power(r->counter, a->node, false, NULL, e);
 	snprintf(rule.name, sizeof(rule.name), "device.unplug.%d", r->fault);
 	rule.a[a->node / 64] |= UINT64_C(1) << (a->node % 64);
 	memset(rule.b, 0xff, sizeof(rule.b));
 	err = wire_rule_add(stage_wire(r->stage), r->loop, &rule, on_dropped, a, &a->wire, e);
 	if (err < 0)
 		return err;
-	a->wired = a->off = true;
+	a->wired = true;
 	return counter_power(r->counter, a->node, false, NULL, e);
 }
 
@@ -210,7 +204,7 @@ static void back(struct loop_timer *t, int64_t now)
 
 /* ---- telling ---- */
 
-static const char *did(const struct counter_hit *h, char *buf, size_t len)
+static const char *did(const struct counter_hit *h, const struct node *n, char *buf, size_t len)
 {
 	static const char *const words[COUNTER_EFFECTS] = {
 		[COUNTER_PAPER_OUT] = "the paper ends", [COUNTER_COVER_OPEN] = "the cover is open",
@@ -230,6 +224,8 @@ static const char *did(const struct counter_hit *h, char *buf, size_t len)
 		snprintf(buf, len, "%s", others[h->effect]);
 	else if (h->effect == COUNTER_GARBLE)
 		snprintf(buf, len, "a bit of byte #%" PRIu64 " was turned over", h->line);
+	else if (h->effect == COUNTER_GONE)
+		snprintf(buf, len, "%s", gone(n));
 	else
 		snprintf(buf, len, "receipt #%" PRIu64 " behind line %" PRIu64 ": %s", h->receipt,
 			 h->line, words[h->effect]);
@@ -252,14 +248,15 @@ static void on_hit(void *arg, const struct counter_hit *h)
 	struct err e = { 0 };
 	char words[128];
 
-	if (!a)
+	if (!a || (h->effect == COUNTER_GONE && a->fired))
 		return;
+	a->fired |= h->effect == COUNTER_GONE;
 	if (h->effect == COUNTER_UNPLUG)
 		power_off(a, &e);
 	a->stopped |= h->effect <= COUNTER_BACKLOG;
-	if ((a->stopped || a->off) && s->back_ns >= 0)
+	if ((a->stopped || (a->off && !s->at_once)) && s->back_ns >= 0)
 		loop_timer_at(s->run->loop, &a->back, clock_now() + s->back_ns);
-	run_fired(s->run, n->stands_at, NULL, n->name, "%s", did(h, words, sizeof(words)));
+	run_fired(s->run, n->stands_at, NULL, n->name, "%s", did(h, n, words, sizeof(words)));
 }
 
 /* ---- arming ---- */
@@ -307,10 +304,10 @@ int device_arm(struct run *r, const struct counter_rule *rule, const struct devi
 
 int device_unplug(struct run *r, const struct device_opts *o, void *state, struct err *e)
 {
+	const struct counter_rule rule = device_rule(r, o, COUNTER_GONE);
 	struct device_state *s = state;
-	int err = 0;
+	int err = device_arm(r, &rule, o, s, e);
 
-	state_begin(r, o, s);
 	s->at_once = true;
 	for (size_t i = 0; err >= 0 && i < s->count; i++) {
 		err = power_off(&s->at[i], e);

@@ -67,7 +67,8 @@ struct counter_rule device_rule(const struct run *r, const struct device_opts *o
 /** device_arm - hand the rule to the counter; hits become fired events. */
 int device_arm(struct run *r, const struct counter_rule *rule, const struct device_opts *o,
 	       void *state, struct err *e);
-/** device_unplug - all of them, now; the first packet that is lost is the hit. */
+/** device_unplug - all of them, now; the first packet that is lost, or what else it takes from
+ * somebody, is the hit. */
 int device_unplug(struct run *r, const struct device_opts *o, void *state, struct err *e);
 int device_disarm(struct run *r, const void *opts, void *state, struct err *e);
 void device_release(struct run *r, void *state);

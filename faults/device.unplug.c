@@ -10,7 +10,8 @@
  * receipt (`line`, `behind`), which is then what `nth:` counts.
  *
  * On a serial line of USB its file in /dev vanishes, and whoever has it open sees what a USB
- * adapter shows then: end of file, EIO, POLLHUP. It may come back under another name (`as`).
+ * adapter shows then: end of file, EIO, POLLHUP. It may come back under another name (`as`). Who
+ * has it closed just then may look for it and not find it, and nobody sees that: no hit.
  */
 struct device_unplug_opts {
 	struct device_opts device;

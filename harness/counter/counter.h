@@ -47,7 +47,8 @@ int counter_rule_del(struct counter *c, unsigned id, struct err *e);
 /**
  * counter_power - a device loses its power, or has it again: it forgets what it had not printed,
  * and its connections. Whoever cuts it off the wire does so before; what hangs on a serial line is
- * unplugged, and comes back as @as in /dev (NULL: as what it was).
+ * unplugged, and comes back as @as in /dev (NULL: as what it was). What that takes from somebody
+ * is a hit of COUNTER_GONE: the file that a client has open, bytes, half a receipt.
  */
 int counter_power(struct counter *c, unsigned node, bool on, const char *as, struct err *e);
 /** counter_booted - a node has a new /dev: the devices that stand there are plugged in again. */

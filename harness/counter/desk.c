@@ -289,6 +289,16 @@ void desk_swallowed(struct desk *d, struct gadget *g)
 	hit(d, g, at);
 }
 
+void desk_gone(struct desk *d, struct gadget *g)
+{
+	if (g->told_gone)
+		return;
+	g->told_gone = true;
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++)
+		if (meant(&d->rules[i], g) && d->rules[i].rule.effect == COUNTER_GONE)
+			hit(d, g, &d->rules[i]);
+}
+
 /* ---- orders ---- */
 
 /* No receipt under way knows it, but whoever has a line open all day does from now on. */

@@ -146,8 +146,10 @@ static void conn_ready(struct loop_fd *fd, uint32_t events)
 		line_closed(g);
 		return;
 	}
-	if (deaf(g))
+	if (deaf(g)) {
+		desk_gone(g->desk, g);
 		return;
+	}
 	if (g->silent)
 		desk_swallowed(g->desk, g);
 	desk_garble(g->desk, g, true, bytes, (size_t)n);
@@ -267,6 +269,18 @@ int gadget_open(struct gadget *g, int door)
 	return 0;
 }
 
+/* Does it take something from anybody that it goes off now? Not from one who has closed it. */
+static bool missed(const struct gadget *g)
+{
+	struct pollfd p = { .fd = g->conn.fd, .events = POLLIN };
+
+	if (g->in.len)
+		return true;
+	if (wired(g) || line_stays(&g->line) || g->conn.fd < 0)
+		return false;
+	return poll(&p, 1, 0) >= 0 && (p.revents & POLLIN || !(p.revents & POLLHUP));
+}
+
 static int power_on(struct gadget *g, const char *as)
 {
 	bool was_off = gadget_dead(g);
@@ -301,13 +315,14 @@ void gadget_reset(struct gadget *g)
 
 int gadget_power(struct gadget *g, bool on, const char *as)
 {
-	int used = g->connections > 0;
-
 	if (on)
 		return power_on(g, as);
 	if (g->off)
 		return 0;
 	g->off = true;
+	g->told_gone = false;
+	if (missed(g))
+		desk_gone(g->desk, g);
 	if (wired(g)) {
 		gadget_hang_up(g, true);
 		empty_queue(g);
@@ -315,7 +330,7 @@ int gadget_power(struct gadget *g, bool on, const char *as)
 		pull(g);
 	}
 	forget(g);
-	return used;
+	return 0;
 }
 
 int gadget_booted(struct gadget *g, pid_t init)

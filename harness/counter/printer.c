@@ -280,6 +280,8 @@ static void off(struct gadget *g)
 	p->looked = 0;
 	p->backlog = g->deep = false;
 	escpos_off(&p->mind);
+	if (p->slip.len)
+		desk_gone(g->desk, g);
 	slip_over(p, false);
 }
 

@@ -84,6 +84,7 @@ struct gadget {
 	uint64_t receipts, lines, connections;
 	uint64_t heard, said, strangers, pulses;
 	bool told_silent;        /* the hit of this silent client was told */
+	bool told_gone;          /* ... that its being off has taken something */
 	unsigned silent_by;      /* rule */
 	bool off, unplugged;     /* no power; told so, and waiting for the worker */
 	bool silent, stalled;    /* this client gets nothing; is not even read */
@@ -129,8 +130,7 @@ void gadget_welcome(struct gadget *g);
 void gadget_reset(struct gadget *g);
 /** gadget_hang_up - the client is gone, or is thrown out. */
 void gadget_hang_up(struct gadget *g, bool reset);
-/** gadget_power - @as: on: its name in /dev; "" or NULL: as it was. -errno, or 1 when it was just
- * switched off and had been used before, else 0. */
+/** gadget_power - @as: on: its name in /dev; "" or NULL: as it was. 0 or -errno. */
 int gadget_power(struct gadget *g, bool on, const char *as);
 /** gadget_look - has somebody opened its line? */
 void gadget_look(struct gadget *g);
@@ -186,6 +186,8 @@ void desk_garble(struct desk *d, struct gadget *g, bool heard, char *bytes, size
 enum drawer { DRAWER_OPENS, DRAWER_STAYS_SHUT, DRAWER_STAYS_OPEN };
 enum drawer desk_drawer(struct desk *d, struct gadget *g);
 void desk_swallowed(struct desk *d, struct gadget *g);
+/** desk_gone - it has no power, and somebody has lost something by that. */
+void desk_gone(struct desk *d, struct gadget *g);
 void desk_slip(struct desk *d, struct printer *p, bool cut);
 void desk_pulse(struct desk *d, struct printer *p);
 /** desk_run - fds: the doors of those devices that have one, in the order of `device`. */

@@ -26,6 +26,7 @@ enum counter_effect {
 	COUNTER_GARBLE,     /* bytes: a bit of each is turned over */
 	COUNTER_DRAWER,     /* pulses: the drawer stays shut, or open */
 	COUNTER_SLOW,       /* receipts: begun only delay_ns later */
+	COUNTER_GONE,       /* switched off: told once, when that takes something from somebody */
 	COUNTER_EFFECTS
 };
 

@@ -4,7 +4,8 @@
 # pulled out in the middle of the 50th receipt and comes back four seconds later as ttyUSB1.
 # Expected: the open descriptor shows what a USB adapter's does (end of file, EIO), the file in /dev
 # goes and comes back under the other name, the by-id link follows, 49 receipts are cut before, the
-# 50th is torn behind its total line, and more are cut after. Nothing remains, SIGKILL included.
+# 50th is torn behind its total line, and more are cut after. Pulled out between two receipts of a POS
+# that opens the line for each, nothing was altered. Nothing remains, SIGKILL included.
 # Buggy result: a printer that prints on, a link that leads nowhere, a pty that nobody closes.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -67,6 +68,16 @@ done <<'T'
 ^opened /dev/ttyUSB1$
 T
 [ "$failed" = 0 ] || { grep -v '^opened' "$log" | head -n 30; cat "$at/events.ndjson" | grep -v '"note"' | tail -n 5; }
+
+# Pulled out while nobody has the line open, and back before anybody does: that altered nothing.
+sed -e 's/count: 110, arrivals: constant 600/count: 4, arrivals: constant 60/' \
+	-e 's/behind: .*}/back: 100ms}/' -e 's/nth: 50/at: 2400ms/' "$work/day.yml" >"$work/idle.yml"
+for each in 1:2 0:0; do
+	"$worstday" run --out "$work/results" --set "env={EACH: '${each%:*}'}" "$work/idle.yml" \
+		>"$work/out" 2>&1 </dev/null
+	code=$?
+	[ "$code" = "${each#*:}" ] || { bad "EACH=${each%:*}: exit $code"; cat "$work/out"; }
+done
 
 # Killed in the middle: the ptys go with it.
 "$worstday" run --out "$work/results" "$work/day.yml" >"$work/out" 2>&1 </dev/null &
