@@ -71,6 +71,7 @@ help:
 	@echo 'make gate     what the reference till must hold before a release, once (a minute)'
 	@echo 'make targets  prepare the foreign POS systems in targets/ (needs the package registries)'
 	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
+	@echo 'make test-report   report.html in a real Chromium, axe-core from npm; keeps pictures'
 	@echo 'make test-clients  libraries of others, from npm, against the hosts that the harness plays'
 	@echo 'make doc      manual page, reference, completion and schemas, in build/doc'
 	@echo 'make deps     only install the Debian packages'
@@ -215,6 +216,13 @@ CLIENT_PACKAGES := nodejs npm
 test-clients: all
 	-$(Q)command -v npm >/dev/null || $(MAKE) deps PACKAGES='$(CLIENT_PACKAGES)'
 	@O='$(O)' tests/clients/run $(ONLY)
+
+# Pages in a real browser, with axe-core from npm. Its packages are large, so `test` does without.
+.PHONY: test-report
+test-report: all
+	-$(Q)$(MAKE) deps PACKAGES=chromium
+	-$(Q)command -v npm >/dev/null || $(MAKE) deps PACKAGES='$(CLIENT_PACKAGES)'
+	@O='$(O)' tests/browser/run
 
 # In a guest under qemu, without KVM: what Debian's kernel has and this one may not. Skipped, saying
 # why, where the packages cannot be had. tests/vm/run COMMAND runs anything in there.

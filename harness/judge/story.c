@@ -8,8 +8,8 @@
  * its heal when that followed at once, and how the services came up.
  *
  * What did it, as far as can be seen (story_decide): what an event says of this very sale; else the
- * faults that fired while it was at the till, of them those that name its lane when there are any;
- * else the one that fired last before its end.
+ * faults that fired while it was at the till, but not at another lane; else the one that fired last
+ * before its end.
  */
 #include "judge/story.h"
 
@@ -243,6 +243,16 @@ static bool about_it(const struct work *s, const struct event *ev)
 	return ev->kind == EV_NOTE && ev->fault >= 0 && str_eq(ev->object, s->key);
 }
 
+static bool at_another_lane(const struct work *w, const char *node)
+{
+	const struct strlist *lanes = &w->in->target->lanes;
+
+	for (size_t i = 0; node && i < lanes->count; i++)
+		if (str_eq(lanes->at[i], node))
+			return !str_eq(node, w->lane);
+	return false;
+}
+
 static void story_event(struct work *s, const struct event *ev)
 {
 	struct story_line *l = event_line(s, ev);
@@ -252,6 +262,7 @@ static void story_event(struct work *s, const struct event *ev)
 	l->event = true;
 	l->fault = ev->fault;
 	l->fired = ev->kind == EV_FIRED;
+	l->elsewhere = at_another_lane(s, ev->node);
 	l->hit = l->fired ? ev->hit : 0;
 	l->decisive = about_it(s, ev);
 }
@@ -327,33 +338,26 @@ static bool fired_meanwhile(const struct work *w, const struct story_line *l)
 {
 	int64_t open = w->in->facts->open_ns;
 
-	return l->fired && w->from != INT64_MAX && l->t_ns >= w->from - open &&
+	return l->fired && !l->elsewhere && w->from != INT64_MAX && l->t_ns >= w->from - open &&
 	       l->t_ns <= w->to - open + DECISIVE_NS;
-}
-
-static bool names_lane(const struct work *w, const struct story_line *l)
-{
-	return w->lane && *w->lane && strstr(l->text, w->lane);
 }
 
 static void story_decide(struct work *w)
 {
 	struct story *s = w->story;
 	struct story_line *last = NULL;
-	bool named = false;
 	size_t marked = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->at[i].decisive)
 			return; /* an event says it */
-		named |= fired_meanwhile(w, &s->at[i]) && names_lane(w, &s->at[i]);
 		if (s->at[i].fired &&
 		    (w->from == INT64_MAX ||
 		     s->at[i].t_ns <= w->to - w->in->facts->open_ns + DECISIVE_NS))
 			last = &s->at[i];
 	}
 	for (size_t i = s->count; i-- > 0 && marked < DECISIVE_MAX;)
-		if (fired_meanwhile(w, &s->at[i]) && (!named || names_lane(w, &s->at[i]))) {
+		if (fired_meanwhile(w, &s->at[i])) {
 			s->at[i].decisive = true;
 			marked++;
 		}

@@ -37,6 +37,7 @@ struct story_line {
 			 */
 	bool event;	/* of the event log */
 	bool fired;	/* it tells that a fault did something */
+	bool elsewhere; /* that was at another lane than the sale's */
 	bool decisive;	/* it did it, as far as can be seen: see story_decide() */
 	char *text;	/* owned; without the time */
 };

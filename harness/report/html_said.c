@@ -45,20 +45,24 @@ static void broken(struct buf *b, const struct summary *s)
 	buf_adds(b, ".</p>\n");
 }
 
-static const struct story_line *decisive(const struct story *s)
+static void deeds(struct buf *b, const struct story *s)
 {
+	const char *gap = ". What did it, as far as can be seen: ";
 	size_t i;
 
-	for (i = 0; i < s->count; i++)
-		if (s->at[i].decisive)
-			return &s->at[i];
-	return NULL;
+	for (i = 0; i < s->count; i++) {
+		if (!s->at[i].decisive)
+			continue;
+		buf_printf(b, "%sat %.3f s <b>", gap, (double)s->at[i].t_ns / 1e9);
+		html_text(b, s->at[i].text);
+		buf_adds(b, "</b>");
+		gap = "; ";
+	}
 }
 
 static void culprit(struct buf *b, const struct summary *s)
 {
 	const struct story *st = s->stories_count ? &s->stories[0].s : NULL;
-	const struct story_line *l = st ? decisive(st) : NULL;
 
 	if (!st)
 		return;
@@ -68,12 +72,7 @@ static void culprit(struct buf *b, const struct summary *s)
 	if (st->to_ns >= st->from_ns)
 		buf_printf(b, ", at the till from <a href=\"#moment-0\">%.3f s to %.3f s</a>",
 			   (double)st->from_ns / 1e9, (double)st->to_ns / 1e9);
-	if (l) {
-		buf_printf(b, ". What did it, as far as can be seen, at %.3f s: <b>",
-			   (double)l->t_ns / 1e9);
-		html_text(b, l->text);
-		buf_adds(b, "</b>");
-	}
+	deeds(b, st);
 	buf_adds(b, ".</p>\n");
 }
 
