@@ -99,7 +99,8 @@ static void shoppers(struct operations *o, const struct experiment *x, const str
 	const struct strlist *lanes = x->shoppers.lanes.count ? &x->shoppers.lanes : &t->lanes;
 	struct buf b = {0};
 
-	buf_printf(&b, "%lld at lanes ", (long long)x->shoppers.count);
+	buf_printf(&b, "%s%.0f at lanes ", shoppers_open_ns(&x->shoppers) < 0 ? "" : "about ",
+		   shoppers_expected(&x->shoppers));
 	add_words(&b, lanes);
 	if (x->shoppers.pace_milli > 1000)
 		buf_printf(&b, ", pace %gx", (double)x->shoppers.pace_milli / 1000);

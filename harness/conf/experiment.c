@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "conf/crowd_rows.h"
 #include "conf/target.h"
 
 #define KINDS_MAX 256
@@ -310,6 +311,7 @@ static void check_whole(const struct load *l)
 	if (x->expect.given)
 		check_expect(l, yaml_get(x->tree, "expect"));
 	check_pay_times(l);
+	shoppers_check(&x->shoppers, x->tree, l->diag);
 	check_env(l);
 }
 
@@ -352,6 +354,7 @@ static int read_tree(const struct load *l, const struct strlist *sets)
 	for (size_t i = 0; sets && i < sets->count; i++)
 		if (yaml_set(&x->tree, sets->at[i], l->diag) < 0)
 			err = -EINVAL;
+	preset_apply(&x->tree, l->diag);
 	return err;
 }
 

@@ -40,7 +40,44 @@ struct arrivals {
 	double per_s;	  /* poisson, constant: shoppers per shop second */
 	int64_t burst;	  /* burst: how many at once */
 	int64_t every_ns; /* burst: shop ns between bursts */
+	bool per_day;	  /* the rate was written as N/d */
 };
+
+/** struct sizes - `1..12`, or `{1..6: 60%, 7..40: 40%}`, which wins. */
+struct sizes {
+	struct range range;
+	struct sizes_part {
+		struct range range;
+		double share;
+	} part[8];
+	size_t count; /* parts; 0: range */
+};
+
+/** struct patience - a time for all, or `{1min: 5%, 15min: 80%}`: who has left by then. */
+struct patience {
+	struct dur all; /* ns < 0: endless */
+	struct patience_point {
+		int64_t ns;   /* shop, ascending */
+		double share; /* ascending; whoever is beyond the last stays */
+	} point[8];
+	size_t count; /* points; 0: all */
+};
+
+#define HOURS 24
+/** struct hours - the share of a day's shoppers that each hour of the clock has. */
+struct hours {
+	double share[HOURS]; /* of the day; all zero: not given */
+	int from, to;	     /* it is open from the hour `from` to before `to` */
+};
+
+/** struct trains - `{every: 20min, people: 10..40}`: so many come at once, beside all others. */
+struct trains {
+	struct dur every; /* shop; ns < 0: none come */
+	struct range people;
+};
+
+/* Who is still served when the shop closes. */
+enum at_close { AT_CLOSE_SERVE, AT_CLOSE_SEND_HOME, AT_CLOSE_CUT };
 
 enum lane_choice { LANE_SHORTEST, LANE_RANDOM, LANE_POOL };
 
@@ -51,9 +88,15 @@ struct shoppers {
 	struct strlist lanes;  /* node names or globs; default: the target's lanes */
 	struct strlist backup; /* lanes that open only when another dies */
 	int lane_choice;       /* enum lane_choice */
-	struct range basket;
+	int like;	       /* read from the tree, where its values are put before */
+	struct hours hours;
+	struct range play; /* hours of the clock that are played; first INT64_MIN: all of hours */
+	struct trains trains;
+	struct dur open_for; /* shop; then it closes; ns < 0: when all have come */
+	int at_close;	     /* enum at_close */
+	struct sizes basket;
 	struct weights pay;  /* tender mix */
-	struct dur patience; /* queueing time after which one walks out; ns < 0: endless */
+	struct patience patience; /* queueing time after which one walks out */
 	int64_t pace_milli;
 	struct dur scan_time;	/* mean human time per item (2.9s shop, cv 0.5 lognormal) */
 	struct strmap pay_time; /* tender → mean human time at the terminal, each a valid duration
@@ -130,6 +173,10 @@ struct experiment {
 struct experiment *experiment_load(const char *path, const struct conf_catalog *cat,
 				   const struct strlist *sets, struct diag *diag);
 void experiment_free(struct experiment *x);
+/** shoppers_expected - how many come on average; not more than `count:`. */
+double shoppers_expected(const struct shoppers *s);
+/** shoppers_open_ns - how long the shop is open, shop ns; -1: until all have come. */
+int64_t shoppers_open_ns(const struct shoppers *s);
 struct target;
 /** experiment_check_target - lanes, nodes and services named by the experiment exist; books are
  * there for the checks that need them. Faults check what they name themselves (check_target).

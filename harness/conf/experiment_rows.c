@@ -7,109 +7,11 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "conf/crowd_rows.h"
 #include "conf/experiment.h"
 
 #define ROW(s, member) .name = #member, .offset = offsetof(struct s, member)
 #define ROW_AS(s, key, member) .name = key, .offset = offsetof(struct s, member)
-
-/* ---- arrivals ---- */
-
-struct rate_unit {
-	const char *name;
-	double seconds;
-};
-static const struct rate_unit rate_units[] = {
-	{"s", 1},
-	{"min", 60},
-	{"h", 3600},
-	{"d", 86400},
-};
-
-static int complain(const struct yaml_node *n, const char *path, struct diag *diag, const char *why)
-{
-	diag_error(diag, n->mark, "%s: \"%s\" %s", path, n->text, why);
-	return -EINVAL;
-}
-
-/* read_rate - "4/min" as shoppers per second; 0 when it is none. */
-static double read_rate(const char *text)
-{
-	const char *slash = strchr(text, '/');
-	char *end;
-	double n;
-
-	if (!slash || text[0] < '0' || text[0] > '9' ||
-	    strspn(text, "0123456789.") != (size_t)(slash - text))
-		return 0;
-	n = strtod(text, &end);
-	for (size_t i = 0; end == slash && i < ARRAY_SIZE(rate_units); i++)
-		if (strcmp(slash + 1, rate_units[i].name) == 0)
-			return n / rate_units[i].seconds;
-	return 0;
-}
-
-static int read_stream(const struct yaml_node *n, const char *path, const char *rate,
-		       struct arrivals *a, struct diag *diag)
-{
-	a->per_s = read_rate(rate);
-	if (a->per_s > 0 && a->per_s <= 1e7)
-		return 0;
-	if (*rate && strspn(rate, "0123456789.") == strlen(rate))
-		return complain(n, path, diag, "needs a unit (4/min, 10/s, 200/h)");
-	return complain(n, path, diag, "needs a rate like 4/min, 10/s or 200/h");
-}
-
-static int read_burst(const struct yaml_node *n, const char *path, const char *rest,
-		      struct arrivals *a, struct diag *diag)
-{
-	const char *every = strstr(rest, " every ");
-	cleanup_free char *count = every ? xstrndup(rest, (size_t)(every - rest)) : NULL;
-	struct dur d;
-	char why[256];
-
-	if (!every || opt_parse_int(count, &a->burst, why, sizeof(why)) < 0 || a->burst < 1)
-		return complain(n, path, diag, "is not a burst like \"burst 20 every 10min\"");
-	if (opt_parse_duration(every + 7, DOMAIN_SHOP, &d, why, sizeof(why)) < 0) {
-		diag_error(diag, n->mark, "%s: %s", path, why);
-		return -EINVAL;
-	}
-	if (d.ns == 0)
-		return complain(n, path, diag, "comes every no time at all");
-	a->every_ns = d.ns;
-	return 0;
-}
-
-static int parse_arrivals(const struct yaml_node *n, const char *path, void *field,
-			  struct diag *diag)
-{
-	static const char *const kinds[] = {"poisson", "constant", "burst"};
-	struct arrivals *a = field;
-	cleanup_free char *word = NULL;
-	const char *rest;
-	char hint[128];
-	size_t len;
-
-	if (n->type != NODE_SCALAR || yaml_empty(n)) {
-		diag_error(diag, n->mark, "%s: expected arrivals like \"poisson 4/min\"", path);
-		return -EINVAL;
-	}
-	len = strcspn(n->text, " ");
-	rest = n->text + len + strspn(n->text + len, " ");
-	word = xstrndup(n->text, len);
-	for (int i = 0; i < 3; i++) {
-		if (strcmp(word, kinds[i]) != 0)
-			continue;
-		a->kind = (enum arrivals_kind)i;
-		return a->kind == ARRIVALS_BURST ? read_burst(n, path, rest, a, diag)
-						 : read_stream(n, path, rest, a, diag);
-	}
-	opt_suggest(word, kinds, 3, hint, sizeof(hint));
-	diag_error(
-		diag, n->mark,
-		"%s: \"%s\" does not start with poisson, constant or burst (\"poisson 4/min\")%s",
-		path, n->text, hint);
-	return -EINVAL;
-}
 
 /* ---- rows ---- */
 
@@ -121,12 +23,28 @@ static const struct opt_value human_choices[] = {{"normal", "people take their t
 						 {"none", "all human times are zero (benchmarks)"},
 						 {NULL, NULL}};
 
+static const struct opt_value close_choices[] = {
+	{"serve", "they are served"},
+	{"send-home", "those at a till are served, the queue goes home"},
+	{"cut", "the day is closed at once (Z), in the middle of their sales"},
+	{NULL, NULL}};
+
+static const struct opt trains_rows[] = {
+	{ROW(trains, every), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .min = "1s",
+	 .help = "so often one comes", .example = "20min"},
+	{ROW(trains, people), .type = OPT_RANGE, .min = "1", .max = "100000",
+	 .help = "so many get off and come in", .example = "10..40"},
+	OPT_END};
+
 static const struct opt shoppers_rows[] = {
-	{ROW(shoppers, count), .type = OPT_INT, .min = "1", .max = "100000000",
-	 .help = "how many come in all", .example = "300"},
+	{ROW(shoppers, like), .type = OPT_ENUM, .optional = true, .values = preset_names,
+	 .help = "what is not said here is as in such a shop", .example = "supermarket-saturday"},
+	{ROW(shoppers, count), .type = OPT_INT, .optional = true, .min = "1", .max = "100000000",
+	 .help = "how many come in all, at most; required unless open_for, hours or like says "
+		 "when the shop closes", .example = "300"},
 	{ROW(shoppers, first), .type = OPT_INT, .def = "0", .min = "0", .max = "1000000000",
 	 .help = "number of the first shopper; sale keys are S and the number"},
-	{ROW(shoppers, arrivals), .type = OPT_CUSTOM, .parse_at = parse_arrivals,
+	{ROW(shoppers, arrivals), .type = OPT_CUSTOM, .parse_at = arrivals_parse,
 	 .shape = SHAPE_TEXT,
 	 .pattern = "(poisson|constant) +[0-9]+(\\.[0-9]+)?/(s|min|h|d)|"
 		    "burst +[0-9]+ every {duration}",
@@ -139,12 +57,32 @@ static const struct opt shoppers_rows[] = {
 	 .help = "lanes that open only when another one dies", .example = "[lane-4]"},
 	{ROW(shoppers, lane_choice), .type = OPT_ENUM, .def = "shortest", .values = lane_choices,
 	 .help = "which lane a shopper joins"},
-	{ROW(shoppers, basket), .type = OPT_RANGE, .def = "1..12", .min = "1", .max = "1000",
-	 .help = "items in a basket"},
+	{ROW(shoppers, hours), .type = OPT_CUSTOM, .optional = true, .parse_at = hours_parse,
+	 .shape = SHAPE_SHARES,
+	 .help = "the share of a day's shoppers (arrivals: poisson N/d) that each hour of the "
+		 "clock has; the shop opens with the first and closes behind the last",
+	 .example = "{16: 40%, 17: 35%, 18: 25%}"},
+	{ROW(shoppers, play), .type = OPT_RANGE, .optional = true, .min = "0", .max = "24",
+	 .help = "plays only these of the hours: 16..18 is from 16:00 to 18:00",
+	 .example = "16..18"},
+	{ROW(shoppers, trains), .type = OPT_STRUCT, .optional = true,
+	 .sub = {trains_rows, sizeof(struct trains)},
+	 .help = "people who come at once, beside all others"},
+	{ROW(shoppers, open_for), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
+	 .min = "1s", .help = "then the shop closes; default: when all have come",
+	 .example = "10h"},
+	{ROW(shoppers, at_close), .type = OPT_ENUM, .def = "serve", .values = close_choices,
+	 .help = "what becomes of those who are still inside"},
+	{ROW(shoppers, basket), .type = OPT_CUSTOM, .def = "1..12", .parse_at = sizes_parse,
+	 .shape = SHAPE_SHARES,
+	 .help = "items in a basket: a range, or the share of each of several",
+	 .example = "{1..6: 60%, 7..40: 40%}"},
 	{ROW(shoppers, pay), .type = OPT_WEIGHTS, .def = "{card: 60%, cash: 40%}",
-	 .help = "the tender mix"},
-	{ROW(shoppers, patience), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .optional = true,
-	 .help = "walks out after queueing this long; default: never", .example = "4min"},
+	 .help = "the tender mix; card/contactless is paid like that and is a card to the POS"},
+	{ROW(shoppers, patience), .type = OPT_CUSTOM, .def = "never",
+	 .parse_at = patience_parse, .shape = SHAPE_SHARES,
+	 .help = "walks out after queueing this long, or how many have left by when",
+	 .example = "{1min: 5%, 4min: 10%, 15min: 80%}"},
 	{ROW_AS(shoppers, "pace", pace_milli), .type = OPT_PACE, .def = "1x", .min = "0.01x",
 	 .max = "100000x", .help = "shop time is divided by this", .example = "20x"},
 	{ROW(shoppers, scan_time), .type = OPT_DURATION, .domain = DOMAIN_SHOP, .def = "2.9s",

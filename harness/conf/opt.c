@@ -309,6 +309,14 @@ static int apply_row(const struct opt *row, const struct yaml_node *n, const str
 	}
 }
 
+int opt_one(const struct opt *row, const struct yaml_node *n, const char *path, void *out,
+	    struct diag *diag)
+{
+	struct place p = {.path = path, .diag = diag};
+
+	return apply_row(row, n, &p, out);
+}
+
 /* ---- defaults ---- */
 
 /* default_row - read the row's own text. A row that cannot read its default is a programming error.

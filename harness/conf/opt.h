@@ -103,6 +103,7 @@ enum opt_shape {
 	SHAPE_NAMED,	    /* a map of blocks by name */
 	SHAPE_NAMED_LISTS,  /* the same; each a list of blocks, or one */
 	SHAPE_LIST_OR_TEXT, /* a list of blocks, or a file's name */
+	SHAPE_SHARES,	    /* a map of shares, or a single value */
 	SHAPE_FAULTS,	    /* a list of what the catalog has */
 	SHAPE_CHECKS,
 };
@@ -152,6 +153,9 @@ struct opt {
  */
 int opt_apply(struct opt_table table, const struct yaml_node *n, struct mark where,
 	      const char *path, void *out, struct diag *diag);
+/** opt_one - one row alone, into its place in out; @path is the row's own. 0 or -EINVAL. */
+int opt_one(const struct opt *row, const struct yaml_node *n, const char *path, void *out,
+	    struct diag *diag);
 /** opt_defaults - the same for a block that is absent as a whole: defaults, nothing is missing. */
 void opt_defaults(struct opt_table table, void *out);
 /** opt_free - free what opt_apply put into the struct (not the struct). */

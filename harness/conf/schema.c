@@ -232,13 +232,13 @@ static void write_strmap(struct schema *s, const struct opt *row)
 	write_any_text(s, "additionalProperties", row, true);
 }
 
-/* `pay: cash`, or {card: 60%, cash: 40%}. */
-static void write_weights(struct schema *s)
+/* `pay: cash`, or {card: 60%, cash: 40%}; others may be a number alone. */
+static void write_shares_or(struct schema *s, const char *more)
 {
 	static const char *const types[] = {"object", "string", NULL};
 	static const struct opt share = {.type = OPT_RATIO};
 
-	write_types(s, types, NULL);
+	write_types(s, types, more);
 	json_i64(&s->o, "minProperties", 1);
 	json_obj(&s->o, "additionalProperties");
 	write_single(s, &share);
@@ -479,6 +479,9 @@ static void write_shaped(struct schema *s, const struct opt *row)
 	case SHAPE_LIST_OR_TEXT:
 		write_list_or_text(s, table);
 		break;
+	case SHAPE_SHARES:
+		write_shares_or(s, "integer");
+		break;
 	case SHAPE_FAULTS:
 	case SHAPE_CHECKS:
 		write_kinds(s, row->shape == SHAPE_FAULTS);
@@ -496,7 +499,7 @@ static void write_type(struct schema *s, const struct opt *row)
 		write_strmap(s, row);
 		break;
 	case OPT_WEIGHTS:
-		write_weights(s);
+		write_shares_or(s, NULL);
 		break;
 	case OPT_STRUCT:
 		write_block(s, row->sub);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "crowd/room.h"
 
@@ -97,9 +98,37 @@ static void add_good(const struct crowd *c, struct basket *b, int64_t shopper, u
 	add(b, g->sku, g->price);
 }
 
+static double range_mean(struct range r)
+{
+	return (double)(r.first + r.last) / 2;
+}
+
+double basket_mean(const struct shoppers *s)
+{
+	double mean = 0;
+
+	for (size_t i = 0; i < s->basket.count; i++)
+		mean += s->basket.part[i].share * range_mean(s->basket.part[i].range);
+	return s->basket.count ? mean : range_mean(s->basket.range);
+}
+
+/* Which range: of several, by their shares. */
+static struct range basket_range(const struct crowd *c, int64_t shopper)
+{
+	const struct sizes *s = &c->conf->basket;
+	double shares[ARRAY_SIZE(s->part)];
+
+	for (size_t i = 0; i < s->count; i++)
+		shares[i] = s->part[i].share;
+	if (!s->count)
+		return s->range;
+	return s->part[draw_pick(crowd_draw(c, "shopper.basket-kind", shopper, 0), shares,
+				 (unsigned)s->count)].range;
+}
+
 static int64_t basket_size(const struct crowd *c, int64_t shopper)
 {
-	struct range r = c->conf->basket;
+	struct range r = basket_range(c, shopper);
 	int64_t step = r.step > 0 ? r.step : 1, last = r.last < 100000 ? r.last : 100000;
 
 	if (r.first < 1 || last <= r.first)

@@ -16,7 +16,7 @@
 
 #define FIRST_AFTER_NS (2 * NS_PER_MS) /* from the end of crowd_open to the first arrival */
 
-static const char *const tender_default[] = { "cash" };
+static const char tender_default[] = "cash";
 
 static const struct driver_ops *const drivers[] = {
 	[DRIVER_HTTP] = &driver_http,
@@ -64,12 +64,14 @@ static void find_tenders(struct crowd *c)
 	size_t n = w->count ? w->count : 1;
 
 	c->tenders = xcalloc(n, sizeof(*c->tenders));
+	c->manners = xcalloc(n, sizeof(*c->manners));
 	c->tender_share = xcalloc(n, sizeof(*c->tender_share));
-	c->tenders[0] = tender_default[0];
-	c->tender_share[0] = 1;
-	for (size_t i = 0; i < w->count; i++) {
-		c->tenders[i] = w->at[i].name;
-		c->tender_share[i] = w->at[i].share;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = w->count ? w->at[i].name : tender_default;
+
+		c->tenders[i] = xstrndup(name, strcspn(name, "/"));
+		c->manners[i] = name;
+		c->tender_share[i] = w->count ? w->at[i].share : 1;
 	}
 	c->tenders_count = (unsigned)n;
 }
@@ -109,7 +111,6 @@ static void set_times(struct crowd *c)
 	const struct shoppers *s = c->conf;
 
 	c->pace_milli = s->pace_milli > 0 ? s->pace_milli : 1000;
-	c->patience_ns = wall(c, s->patience);
 	c->timeout_ns = wall(c, s->step_timeout);
 	if (c->timeout_ns <= 0)
 		c->timeout_ns = 60 * NS_PER_S;
@@ -205,7 +206,10 @@ static void free_memory(struct crowd *c)
 	hist_free(c->lateness);
 	free(c->goods_sum);
 	free(c->markers);
+	for (unsigned i = 0; i < c->tenders_count; i++)
+		free(c->tenders[i]);
 	free(c->tenders);
+	free(c->manners);
 	free(c->tender_share);
 	free(c->names);
 	free(c->lanes);
@@ -217,6 +221,7 @@ void crowd_free(struct crowd *c)
 	if (!c)
 		return;
 	loop_timer_cancel(c->o.loop, &c->arrival);
+	loop_timer_cancel(c->o.loop, &c->closing);
 	for (unsigned i = 0; i < c->lanes_count; i++) {
 		lane_clear(&c->lanes[i]);
 		free_queue(&c->lanes[i].queue);

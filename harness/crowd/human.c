@@ -78,9 +78,18 @@ static double pay_default_ns(const char *tender)
 	return PAY_OTHER_S * 1e9;
 }
 
-static int pay_time(const struct shoppers *s, const char *tender, double *ret_ns, struct err *e)
+/* "card/contactless" is a card to the POS, and paid like the latter. */
+const char *tender_manner(const char *name)
+{
+	const char *slash = strchr(name, '/');
+
+	return slash ? slash + 1 : name;
+}
+
+static int pay_time(const struct shoppers *s, const char *name, double *ret_ns, struct err *e)
 {
 	const struct strmap *m = &s->pay_time;
+	const char *tender = tender_manner(name);
 	struct dur d = { 0 };
 	char why[200] = "";
 
@@ -105,7 +114,7 @@ static double shop_ns(const struct shoppers *s, struct dur d)
 
 double crowd_human_mean_ns(const struct shoppers *s)
 {
-	double items = (double)(s->basket.first + s->basket.last) / 2, pay = 0, one;
+	double items = basket_mean(s), pay = 0, one;
 
 	if (s->human_zero)
 		return 0;
@@ -125,7 +134,7 @@ int human_init(struct crowd *c, struct err *e)
 	c->human.bag_ns = fixed - c->human.greet_ns;
 	c->human.pay_ns = xcalloc(c->tenders_count, sizeof(*c->human.pay_ns));
 	for (unsigned i = 0; i < c->tenders_count && r == 0; i++)
-		r = pay_time(c->conf, c->tenders[i], &c->human.pay_ns[i], e);
+		r = pay_time(c->conf, c->manners[i], &c->human.pay_ns[i], e);
 	return r;
 }
 

@@ -134,17 +134,25 @@ struct crowd {
 	const char **names; /* owned array: lane names, parallel to lanes */
 	struct queue hall;  /* the common queue, and where one waits when no lane is open */
 	struct human human;
-	const char **tenders; /* owned array, borrowed names */
+	char **tenders;		/* owned: what the POS is told */
+	const char **manners;	/* owned array, borrowed: how it is paid (tender_manner) */
 	double *tender_share; /* owned */
 	unsigned tenders_count;
 	double *goods_sum; /* owned: running sum of weights */
 	uint32_t *markers; /* owned: goods of weight 0 */
 	size_t markers_count;
-	int64_t patience_ns, timeout_ns, warmup_ns, train_ns; /* wall; < 0: endless, none */
+	int64_t timeout_ns, warmup_ns, train_ns; /* wall; < 0: endless, none */
 	int64_t pace_milli;
 	/* arrivals */
 	struct loop_timer arrival;
-	int64_t next_id, next_shop_ns, first_ns;
+	struct stream {
+		int64_t next_ns; /* shop, from the opening; INT64_MAX: nobody more */
+		int64_t hit;	 /* of the next draw */
+		double sum;	 /* by hours: shoppers that have come by then, as a real number */
+		int64_t left;	 /* trains: who is still getting off */
+	} walking, train;
+	struct loop_timer closing;
+	int64_t next_id, first_ns;
 	bool arrivals_done, finished, halted, closed;
 	/* memory */
 	struct slab *slabs;
@@ -160,10 +168,10 @@ struct crowd {
 /* arrivals.c */
 void arrivals_start(struct crowd *c, int64_t first_ns);
 void arrivals_stop(struct crowd *c);
-/** arrivals_after - shop ns between shopper id - 1 and shopper id. */
-int64_t arrivals_gap(const struct crowd *c, int64_t id);
 
 /* human.c */
+/** tender_manner - how a tender of `pay:` is paid: what comes behind its slash, or all of it. */
+const char *tender_manner(const char *name);
 int human_init(struct crowd *c, struct err *e);
 void human_done(struct crowd *c);
 /** human_wall - shop ns as wall ns; 0 when the experiment says `human: none`. */
@@ -180,6 +188,8 @@ void basket_fill(struct crowd *c, struct visit *sale, int64_t shopper);
 void basket_rescan(struct visit *sale);
 /** basket_drop - the POS does not know this unit's article: it stays here. */
 void basket_drop(struct visit *sale, uint32_t unit);
+/** basket_mean - articles on average. */
+double basket_mean(const struct shoppers *s);
 int64_t basket_expected(const struct basket *b); /* -1: some price unknown */
 bool basket_empty(const struct basket *b);
 void basket_text(const struct basket *b, struct buf *out);
@@ -207,6 +217,8 @@ void queue_remove(struct shopper *s);
 
 /* shopper.c */
 struct shopper *shopper_new(struct crowd *c, int64_t id, int64_t intended_ns);
+/** patience_ns - wall ns from the intended arrival until this one walks out; < 0: never. */
+int64_t patience_ns(const struct crowd *c, int64_t shopper);
 /** shopper_gone - the last thing that happens to a shopper; may end the crowd. */
 void shopper_gone(struct shopper *s);
 /** shopper_wait - arm patience. */

@@ -58,12 +58,42 @@ struct shopper *shopper_new(struct crowd *c, int64_t id, int64_t intended_ns)
 	return s;
 }
 
+/* Where on the curve of those who have left this one stands; between its points it is straight. */
+static int64_t curve_ns(const struct patience *p, double u)
+{
+	int64_t from_ns = 0;
+	double from = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct patience_point *to = &p->point[i];
+
+		if (u < to->share)
+			return from_ns + (int64_t)((u - from) / (to->share - from) *
+						   (double)(to->ns - from_ns));
+		from_ns = to->ns;
+		from = to->share;
+	}
+	return -1;
+}
+
+int64_t patience_ns(const struct crowd *c, int64_t shopper)
+{
+	const struct patience *p = &c->conf->patience;
+	int64_t ns;
+
+	if (!p->count)
+		return p->all.ns < 0 ? -1 : dur_wall(p->all, c->pace_milli);
+	ns = curve_ns(p, draw_unit(crowd_draw(c, "shopper.patience", shopper, 0)));
+	return ns < 0 ? -1 : pace_wall(c, ns);
+}
+
 void shopper_wait(struct shopper *s)
 {
 	struct crowd *c = s->crowd;
+	int64_t ns = patience_ns(c, s->id);
 
-	if (c->patience_ns >= 0)
-		loop_timer_at(c->o.loop, &s->patience, s->intended_ns + c->patience_ns);
+	if (ns >= 0)
+		loop_timer_at(c->o.loop, &s->patience, s->intended_ns + ns);
 }
 
 void crowd_check_finished(struct crowd *c)

@@ -149,7 +149,7 @@ static size_t warn_fault(const struct plan_entry *e, const struct day *d, size_t
 /* Is anything promised or done that the length of the queue decides? Else a full shop is meant. */
 static bool queue_matters(const struct experiment *x)
 {
-	if (x->shoppers.patience.ns >= 0 || x->shoppers.train > 0)
+	if (x->shoppers.patience.all.ns >= 0 || x->shoppers.patience.count || x->shoppers.train > 0)
 		return true;
 	for (size_t i = 0; i < x->checks_count; i++) {
 		const struct check_ops *ops = x->checks[i].kind->ops;

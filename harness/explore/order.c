@@ -25,7 +25,10 @@ struct order {
 static double shop_s(const struct shoppers *s)
 {
 	const struct arrivals *a = &s->arrivals;
+	int64_t open_ns = shoppers_open_ns(s);
 
+	if (open_ns >= 0)
+		return (double)open_ns / NS_PER_S;
 	if (a->kind == ARRIVALS_BURST)
 		return (double)(s->count / a->burst) * (double)a->every_ns / NS_PER_S;
 	return (double)s->count / a->per_s;

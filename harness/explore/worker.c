@@ -14,6 +14,7 @@
 #include "explore/worker.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -105,7 +106,7 @@ static void live_begin(struct worker *w, const struct experiment *x, bool baseli
 	memset(v, 0, sizeof(*v));
 	words(v->experiment, sizeof(v->experiment), "%s", x->name);
 	v->baseline = baseline;
-	v->total = x->shoppers.count;
+	v->total = (int64_t)ceil(shoppers_expected(&x->shoppers));
 	v->pace_milli = x->shoppers.pace_milli;
 }
 

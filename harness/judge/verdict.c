@@ -311,8 +311,9 @@ static void reason_deadline(const struct judge_in *in, struct reason *r)
 {
 	if (in->facts->cut_short)
 		reason_add(r, INCONCLUSIVE,
-			   "the trial's deadline passed after %" PRId64 " of %" PRId64 " shoppers",
-			   headcount(in->ledgers).all, in->experiment->shoppers.count);
+			   "the trial's deadline passed after %" PRId64 " of %.0f shoppers",
+			   headcount(in->ledgers).all,
+			   shoppers_expected(&in->experiment->shoppers));
 }
 
 static void reasons_trial(const struct judge_in *in, const struct trial_verdict *v,

@@ -564,8 +564,8 @@ static void cut_short(struct trial *t)
 	}
 	v->verdict = INCONCLUSIVE;
 	snprintf(v->why, sizeof(v->why),
-		 "interrupted: every promise held so far, with %zu of %lld sales told",
-		 t->out->ledgers.told_count, (long long)t->in->experiment->shoppers.count);
+		 "interrupted: every promise held so far, with %zu of %.0f sales told",
+		 t->out->ledgers.told_count, shoppers_expected(&t->in->experiment->shoppers));
 }
 
 static int do_judge(struct trial *t, struct err *e)

@@ -47,7 +47,7 @@ static double throughput(int64_t count)
 	kit_init(&k, 4);
 	k.x.shoppers.count = count;
 	k.x.shoppers.arrivals.per_s = 1e9;
-	k.x.shoppers.basket = (struct range){ 1, 12, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 12, 1 };
 	k.o.hooks.told = count_told;
 	if (crowd_new(&k.c, &k.o, NULL) < 0)
 		exit(1);
@@ -75,7 +75,7 @@ static double memory(int64_t count)
 	k.x.shoppers.count = count;
 	k.x.shoppers.arrivals.per_s = 1e9;
 	k.x.shoppers.human_zero = false;
-	k.x.shoppers.patience = kit_dur(3600 * NS_PER_S, DOMAIN_SYSTEM);
+	k.x.shoppers.patience.all = kit_dur(3600 * NS_PER_S, DOMAIN_SYSTEM);
 	k.x.shoppers.fixed_time = kit_dur(7200 * NS_PER_S, DOMAIN_SHOP);
 	k.o.hooks.told = count_told;
 	if (crowd_new(&k.c, &k.o, NULL) < 0 ||

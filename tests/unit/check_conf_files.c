@@ -190,8 +190,8 @@ START_TEST(test_design_example)
 	ck_assert_int_eq(x->shoppers.arrivals.kind, ARRIVALS_POISSON);
 	ck_assert_double_eq_tol(x->shoppers.arrivals.per_s, 4.0 / 60, 1e-12);
 	ck_assert_uint_eq(x->shoppers.lanes.count, 2);
-	ck_assert_int_eq(x->shoppers.basket.last, 12);
-	ck_assert_int_eq(x->shoppers.patience.ns, INT64_C(240000000000));
+	ck_assert_int_eq(x->shoppers.basket.range.last, 12);
+	ck_assert_int_eq(x->shoppers.patience.all.ns, INT64_C(240000000000));
 	ck_assert_int_eq(x->shoppers.pace_milli, 20000);
 	ck_assert_int_eq(full->left, 65536);
 	ck_assert_double_eq_tol(drop->rate, 0.2, 1e-12);
@@ -216,7 +216,7 @@ START_TEST(test_defaults)
 			   NULL);
 
 	ck_assert_int_eq(x->seed, -1);
-	ck_assert_int_eq(x->shoppers.patience.ns, -1);
+	ck_assert_int_eq(x->shoppers.patience.all.ns, -1);
 	ck_assert_int_eq(x->shoppers.pace_milli, 1000);
 	ck_assert_int_eq(x->shoppers.scan_time.ns, INT64_C(2900000000));
 	ck_assert_int_eq(x->shoppers.fixed_time.ns, INT64_C(20000000000));

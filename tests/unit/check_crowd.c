@@ -432,7 +432,7 @@ static int refuse_first_scan(struct fake *x, const struct ask *a, int64_t *delay
 START_TEST(unknown_article_stays_here)
 {
 	k.x.shoppers.count = 1;
-	k.x.shoppers.basket = (struct range){ 3, 3, 1 };
+	k.x.shoppers.basket.range = (struct range){ 3, 3, 1 };
 	f.how = refuse_first_scan;
 	shop();
 	ck_assert_int_eq(k.told[0].outcome, TOLD_OK);
@@ -444,7 +444,7 @@ END_TEST
 START_TEST(nothing_left_to_buy)
 {
 	k.x.shoppers.count = 1;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	f.how = refuse_first_scan;
 	shop();
 	ck_assert_int_eq(k.told[0].outcome, TOLD_REFUSED);
@@ -567,7 +567,7 @@ END_TEST
 START_TEST(no_open_lane)
 {
 	k.x.shoppers.count = 20;
-	k.x.shoppers.patience = kit_dur(50 * NS_PER_MS, DOMAIN_SYSTEM);
+	k.x.shoppers.patience.all = kit_dur(50 * NS_PER_MS, DOMAIN_SYSTEM);
 	f.how = die_after_three;
 	shop();
 	ck_assert_uint_eq(kit_count(&k, TOLD_OK), 3);
@@ -604,7 +604,7 @@ static int pay_slow(struct fake *x, const struct ask *a, int64_t *delay)
 START_TEST(patience_ends)
 {
 	k.x.shoppers.count = 10;
-	k.x.shoppers.patience = kit_dur(50 * NS_PER_MS, DOMAIN_SYSTEM);
+	k.x.shoppers.patience.all = kit_dur(50 * NS_PER_MS, DOMAIN_SYSTEM);
 	f.how = pay_slow;
 	shop();
 	ck_assert_uint_eq(k.told_count, 1);
@@ -736,7 +736,7 @@ START_TEST(some_forgot_the_milk)
 {
 	k.x.shoppers.count = 1;
 	k.x.shoppers.suspend_share = 1;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	f.can[ACT_SUSPEND] = f.can[ACT_RESUME] = true;
 	shop();
 	ck_assert_str_eq(f.log.data,
@@ -756,7 +756,7 @@ START_TEST(lost_basket_is_scanned_again)
 {
 	k.x.shoppers.count = 1;
 	k.x.shoppers.suspend_share = 1;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	f.can[ACT_SUSPEND] = f.can[ACT_RESUME] = true;
 	f.how = resume_is_refused;
 	shop();
@@ -881,7 +881,7 @@ START_TEST(mean_wait_is_pollaczek_khinchine)
 
 	k.x.shoppers.count = 60000;
 	k.x.shoppers.human_zero = false;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	k.x.shoppers.arrivals = (struct arrivals){ .kind = ARRIVALS_POISSON, .per_s = lambda };
 	k.x.shoppers.pace_milli = INT64_C(1000) * 1000 * 1000;
 	ck_assert_int_eq(crowd_new(&k.c, &k.o, NULL), 0);

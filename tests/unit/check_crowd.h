@@ -131,8 +131,10 @@ static inline void kit_init(struct kit *k, unsigned lanes)
 	k->t.driver.refused_status.first = INT64_MIN;
 	s->count = 10;
 	s->arrivals = (struct arrivals){ .kind = ARRIVALS_CONSTANT, .per_s = 1000 };
-	s->basket = (struct range){ 1, 4, 1 };
-	s->patience.ns = -1;
+	s->basket.range = (struct range){ 1, 4, 1 };
+	s->patience.all.ns = -1;
+	s->play.first = INT64_MIN;
+	s->open_for.ns = s->trains.every.ns = -1;
 	s->pace_milli = 1000;
 	s->scan_time = kit_dur(2900 * NS_PER_MS, DOMAIN_SHOP);
 	s->fixed_time = kit_dur(20 * NS_PER_S, DOMAIN_SHOP);

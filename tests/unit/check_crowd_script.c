@@ -210,7 +210,7 @@ START_TEST(one_for_all_lanes_any_order)
 	kit_done(&k);
 	kit_init(&k, 2);
 	k.x.shoppers.count = 2;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	k.x.shoppers.arrivals.per_s = 1e6;
 	k.x.shoppers.step_timeout.ns = 5 * NS_PER_S;
 	k.t.driver.at = S("lane-1");
@@ -259,7 +259,7 @@ END_TEST
 START_TEST(garbage_says_nothing)
 {
 	k.x.shoppers.count = 1;
-	k.x.shoppers.basket = (struct range){ 1, 1, 1 };
+	k.x.shoppers.basket.range = (struct range){ 1, 1, 1 };
 	shop("garbage");
 	ck_assert_int_eq(k.told[0].outcome, TOLD_OK);
 	ck_assert_int_eq(counts().garbage, 9); /* of three actions: hello, [1], without an id */

@@ -23,6 +23,7 @@ BLIND = {
     "stock-unkept": "that the target's books have no stock",
     "device-faults": "a regular expression that is none",
     "device-serial": "a name in /dev", "device-serial-faults": OTHER, "target-serial": "such a name",
+    "shop-count": "which of several keys is needed", "shop-hours": "what one value forbids another",
     "netem": "what one value forbids another",
     "when-not-yet": "what only this version cannot do",
     "target-aliases": "a name that is given twice",
