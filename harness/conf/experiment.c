@@ -494,17 +494,25 @@ static bool service_matches(const struct target *t, const char *word)
 	return false;
 }
 
+static bool prints(const struct target *t, const char *pattern)
+{
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (t->nodes[i].device.kind == DEVICE_ESCPOS &&
+		    (!pattern || str_glob(pattern, t->nodes[i].name)))
+			return true;
+	return false;
+}
+
 /* A trigger that cannot come would leave every trial inconclusive: said before anything starts. */
-static void check_events(const struct experiment *x, struct diag *diag)
+static void check_events(const struct experiment *x, const struct target *t, struct diag *diag)
 {
 	for (size_t i = 0; i < x->faults_count; i++) {
 		const struct when *w = &x->faults[i].when;
 
-		if (w->on == ON_PRINTED)
-			diag_error(diag, w->mark,
-				   "faults[%zu].when.on: this version does not watch what is "
-				   "printed; `behind: /re/` of a printer's fault does",
-				   i);
+		if (w->on == ON_PRINTED && !prints(t, w->word))
+			diag_error(diag, w->mark, "faults[%zu].when.on: target %s has no printer "
+				   "%s%sthat could print it", i, t->name, w->word ? w->word : "",
+				   w->word ? " " : "");
 		else if (w->on == ON_MESSAGE)
 			diag_error(diag, w->mark,
 				   "faults[%zu].when.on: this version does not read messages on "
@@ -533,7 +541,7 @@ int experiment_check_target(const struct experiment *x, const struct target *t, 
 
 	check_lanes(x, t, diag);
 	check_books(x, t, diag);
-	check_events(x, diag);
+	check_events(x, t, diag);
 	check_services(x, t, diag);
 	return diag_errors(diag) == errors ? 0 : -EINVAL;
 }

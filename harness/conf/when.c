@@ -11,7 +11,7 @@
  *   on: EVENT                          what a hit is; without it the fault's own operation
  *
  *   EVENT: told ok|refused|unknown · started SERVICE · fault NAME armed|fired|healed
- *          log [SERVICE] /re/ · printed /re/ · message /re/
+ *          log [SERVICE] /re/ · printed [DEVICE] /re/ · message /re/
  */
 #include "conf/when.h"
 
@@ -73,10 +73,11 @@ static const struct opt rows[] = {
 	 .offset = offsetof(struct raw, on),
 	 .example = "told ok",
 	 .pattern = " *(told +(ok|refused|unknown)|started +[^ ]+|"
-		    "fault +[^ ]+ +(armed|fired|healed)|log( +[^ /][^ ]*)? +/.+/|"
-		    "(printed|message) +/.+/) *",
+		    "fault +[^ ]+ +(armed|fired|healed)|"
+		    "(log|printed)( +[^ /][^ ]*)? +/.+/|message +/.+/) *",
 	 .help = "the event that is a hit: told ok|refused|unknown, started SERVICE, "
-		 "fault NAME armed|fired|healed, log [SERVICE] /re/, printed /re/, message /re/"},
+		 "fault NAME armed|fired|healed, log [SERVICE] /re/, printed [DEVICE] /re/, "
+		 "message /re/"},
 	OPT_END};
 const struct opt_table when_table = {rows, sizeof(struct raw)};
 
@@ -260,7 +261,7 @@ static const struct event {
 } events[] = {
 	{"told", ON_TOLD, on_told},	     {"started", ON_STARTED, on_started},
 	{"fault", ON_FAULT, on_fault},	     {"log", ON_LOG, on_log},
-	{"printed", ON_PRINTED, on_pattern}, {"message", ON_MESSAGE, on_pattern},
+	{"printed", ON_PRINTED, on_log}, {"message", ON_MESSAGE, on_pattern},
 };
 
 static int read_on(struct reading *r, const char *text)
@@ -389,7 +390,8 @@ static void describe_on(const struct when *w, struct buf *out)
 		buf_printf(out, "when %s logs /%s/", w->word ? w->word : "any service", w->pattern);
 		break;
 	case ON_PRINTED:
-		buf_printf(out, "when /%s/ is printed", w->pattern);
+		buf_printf(out, "when /%s/ is printed%s%s", w->pattern, w->word ? " by " : "",
+			   w->word ? w->word : "");
 		break;
 	case ON_MESSAGE:
 		buf_printf(out, "when a message matches /%s/", w->pattern);

@@ -11,7 +11,7 @@ enum when_on {
 	ON_STARTED, /* started SERVICE                  word = service name or glob */
 	ON_FAULT,   /* fault NAME armed|fired|healed    word = fault name, word2 = what */
 	ON_LOG,	    /* log [SERVICE] /regex/            word = service glob or NULL, pattern */
-	ON_PRINTED, /* printed /regex/ on a device (later rooms emit these) */
+	ON_PRINTED, /* printed [DEVICE] /regex/: a line on paper, CUT, or PULSE */
 	ON_MESSAGE, /* message /regex/ on the wire */
 };
 

@@ -48,6 +48,8 @@ struct counter {
 	void *arg;
 	struct regex *key, *receipt, *total, *copy; /* owned; NULL: not given */
 	struct seen *seen;        /* owned; by node */
+	void (*printed)(void *arg, const struct node *device, const char *text, size_t len);
+	void *printed_arg;
 	struct desk_opts desk;
 	struct listener listener[COUNTER_RULES_MAX];
 };
@@ -139,6 +141,11 @@ static void news(void *arg, const void *message, size_t len)
 		return;
 	case NEWS_PULSE:
 		on_pulse(c, n);
+		return;
+	case NEWS_PRINTED:
+		if (c->printed)
+			c->printed(c->printed_arg, &c->target->nodes[n->node],
+				   (const char *)(n + 1), len - sizeof(*n));
 		return;
 	default:
 		l = &c->listener[n->hit.rule % COUNTER_RULES_MAX];
@@ -291,6 +298,14 @@ int counter_booted(struct counter *c, const char *node, struct err *e)
 		r = side_call(c->side, &o, sizeof(o), "a new /dev", e);
 	}
 	return r;
+}
+
+int counter_printed(struct counter *c, void (*fn)(void *arg, const struct node *device,
+		    const char *text, size_t len), void *arg, struct err *e)
+{
+	c->printed = fn;
+	c->printed_arg = arg;
+	return call(c, ORDER_WATCH, fn != NULL, "a reader of paper", e);
 }
 
 int counter_right(struct counter *c, unsigned node, struct err *e)

@@ -44,6 +44,9 @@ int counter_rule_add(struct counter *c, const struct counter_rule *r,
 		     void (*fn)(void *arg, const struct counter_hit *h), void *arg,
 		     unsigned *ret_id, struct err *e);
 int counter_rule_del(struct counter *c, unsigned id, struct err *e);
+/** counter_printed - @fn hears of every line on paper, "CUT" and "PULSE"; NULL: nobody. */
+int counter_printed(struct counter *c, void (*fn)(void *arg, const struct node *device,
+		    const char *text, size_t len), void *arg, struct err *e);
 /**
  * counter_power - a device loses its power, or has it again: it forgets what it had not printed,
  * and its connections. Whoever cuts it off the wire does so before; what hangs on a serial line is

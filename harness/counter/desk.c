@@ -37,6 +37,7 @@ struct desk {
 	struct gadget **gadgets;  /* owned, o->count */
 	int home;                 /* owned: our mount namespace */
 	struct loop_fd opened;    /* inotify: lines that were opened or closed */
+	bool watched;             /* the worker wants to read along */
 	int failed;               /* why not all devices stand there; -errno */
 	struct rule_at rules[COUNTER_RULES_MAX];
 	unsigned added;
@@ -82,6 +83,14 @@ static void hit(struct desk *d, const struct gadget *g, const struct rule_at *at
 	hit_at(d, g, at, g->lines);
 }
 
+static void read_along(struct desk *d, const struct gadget *g, const char *text, size_t len)
+{
+	struct counter_news n = { .kind = NEWS_PRINTED, .node = g->node, .t_ns = clock_now() };
+
+	if (d->watched)
+		tell(d, &n, text, len);
+}
+
 void desk_slip(struct desk *d, struct printer *p, bool cut)
 {
 	struct counter_news n = { .kind = NEWS_SLIP, .node = p->g.node, .t_ns = clock_now(),
@@ -90,6 +99,8 @@ void desk_slip(struct desk *d, struct printer *p, bool cut)
 	memset(p->g.picked, 0, sizeof(p->g.picked));
 	memset(p->g.passed, 0, sizeof(p->g.passed));
 	tell(d, &n, p->slip.data, p->slip.len);
+	if (cut)
+		read_along(d, &p->g, "CUT", 3);
 }
 
 void desk_pulse(struct desk *d, struct printer *p)
@@ -98,6 +109,7 @@ void desk_pulse(struct desk *d, struct printer *p)
 				  .with_last = !p->slip.len && p->cut_here };
 
 	tell(d, &n, NULL, 0);
+	read_along(d, &p->g, "PULSE", 5);
 }
 
 /* ---- rules ---- */
@@ -143,6 +155,7 @@ int64_t desk_receipt(struct desk *d, struct gadget *g)
 
 void desk_printed(struct desk *d, struct gadget *g, const char *text, size_t len)
 {
+	read_along(d, g, text, len);
 	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++)
 		if (g->picked[i] && d->rules[i].behind)
 			g->passed[i] |= regex_match(d->rules[i].behind, text, len);
@@ -398,6 +411,9 @@ static int order(void *arg, const void *message, size_t len)
 	case ORDER_LAST:
 		for (unsigned k = 0; k < d->o->count; k++)
 			d->gadgets[k]->kind->last(d->gadgets[k]);
+		return 0;
+	case ORDER_WATCH:
+		d->watched = o->id;
 		return 0;
 	case ORDER_SYNC:
 		return d->failed;

@@ -32,15 +32,15 @@ struct side_far;
 #define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
 enum counter_order_kind { ORDER_RULE_ADD = 1, ORDER_RULE_DEL, ORDER_SYNC, ORDER_LAST, ORDER_ON,
-	ORDER_OFF, ORDER_RIGHT, ORDER_BOOTED };
+	ORDER_OFF, ORDER_RIGHT, ORDER_BOOTED, ORDER_WATCH };
 struct counter_order {
 	uint32_t kind, id;
 	int32_t pid;                  /* booted: the init of the node it stands at */
 	char as[SERIAL_NAME_MAX + 1]; /* on: its name in /dev from now on; "": as it was */
 	struct counter_rule rule;
 };
-enum counter_news_kind { NEWS_SLIP = 1, NEWS_PULSE, NEWS_HIT };
-/** struct counter_news - what the process tells. A slip's text follows it. */
+enum counter_news_kind { NEWS_SLIP = 1, NEWS_PULSE, NEWS_HIT, NEWS_PRINTED };
+/** struct counter_news - what the process tells. The text of a slip or line follows it. */
 struct counter_news {
 	uint32_t kind, node;
 	int64_t t_ns;

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "conf/experiment.h"
+#include "counter/counter.h"
 #include "faults/fault.h"
 #include "ledger/ledger.h"
 
@@ -413,6 +414,20 @@ void triggers_log(struct triggers *t, const char *node, const char *service, con
 	drain(t);
 }
 
+static void printed(void *arg, const struct node *device, const char *text, size_t len)
+{
+	struct triggers *t = arg;
+
+	for (size_t i = 0; i < t->count; i++) {
+		struct trigger *g = &t->at[i];
+
+		if (is_open(t, g, ON_PRINTED) && word_matches(g->item->when.word, device->name) &&
+		    regex_match(g->pattern, text, len))
+			matched(g, device->stands_at, NULL);
+	}
+	drain(t);
+}
+
 void triggers_open(struct triggers *t, int64_t open_ns)
 {
 	t->shop_open = true;
@@ -452,6 +467,8 @@ static int trigger_init(struct triggers *t, size_t i, struct err *e)
 	g->at.fire = at_timer;
 	if (g->item->when.pattern && regex_new(&g->pattern, g->item->when.pattern, e) < 0)
 		return err_wrap(e, "faults[%zu].when", i);
+	if (g->item->when.on == ON_PRINTED)
+		return counter_printed(t->in.counter, printed, t, e);
 	return 0;
 }
 
@@ -536,6 +553,8 @@ void triggers_free(struct triggers *t)
 	if (!t)
 		return;
 	triggers_heal(t);
+	if (t->in.counter)
+		counter_printed(t->in.counter, NULL, NULL, NULL);
 	for (size_t i = 0; i < t->count; i++)
 		regex_free(t->at[i].pattern);
 	free(t->at);

@@ -79,6 +79,33 @@ for each in 1:2 0:0; do
 	[ "$code" = "${each#*:}" ] || { bad "EACH=${each%:*}: exit $code"; cat "$work/out"; }
 done
 
+# A fault on the third cut, whatever it is.
+cat >"$work/cut.yml" <<Y
+title: On the third cut
+target: $top/tests/cases/serial/target.yml
+seed: 1
+baseline: never
+shoppers: {count: 6, arrivals: constant 600/min, basket: 1..2, human: none, step_timeout: 10s}
+faults:
+  - noop: {}
+    when: {on: printed printer-* /^CUT$/, nth: 3}
+settle: 2s
+rest: 200ms
+checks: [no-lost-sale]
+Y
+"$worstday" run --out "$work/results" "$work/cut.yml" >"$work/out" 2>&1 </dev/null || {
+	bad "on the third cut: exit $?"
+	cat "$work/out"
+}
+python3 - "$work/results/cut/latest" <<'P' || failed=1
+import json, sys
+lines = lambda f: [json.loads(line) for line in open(f"{sys.argv[1]}/{f}")]
+cuts = [p["paper"]["t_ns"] for p in lines("paper.ndjson")]
+armed = [e["event"]["t_ns"] for e in lines("events.ndjson") if e["event"]["kind"] == "armed"]
+print(f"cuts at {cuts}, armed at {armed}")
+sys.exit(not (len(armed) == 1 and cuts[2] <= armed[0] < cuts[3]))
+P
+
 # Killed in the middle: the ptys go with it.
 "$worstday" run --out "$work/results" "$work/day.yml" >"$work/out" 2>&1 </dev/null &
 pid=$!

@@ -56,7 +56,7 @@ static const struct {
 	{"{on: fault}", NULL, "must be followed by a fault's name"},
 	{"{on: fault x}", NULL, "must be followed by one of armed, fired, healed"},
 	{"{on: log store}", NULL, "expected a /regular expression/ here"},
-	{"{on: printed CUT}", NULL, "expected a /regular expression/, not \"CUT\""},
+	{"{on: message CUT}", NULL, "expected a /regular expression/, not \"CUT\""},
 	{"{on: printed /CUT}", NULL, "does not end with /"},
 	{"{on: printed /(/}", NULL, "not a regular expression"},
 	{"{on: starting store}", NULL, "did you mean \"started\"?"},
