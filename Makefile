@@ -162,7 +162,8 @@ $(TILL_DIR)/till: $(B)/till FORCE
 
 # Manual page, reference, completions and schemas: the program writes them from its own tables.
 DOCS := man:worstday.1 reference:reference.md bash:worstday.bash zsh:_worstday \
-	schema-experiment:experiment.schema.json schema-target:target.schema.json
+	schema-experiment:experiment.schema.json schema-target:target.schema.json \
+	schema-verdict:verdict.schema.json
 doc: $(O)/doc/made
 $(O)/doc/made: $(O)/worstday
 	@mkdir -p $(@D)

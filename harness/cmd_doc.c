@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "conf/schema.h"
+#include "report/summary.h"
 
 static void doc_schema_experiment(struct buf *out)
 {
@@ -26,6 +27,7 @@ static const struct {
 	{"zsh", doc_zsh},
 	{"schema-experiment", doc_schema_experiment},
 	{"schema-target", schema_target},
+	{"schema-verdict", schema_verdict},
 };
 
 static int doc(const struct cli *c)
@@ -55,15 +57,16 @@ static const struct cli_opt options[] = {CLI_OPT_END};
 
 const struct cmd cmd_doc = {
 	.name = "doc",
-	.args = "man|reference|bash|zsh|schema-experiment|schema-target",
+	.args = "man|reference|bash|zsh|schema-experiment|schema-target|schema-verdict",
 	.summary = "print the manual page, the reference, completion, or a schema for editors",
 	.about =
 		"Prints one of them, as this very program understands files and options: the\n"
 		"manual page (roff), the reference of every fault, check and key (Markdown),\n"
-		"completion for bash or zsh, or the JSON Schema of experiment or target files.\n"
+		"completion for bash or zsh, or the JSON Schema of experiment files, of target\n"
+		"files or of verdict.json.\n"
 		"The build puts all of them beside the program, in doc/.",
 	.opts = options,
-	.words = {"man reference bash zsh schema-experiment schema-target"},
+	.words = {"man reference bash zsh schema-experiment schema-target schema-verdict"},
 	.words_min = 1,
 	.words_max = 1,
 	.run = doc,

@@ -22,10 +22,12 @@ struct field {
 	const char *name;
 	enum field_type type;
 	size_t offset, size;
+	const char *help; /* for a schema; NULL: none */
 };
-#define FIELD(t, s, f)                                                                             \
+#define FIELD(t, s, f) FIELD_HELP(t, s, f, NULL)
+#define FIELD_HELP(t, s, f, h)                                                                     \
 	{                                                                                          \
-#f, FIELD_##t, offsetof(struct s, f), sizeof(((struct s *)0)->f)                   \
+#f, FIELD_##t, offsetof(struct s, f), sizeof(((struct s *)0)->f), h                \
 	}
 
 /** fields_write - members of the object that is open in o. */

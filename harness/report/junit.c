@@ -6,6 +6,11 @@
  * its promises do (a fault never fired, the harness broke), a testcase named
  * "verdict" carries it, so that no file looks greener than the exit code. So does
  * a promise that was broken on the good day: no fault is to blame.
+ *
+ * Who reads it: Jenkins' xunit plugin refuses elements and attributes that its
+ * schema does not know (there is no "skipped" of all suites); GitLab keeps only the
+ * first of several testcases with the same class and name, so the class has the
+ * seed, and a promise that is asked for twice a number.
  */
 #include "report/junit.h"
 
@@ -32,12 +37,42 @@ static void attribute(struct buf *b, const char *name, const char *value)
 	buf_addc(b, '"');
 }
 
-static void open_case(struct buf *b, const char *class, const char *name)
+/* How many checks of this name come before c. */
+static size_t namesakes(const struct summary *s, const struct sum_check *c)
 {
+	size_t n = 0, i;
+
+	for (i = 0; c && &s->checks[i] < c; i++)
+		n += str_eq(s->checks[i].name, c->name);
+	return n;
+}
+
+static void open_case(struct buf *b, const struct summary *s, const struct sum_check *c)
+{
+	cleanup_free char *class = xasprintf("%s seed %lld", s->experiment, (long long)s->seed);
+	size_t before = namesakes(s, c);
+	cleanup_free char *again =
+		before ? xasprintf("%s (%zu)", c->name, before + 1) : NULL;
+
 	buf_adds(b, "    <testcase");
 	attribute(b, "classname", class);
-	attribute(b, "name", name);
+	attribute(b, "name", again ? again : c ? c->name : "verdict");
 	buf_adds(b, ">\n");
+}
+
+static void story(struct buf *b, const struct summary *s, const struct sum_check *c)
+{
+	size_t i;
+
+	for (i = 0; c && i < s->stories_count; i++) {
+		if (!str_eq(s->stories[i].check, c->name))
+			continue;
+		buf_adds(b, "the story of sale ");
+		html_text(b, s->stories[i].s.key);
+		buf_adds(b, ":\n");
+		html_text(b, s->stories[i].text);
+		return;
+	}
 }
 
 static void witnesses(struct buf *b, const struct sum_check *c)
@@ -60,6 +95,7 @@ static void bad(struct buf *b, const char *element, const char *type, const char
 	attribute(b, "message", why);
 	buf_addc(b, '>');
 	witnesses(b, c);
+	story(b, s, c);
 	buf_adds(b, "reproduce: ");
 	html_text(b, s->reproduce);
 	buf_adds(b, "\nresults: ");
@@ -80,7 +116,7 @@ static void one_case(struct buf *b, const struct summary *s, const struct sum_ch
 {
 	const char *verdict = c ? c->verdict : s->verdict, *why = c ? c->why : s->why;
 
-	open_case(b, s->experiment, c ? c->name : "verdict");
+	open_case(b, s, c);
 	n->tests++;
 	if (!is(verdict, HOLDS) && c && s->expected) {
 		n->skipped++;
@@ -141,8 +177,8 @@ static void document(struct buf *out, const struct counts *n, const struct buf *
 {
 	buf_printf(out,
 		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"worstday\" "
-		   "tests=\"%d\" failures=\"%d\" errors=\"%d\" skipped=\"%d\">\n",
-		   n->tests, n->failures, n->errors, n->skipped);
+		   "tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
+		   n->tests, n->failures, n->errors);
 	buf_adds(out, suites->data ? suites->data : "");
 	buf_adds(out, "</testsuites>\n");
 }

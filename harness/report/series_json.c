@@ -216,7 +216,7 @@ static void read_numbers(const struct json_val *root, const char *name, int64_t 
 static void read_columns(const struct json_val *v, const struct column *c, size_t n, char *name,
 			 void *at)
 {
-	static const struct field name_row[] = {{"name", FIELD_TEXT, 0, SERIES_NAME}};
+	static const struct field name_row[] = {{"name", FIELD_TEXT, 0, SERIES_NAME, NULL}};
 	size_t i;
 
 	fields_read(v, ROWS(name_row), name);

@@ -8,16 +8,8 @@
 #include "base/str.h"
 #include "report/fields.h"
 #include "report/summary.h"
+#include "report/summary_rows.h"
 
-#define ROWS(a) a, ARRAY_SIZE(a)
-static const struct field head_rows[] = {FIELD(STRING, sum_story, check),
-					 FIELD(STRING, sum_story, text)};
-#define S(t, f) FIELD(t, story, f)
-static const struct field story_rows[] = {S(STRING, key), S(STRING, lane),  S(I64, from_ns),
-					  S(I64, to_ns),  S(I64, left_out), S(STRING, torn)};
-#define L(t, f) FIELD(t, story_line, f)
-static const struct field line_rows[] = {L(STRING, text), L(BOOL, event), L(BOOL, decisive),
-					 L(I64, hit), L(I64, packet)};
 #define LINES_MAX 4096 /* that are read back: a damaged file shall not eat the memory */
 
 static void write_line(struct json_out *o, const struct story_line *l)
@@ -30,7 +22,7 @@ static void write_line(struct json_out *o, const struct story_line *l)
 	json_str(o, "from", actor_names[l->from]);
 	json_str(o, "to", actor_names[l->to]);
 	json_i64(o, "fault", l->fault);
-	fields_write(o, ROWS(line_rows), l);
+	fields_write(o, ALL_OF(line_rows), l);
 	json_obj_end(o);
 }
 
@@ -43,8 +35,8 @@ void stories_write(struct json_out *o, const struct summary *s)
 		const struct sum_story *at = &s->stories[i];
 
 		json_obj(o, NULL);
-		fields_write(o, ROWS(head_rows), at);
-		fields_write(o, ROWS(story_rows), &at->s);
+		fields_write(o, ALL_OF(story_head_rows), at);
+		fields_write(o, ALL_OF(story_rows), &at->s);
 		json_arr(o, "lines");
 		for (k = 0; k < at->s.count; k++)
 			write_line(o, &at->s.at[k]);
@@ -71,7 +63,7 @@ static void read_line(const struct json_val *v, struct story_line *l)
 	struct json_val t = json_get(v, "t_ns"), fault = json_get(v, "fault");
 	int64_t n = -1;
 
-	fields_read(v, ROWS(line_rows), l);
+	fields_read(v, ALL_OF(line_rows), l);
 	if (!l->text)
 		l->text = xstrdup("");
 	l->from = read_actor(v, "from");
@@ -111,8 +103,8 @@ void stories_read(struct summary *s, const struct json_val *root)
 	while (s->stories_count < STORIES_MAX && json_next(&it, &key, &v)) {
 		struct sum_story *to = &s->stories[s->stories_count++];
 
-		fields_read(&v, ROWS(head_rows), to);
-		fields_read(&v, ROWS(story_rows), &to->s);
+		fields_read(&v, ALL_OF(story_head_rows), to);
+		fields_read(&v, ALL_OF(story_rows), &to->s);
 		read_lines(&v, &to->s);
 	}
 }
@@ -122,7 +114,7 @@ void stories_done(struct summary *s)
 	size_t i;
 
 	for (i = 0; i < s->stories_count; i++) {
-		fields_free(ROWS(head_rows), &s->stories[i]);
+		fields_free(ALL_OF(story_head_rows), &s->stories[i]);
 		story_done(&s->stories[i].s);
 	}
 	free(s->stories);

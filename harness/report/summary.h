@@ -83,6 +83,8 @@ struct summary {
 void summary_build(struct summary *ret, const struct report_in *r,
 		   const struct reconciliation *rec);
 void summary_json(const struct summary *s, struct buf *out);
+/** schema_verdict - the JSON Schema of verdict.json. */
+void schema_verdict(struct buf *out);
 /** summary_json_links - the member "links" of the object that is open in o. */
 void summary_json_links(const struct summary *s, struct json_out *o);
 /** summary_read - from DIR/verdict.json. */

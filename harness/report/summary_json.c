@@ -11,89 +11,18 @@
 #include "explore/store.h"
 #include "report/fields.h"
 #include "report/summary.h"
-
-#define S(t, f) FIELD(t, summary, f)
-static const struct field top_fields[] = {
-    S(I64, format),
-    S(STRING, verdict),	    S(I64, exit),      S(STRING, why),	     S(STRING, blame),
-    S(STRING, expect_note), S(BOOL, expected), S(BOOL, interrupted), S(BOOL, good_day),
-    S(STRING, experiment),  S(STRING, title),  S(STRING, source),    S(I64, seed),
-    S(STRING, target),	    S(STRING, digest), S(STRING, currency),  S(I64, pace_milli),
-    S(STRING, reproduce),   S(STRING, replay), S(STRING, dir),	     S(STRING, story_key),
-    S(STRING, story),
-};
-/* Of the summary, but facts to a reader. */
-static const struct field time_fields[] = {
-    S(I64, wall_ns),
-    S(I64, own_ns),
-    S(F64, rate),
-    S(I64, p95_ns),
-};
-#define C(t, f) FIELD(t, sum_check, f)
-static const struct field check_fields[] = {
-    C(STRING, name),   C(STRING, promise), C(STRING, verdict), C(STRING, figure), C(STRING, limit),
-    C(STRING, margin), C(STRING, why),	   C(I64, judged),     C(I64, violations),
-};
-static const struct field witness_fields[] = {
-    FIELD(STRING, sum_witness, key),
-    FIELD(STRING, sum_witness, what),
-};
-#define F(t, f) FIELD(t, sum_fault, f)
-static const struct field fault_fields[] = {
-    F(STRING, name), F(STRING, describe), F(STRING, when),
-    F(I64, armed),   F(I64, fired),	  F(I64, skipped),
-};
-static const struct field phase_fields[] = {
-    FIELD(STRING, sum_phase, name),
-    FIELD(I64, sum_phase, t_ns),
-};
-#define K(t, f) FIELD(t, trial_link, f)
-static const struct field link_fields[] = {
-    K(STRING, from),	K(STRING, to),	    K(I64, packets),	 K(I64, bytes),	   K(I64, dropped),
-    K(I64, again),	K(I64, handshakes), K(I64, rtt_min_ns), K(I64, rtt_mean_ns),
-    K(I64, rtt_max_ns),
-};
-#define R(t, f) FIELD(t, trial_reach, f)
-static const struct field reach_fields[] = {
-    R(STRING, service), R(STRING, program), R(STRING, linked),   R(STRING, libc),
-    R(STRING, language), R(STRING, layers), R(STRING, filtered), R(STRING, beyond),
-    R(I64, calls),	R(I64, altered),    R(I64, rings),	 R(I64, listeners),
-    R(I64, foreign),	R(I64, loaded),
-};
-#define T(t, f) FIELD(t, trial_facts, f)
-static const struct field fact_fields[] = {
-    T(I64, open_ns),	   T(I64, close_ns),	     T(I64, heal_ns),
-    T(I64, settled_ns),	   T(I64, late_p99_ns),	     T(I64, timer_p99_ns),
-    T(F64, steal),	   T(F64, pressure),	     T(BOOL, books_read),
-    T(TEXT, books_why),	   T(BOOL, has_start_books), T(BOOL, faults_off),
-    T(F64, baseline_rate), T(I64, baseline_p95_ns),  T(I64, baseline_system_p50_ns),
-    T(I64, human_mean_ns), T(I64, pcap_packets),     T(I64, pcap_missing),
-    T(I64, wire_overrun),  T(TEXT, pcap_note),
-};
-#define L(f) FIELD(I64, sum_ledgers, f)
-static const struct field ledger_fields[] = {
-    L(told),	      L(ok),	L(refused), L(unknown), L(acknowledged), L(left),
-    L(missed_trains), L(books), L(matched), L(missing), L(duplicated),	 L(phantom),
-    L(unkeyed),	      L(bank),	L(paper),   L(drawer),
-    FIELD(BOOL, sum_ledgers, has_bank), FIELD(BOOL, sum_ledgers, has_paper),
-    FIELD(BOOL, sum_ledgers, has_drawer),
-};
-#define E(f) FIELD(I64, sum_reconciled, f)
-static const struct field reconciled_fields[] = {
-    E(sales), E(plain), E(lost), E(doubled), E(phantom), E(amount), E(charge), E(unknown),
-};
-#define ROWS(a) a, ARRAY_SIZE(a)
+#include "report/summary_rows.h"
 
 static void write_check(struct json_out *o, const struct sum_check *c)
 {
 	size_t i;
 
 	json_obj(o, NULL);
-	fields_write(o, ROWS(check_fields), c);
+	fields_write(o, ALL_OF(check_rows), c);
 	json_arr(o, "witnesses");
 	for (i = 0; i < c->witnesses; i++) {
 		json_obj(o, NULL);
-		fields_write(o, ROWS(witness_fields), &c->witness[i]);
+		fields_write(o, ALL_OF(witness_rows), &c->witness[i]);
 		json_obj_end(o);
 	}
 	json_arr_end(o);
@@ -116,7 +45,7 @@ static void write_list(struct json_out *o, const char *name, const struct field 
 
 void summary_json_links(const struct summary *s, struct json_out *o)
 {
-	write_list(o, "links", ROWS(link_fields), s->links, sizeof(*s->links), s->links_count);
+	write_list(o, "links", ALL_OF(link_rows), s->links, sizeof(*s->links), s->links_count);
 }
 
 void summary_json(const struct summary *s, struct buf *out)
@@ -125,27 +54,27 @@ void summary_json(const struct summary *s, struct buf *out)
 	size_t i;
 
 	json_obj(&o, NULL);
-	fields_write(&o, ROWS(top_fields), s);
+	fields_write(&o, ALL_OF(top_rows), s);
 	json_arr(&o, "checks");
 	for (i = 0; i < s->checks_count; i++)
 		write_check(&o, &s->checks[i]);
 	json_arr_end(&o);
 	stories_write(&o, s);
-	write_list(&o, "faults", ROWS(fault_fields), s->faults, sizeof(*s->faults),
+	write_list(&o, "faults", ALL_OF(fault_rows), s->faults, sizeof(*s->faults),
 		   s->faults_count);
-	write_list(&o, "phases", ROWS(phase_fields), s->phases, sizeof(*s->phases),
+	write_list(&o, "phases", ALL_OF(phase_rows), s->phases, sizeof(*s->phases),
 		   s->phases_count);
 	summary_json_links(s, &o);
-	write_list(&o, "reach", ROWS(reach_fields), s->reach, sizeof(*s->reach), s->reach_count);
+	write_list(&o, "reach", ALL_OF(reach_rows), s->reach, sizeof(*s->reach), s->reach_count);
 	json_obj(&o, "facts");
-	fields_write(&o, ROWS(time_fields), s);
-	fields_write(&o, ROWS(fact_fields), &s->facts);
+	fields_write(&o, ALL_OF(time_rows), s);
+	fields_write(&o, ALL_OF(fact_rows), &s->facts);
 	json_obj_end(&o);
 	json_obj(&o, "ledgers");
-	fields_write(&o, ROWS(ledger_fields), &s->ledgers);
+	fields_write(&o, ALL_OF(ledger_rows), &s->ledgers);
 	json_obj_end(&o);
 	json_obj(&o, "reconciled");
-	fields_write(&o, ROWS(reconciled_fields), &s->reconciled);
+	fields_write(&o, ALL_OF(reconciled_rows), &s->reconciled);
 	json_obj_end(&o);
 	json_obj_end(&o);
 	buf_addc(out, '\n');
@@ -186,7 +115,7 @@ static void read_witnesses(struct summary *s, const struct json_val *root)
 	json_iter_init(&it, &list);
 	while (json_next(&it, &key, &v) && i < s->checks_count) {
 		s->checks[i].witness =
-		    read_list(&v, "witnesses", ROWS(witness_fields), sizeof(*s->checks[i].witness),
+		    read_list(&v, "witnesses", ALL_OF(witness_rows), sizeof(*s->checks[i].witness),
 			      &s->checks[i].witnesses);
 		i++;
 	}
@@ -205,25 +134,25 @@ int summary_read(struct summary *ret, const char *dir, struct err *e)
 	if (r < 0)
 		return err_wrap(e, "%s/verdict.json", dir);
 	*ret = (struct summary){0};
-	fields_read(&root, ROWS(top_fields), ret);
-	ret->checks = read_list(&root, "checks", ROWS(check_fields), sizeof(*ret->checks),
+	fields_read(&root, ALL_OF(top_rows), ret);
+	ret->checks = read_list(&root, "checks", ALL_OF(check_rows), sizeof(*ret->checks),
 				&ret->checks_count);
 	read_witnesses(ret, &root);
-	ret->faults = read_list(&root, "faults", ROWS(fault_fields), sizeof(*ret->faults),
+	ret->faults = read_list(&root, "faults", ALL_OF(fault_rows), sizeof(*ret->faults),
 				&ret->faults_count);
-	ret->phases = read_list(&root, "phases", ROWS(phase_fields), sizeof(*ret->phases),
+	ret->phases = read_list(&root, "phases", ALL_OF(phase_rows), sizeof(*ret->phases),
 				&ret->phases_count);
-	ret->links = read_list(&root, "links", ROWS(link_fields), sizeof(*ret->links),
+	ret->links = read_list(&root, "links", ALL_OF(link_rows), sizeof(*ret->links),
 			       &ret->links_count);
-	ret->reach = read_list(&root, "reach", ROWS(reach_fields), sizeof(*ret->reach),
+	ret->reach = read_list(&root, "reach", ALL_OF(reach_rows), sizeof(*ret->reach),
 			       &ret->reach_count);
 	facts = json_get(&root, "facts");
-	fields_read(&facts, ROWS(time_fields), ret);
-	fields_read(&facts, ROWS(fact_fields), &ret->facts);
+	fields_read(&facts, ALL_OF(time_rows), ret);
+	fields_read(&facts, ALL_OF(fact_rows), &ret->facts);
 	ledgers = json_get(&root, "ledgers");
-	fields_read(&ledgers, ROWS(ledger_fields), &ret->ledgers);
+	fields_read(&ledgers, ALL_OF(ledger_rows), &ret->ledgers);
 	reconciled = json_get(&root, "reconciled");
-	fields_read(&reconciled, ROWS(reconciled_fields), &ret->reconciled);
+	fields_read(&reconciled, ALL_OF(reconciled_rows), &ret->reconciled);
 	stories_read(ret, &root);
 	return 0;
 }
@@ -233,9 +162,9 @@ static void check_done(struct sum_check *c)
 	size_t i;
 
 	for (i = 0; i < c->witnesses; i++)
-		fields_free(ROWS(witness_fields), &c->witness[i]);
+		fields_free(ALL_OF(witness_rows), &c->witness[i]);
 	free(c->witness);
-	fields_free(ROWS(check_fields), c);
+	fields_free(ALL_OF(check_rows), c);
 }
 
 void summary_done(struct summary *s)
@@ -245,15 +174,15 @@ void summary_done(struct summary *s)
 	for (i = 0; i < s->checks_count; i++)
 		check_done(&s->checks[i]);
 	for (i = 0; i < s->faults_count; i++)
-		fields_free(ROWS(fault_fields), &s->faults[i]);
+		fields_free(ALL_OF(fault_rows), &s->faults[i]);
 	for (i = 0; i < s->phases_count; i++)
-		fields_free(ROWS(phase_fields), &s->phases[i]);
+		fields_free(ALL_OF(phase_rows), &s->phases[i]);
 	trial_links_done(s->links, s->links_count);
 	trial_reach_done(s->reach, s->reach_count);
 	stories_done(s);
 	free(s->checks);
 	free(s->faults);
 	free(s->phases);
-	fields_free(ROWS(top_fields), s);
+	fields_free(ALL_OF(top_rows), s);
 	*s = (struct summary){0};
 }
