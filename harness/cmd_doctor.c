@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "faults/fault.h"
 #include "stage/stage.h"
@@ -48,16 +49,43 @@ static void print_json(const struct probe *p, size_t n)
 	buf_done(&b);
 }
 
+/* What a container has to be given, as Docker and podman call it. */
+static const struct {
+	const char *flag, *why;
+} container[] = {
+	{"--device /dev/net/tun", "the wire between nodes"},
+	{"--device /dev/fuse", "disks that may fail"},
+	{"--security-opt systempaths=unconfined", "nodes have a /proc of their own"},
+	{"--security-opt seccomp=unconfined", "Docker's own filter refuses namespaces and mounts"},
+	{"--security-opt apparmor=unconfined", "so does its profile, where the host has AppArmor"},
+	{"--cap-add SYS_ADMIN", "only where AppArmor keeps user namespaces from programs without a "
+				"profile, as Ubuntu does since 23.10 (or on the host: sysctl "
+				"kernel.apparmor_restrict_unprivileged_userns=0)"},
+};
+
+static void print_container(void)
+{
+	size_t i;
+
+	puts("\nA container, in CI for one, needs these flags:");
+	for (i = 0; i < ARRAY_SIZE(container); i++)
+		printf("  %-38s %s\n", container[i].flag, container[i].why);
+}
+
 static void print_text(const struct probe *p, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		printf("%-4s %-24s %s\n", p[i].spare ? "-" : p[i].ok ? "ok" : "no",
+		printf("%-4s %-24s %s\n",
+		       p[i].spare ? "-"
+		       : p[i].ok  ? "ok"
+				  : "no",
 		       p[i].name, p[i].why);
 		if (!p[i].ok && p[i].remedy[0])
 			printf("     %-24s remedy: %s\n", "", p[i].remedy);
 	}
+	print_container();
 }
 
 static int doctor(const struct cli *c)
@@ -78,13 +106,15 @@ static int doctor(const struct cli *c)
 }
 
 const struct cmd cmd_doctor = {
-    .name = "doctor",
-    .args = "[OPTION]...",
-    .summary = "what this host can do, and the remedy for what it cannot",
-    .about =
-	"Tries each thing that the stage and the faults need, in a process of its own. Exit 0\n"
-	"when all of it works, 3 when something does not.",
-    .opts = options,
-    .words_max = 0,
-    .run = doctor,
+	.name = "doctor",
+	.args = "[OPTION]...",
+	.summary = "what this host can do, and the remedy for what it cannot",
+	.about = "Tries each thing that the stage and the faults need, in a process of its own, "
+		 "and says\n"
+		 "which flags a container needs for it. Exit 0 when all of it works, 3 when "
+		 "something\n"
+		 "does not.",
+	.opts = options,
+	.words_max = 0,
+	.run = doctor,
 };

@@ -51,8 +51,7 @@ static void open_case(struct buf *b, const struct summary *s, const struct sum_c
 {
 	cleanup_free char *class = xasprintf("%s seed %lld", s->experiment, (long long)s->seed);
 	size_t before = namesakes(s, c);
-	cleanup_free char *again =
-		before ? xasprintf("%s (%zu)", c->name, before + 1) : NULL;
+	cleanup_free char *again = before ? xasprintf("%s (%zu)", c->name, before + 1) : NULL;
 
 	buf_adds(b, "    <testcase");
 	attribute(b, "classname", class);

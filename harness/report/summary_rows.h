@@ -9,7 +9,20 @@ struct field_rows {
 	const struct field *at;
 	size_t count;
 };
-extern const struct field_rows top_rows, time_rows, check_rows, witness_rows, fault_rows, phase_rows, link_rows, reach_rows, fact_rows, ledger_rows, reconciled_rows, story_head_rows, story_rows, line_rows;
+extern const struct field_rows top_rows;
+extern const struct field_rows time_rows;
+extern const struct field_rows check_rows;
+extern const struct field_rows witness_rows;
+extern const struct field_rows fault_rows;
+extern const struct field_rows phase_rows;
+extern const struct field_rows link_rows;
+extern const struct field_rows reach_rows;
+extern const struct field_rows fact_rows;
+extern const struct field_rows ledger_rows;
+extern const struct field_rows reconciled_rows;
+extern const struct field_rows story_head_rows;
+extern const struct field_rows story_rows;
+extern const struct field_rows line_rows;
 /* As arguments of fields_write and the like. */
 #define ALL_OF(rows) (rows).at, (rows).count
 

@@ -159,7 +159,9 @@ static void more_of_check(struct json_out *o)
 static void more_of_top(struct json_out *o)
 {
 	static const struct shape check = {{&check_rows}, more_of_check, {"witnesses"}},
-				  story = {{&story_head_rows, &story_rows}, more_of_story, {"lines"}},
+				  story = {{&story_head_rows, &story_rows},
+					   more_of_story,
+					   {"lines"}},
 				  fault = {.rows = {&fault_rows}}, phase = {.rows = {&phase_rows}},
 				  link = {.rows = {&link_rows}}, reach = {.rows = {&reach_rows}},
 				  facts = {.rows = {&time_rows, &fact_rows}},
@@ -179,10 +181,10 @@ static void more_of_top(struct json_out *o)
 
 void schema_verdict(struct buf *out)
 {
-	static const struct shape top = {
-		{&top_rows},
-		more_of_top,
-		{"checks", "faults", "phases", "links", "facts", "ledgers", "reconciled", "stories"}};
+	static const struct shape top = {{&top_rows},
+					 more_of_top,
+					 {"checks", "faults", "phases", "links", "facts", "ledgers",
+					  "reconciled", "stories"}};
 	struct json_out o = {.buf = out, .pretty = true};
 
 	json_obj(&o, NULL);

@@ -53,6 +53,12 @@ grep -q 'the story of sale ' all.xml || bad "no story in a failure"
 sed 's/<testsuites /<testsuites skipped="0" /' all.xml >refused.xml
 xmllint --noout --relaxng "$here/junit.rng" refused.xml 2>err && bad "the schema lets everything pass"
 
+# The jobs of README: YAML, with every flag that doctor lists.
+"$worstday" doctor >doctor 2>&1
+sed -n 's/^  \(--[^ ]* [^ ]*\) .*/\1/p' doctor >flags
+[ "$(wc -l <flags)" -ge 5 ] || bad "doctor lists no flags: $(tail -n 8 doctor)"
+python3 "$here/formats.py" jobs "$top/README.md" flags || failed=1
+
 if python3 -c 'import jsonschema' 2>/dev/null; then
 	"$worstday" doc schema-verdict >verdict.schema.json || bad "doc schema-verdict: exit $?"
 	# shellcheck disable=SC2046

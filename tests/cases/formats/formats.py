@@ -4,8 +4,10 @@
 
     formats.py junit FILE...            counts are true, no class and name is there twice
     formats.py verdict SCHEMA FILE...
+    formats.py jobs README FLAGS         the CI jobs that README has
 """
 import json
+import re
 import sys
 import xml.etree.ElementTree as tree
 
@@ -45,9 +47,33 @@ def verdict(schema, path):
         yield f"{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:200]}"
 
 
+def jobs(readme, flags):
+    """The flags that doctor lists are what the two jobs of README give."""
+    import yaml  # pylint: disable=import-outside-toplevel
+    with open(readme, encoding="utf-8") as f:
+        text = f.read()
+    blocks = {b.split("\n", 1)[0]: b for b in re.findall(r"```(?:yaml|toml)\n(.*?)```", text, re.S)}
+    github = yaml.safe_load(blocks["# .github/workflows/worstday.yml"])
+    gitlab = yaml.safe_load(blocks["# .gitlab-ci.yml"])
+    options = " ".join(github["jobs"]["gate"]["container"]["options"].split())
+    runner = blocks["[runners.docker]"]
+    if gitlab["gate"]["artifacts"]["reports"]["junit"] != "worstday.xml":
+        yield "GitLab is not told of the JUnit file"
+    with open(flags, encoding="utf-8") as f:
+        for flag in f.read().splitlines():
+            if flag not in options:
+                yield f"the job for GitHub lacks {flag}"
+            if f'"{flag.split()[1]}"' not in runner:
+                yield f"the runner of GitLab lacks {flag}"
+
+
 def main(kind, *files):
     wrong = 0
     schema = None
+    if kind == "jobs":
+        wrong = list(jobs(*files))
+        print("\n".join(wrong), end="\n" if wrong else "")
+        return bool(wrong)
     if kind == "verdict":
         with open(files[0], encoding="utf-8") as f:
             schema = json.load(f)
