@@ -11,6 +11,7 @@
  * Buggy result: a function that goes past the rules, a wait that lasts an hour, a hit of nobody.
  */
 #include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -71,6 +72,81 @@ static int64_t hooked(clockid_t id)
 	return ns_of(ts);
 }
 
+static int64_t ahead_ms(void)
+{
+	return (hooked(CLOCK_REALTIME) - raw(CLOCK_REALTIME)) / NS_PER_MS;
+}
+
+/* Before any constructor, the library's own too: it must know the real function by then. */
+static int64_t early_ms = -1;
+
+static void early(void)
+{
+	early_ms = ahead_ms();
+}
+__attribute__((section(".preinit_array"), used)) static void (*const early_at)(void) = early;
+
+static volatile int64_t in_handler;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	in_handler = ahead_ms();
+}
+
+/* In the middle of reads, most often: a handler that reads too must neither hang nor see half. */
+static int64_t in_signal_ms(void)
+{
+	struct itimerval often = { .it_interval = { .tv_usec = 200 }, .it_value.tv_usec = 200 };
+	int64_t until = raw(CLOCK_MONOTONIC) + 50 * NS_PER_MS, got;
+
+	in_handler = INT64_MIN;
+	signal(SIGALRM, on_signal);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (raw(CLOCK_MONOTONIC) < until || in_handler == INT64_MIN)
+		hooked(CLOCK_REALTIME);
+	got = in_handler;
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	return got;
+}
+
+static void *reads_often(void *arg)
+{
+	int64_t *most = arg;
+
+	for (int i = 0; i < 20000; i++) {
+		int64_t ms = ahead_ms();
+
+		*most = llabs(ms) > llabs(*most) ? ms : *most;
+	}
+	return NULL;
+}
+
+static int64_t in_threads_ms(void)
+{
+	int64_t most[4] = { 0 };
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&t[i], NULL, reads_often, &most[i]) != 0)
+			return INT64_MIN;
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	for (int i = 1; i < 4; i++) /* each saw the same clock */
+		if (llabs(most[i] - most[0]) > 1100)
+			return INT64_MIN;
+	return most[0];
+}
+
+/* A library that comes late, and asks for the clock by itself. */
+static int64_t in_late_ms(void)
+{
+	void *late = dlopen(getenv("LATE"), RTLD_NOW | RTLD_LOCAL);
+	int64_t (*now)(void) = late ? (int64_t (*)(void))(uintptr_t)dlsym(late, "late_now") : NULL;
+
+	return now ? (now() - raw(CLOCK_REALTIME)) / NS_PER_MS : INT64_MIN;
+}
+
 /* By how many ms a function tells another time than there is. */
 static int64_t read_ms(const char *fn)
 {
@@ -82,6 +158,14 @@ static int64_t read_ms(const char *fn)
 		return (tv.tv_sec * NS_PER_S + tv.tv_usec * 1000 - raw(CLOCK_REALTIME)) /
 		       NS_PER_MS;
 	}
+	if (!strcmp(fn, "signal"))
+		return in_signal_ms();
+	if (!strcmp(fn, "threads"))
+		return in_threads_ms();
+	if (!strcmp(fn, "late"))
+		return in_late_ms();
+	if (!strcmp(fn, "early"))
+		return early_ms;
 	if (!strcmp(fn, "time"))
 		return (time(NULL) - raw(CLOCK_REALTIME) / NS_PER_S) * 1000;
 	if (!strcmp(fn, "timespec_get")) {
@@ -92,7 +176,7 @@ static int64_t read_ms(const char *fn)
 		return (hooked(CLOCK_MONOTONIC) - raw(CLOCK_MONOTONIC)) / NS_PER_MS;
 	if (!strcmp(fn, "coarse"))
 		return (hooked(CLOCK_REALTIME_COARSE) - raw(CLOCK_REALTIME_COARSE)) / NS_PER_MS;
-	return (hooked(CLOCK_REALTIME) - raw(CLOCK_REALTIME)) / NS_PER_MS;
+	return ahead_ms();
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -314,12 +398,13 @@ static void on_told(void *arg, const struct shim_told *t)
 
 static char *const *victim_env(void)
 {
-	static char *env[4];
+	static char *env[5];
 	cleanup_free char *library = xasprintf("%s/d/preload.so", dir);
 
 	env[0] = xasprintf("LD_PRELOAD=%s", library);
 	env[1] = xasprintf(SHIM_ENV "=0.2:%s/d", dir);
 	env[2] = xstrdup("PATH=/usr/bin:/bin");
+	env[3] = xasprintf("LATE=%s/late.so", dir);
 	return env;
 }
 
@@ -430,6 +515,45 @@ START_TEST(test_read)
 }
 END_TEST
 
+/* Where a program may be when it asks. */
+START_TEST(test_places)
+{
+	static const char *const places[] = { "signal", "threads", "late" };
+	cleanup_free char *build = xasprintf("echo '#include <time.h>\nlong late_now(void) { struct "
+		"timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000000000L + "
+		"t.tv_nsec; }' | gcc -shared -fPIC -xc -o %s/late.so -", dir);
+	uint32_t serial;
+
+	ck_assert_int_eq(system(build), 0);
+	ck_assert(about(ask("read", "early"), 0));
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		ck_assert(about(ask("read", places[i]), 0));
+		serial = arm((struct shim_rule){ .effect = SHIM_JUMP, .by = -HOUR,
+						 .clocks = SHIM_CALENDAR });
+		ck_assert_msg(about(ask("read", places[i]), -3600000), "%s goes past it",
+			      places[i]);
+		heal(serial);
+		ck_assert(about(ask("read", places[i]), 0));
+	}
+}
+END_TEST
+
+/* Armed and healed under threads that read without a pause: half a rule is never seen. */
+START_TEST(test_flips)
+{
+	int64_t got;
+
+	fprintf(v.in, "read threads\n");
+	fflush(v.in);
+	for (int i = 0; i < 200; i++)
+		heal(arm((struct shim_rule){ .effect = SHIM_JUMP, .by = -HOUR,
+					     .clocks = SHIM_CALENDAR }));
+	ck_assert_int_eq(fscanf(v.out, "%" SCNd64, &got), 1);
+	ck_assert_msg(about(got, -3600000) || about(got, 0) || got == INT64_MIN, "%" PRId64, got);
+	ck_assert(about(ask("read", "clock_gettime"), 0));
+}
+END_TEST
+
 static const char *const waits[] = {
 	"cond_timedwait", "cond_clockwait", "mutex_timedlock", "mutex_clocklock",
 	"rwlock_timedrdlock", "rwlock_timedwrlock", "rwlock_clockrdlock", "rwlock_clockwrlock",
@@ -523,6 +647,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, test_read, 0, ARRAY_SIZE(readers));
 	tcase_add_loop_test(t, test_wait, 0, ARRAY_SIZE(waits));
 	tcase_add_loop_test(t, test_wait_odd, 0, 3);
+	tcase_add_test(t, test_places);
+	tcase_add_test(t, test_flips);
 	tcase_add_test(t, test_family);
 	tcase_add_test(t, test_steady);
 	suite_add_tcase(s, t);
