@@ -30,6 +30,8 @@ static const struct {
 	[BUG_LOST_OFFLINE_QUEUE] = {"lost-offline-queue", "d", "kill",
 				    "the lane keeps its offline sales in memory"},
 	[BUG_NO_FSYNC] = {"no-fsync", "d", "power", "SQLite with synchronous=OFF"},
+	[BUG_NO_LEAP_DAY] = {"no-leap-day", "g", "clock",
+			     "cards are dated by a calendar that has no 29 February"},
 	[BUG_NO_RESTART] = {"no-restart", "d", "kill",
 			    "a PID file left by a killed process stops the next one"},
 	[BUG_OFFLINE_SYNC_TWICE] = {"offline-sync-twice", "a b", "hang, kill, network",
