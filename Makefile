@@ -21,7 +21,7 @@ MODULES  := libseccomp yaml-0.1 libnl-3.0 libnl-route-3.0 libcurl sqlite3 libpq 
 # The disk that may fail.
 PACKAGES += libfuse3-dev fuse3
 MODULES  += fuse3
-TILL_MODULES := libmicrohttpd jansson sqlite3 libcurl
+TILL_MODULES := libmicrohttpd jansson sqlite3 libcurl libfiu
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wredundant-decls \

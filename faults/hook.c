@@ -95,14 +95,10 @@ int hook_reach(const void *opts, const struct target *t, char *why, size_t why_l
 	return 0;
 }
 
-/* Does it act in a service's process? */
-static bool inside(const struct fault_ops *ops)
+enum shim_library hook_library(const struct fault_ops *ops)
 {
-	return ops->disarm == hook_disarm;
-}
-
-static enum shim_library library_of(const struct fault_ops *ops)
-{
+	if (ops->disarm != hook_disarm)
+		return SHIM_LIBRARIES;
 	if (str_eq(ops->name, "lib.fail"))
 		return SHIM_POINTS;
 	return str_eq(ops->name, "lib.alloc-fail") ? SHIM_MEMORY : SHIM_CORE;
@@ -114,8 +110,10 @@ void hook_nodes(const struct experiment *x, struct strlist ret[SHIM_LIBRARIES])
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		const struct hook_opts *o = x->faults[i].opts;
 
-		for (size_t k = 0; inside(ops) && k < o->node.count; k++)
-			strlist_add(&ret[library_of(ops)], o->node.at[k], o->node.marks[k]);
+		enum shim_library library = hook_library(ops);
+
+		for (size_t k = 0; library < SHIM_LIBRARIES && k < o->node.count; k++)
+			strlist_add(&ret[library], o->node.at[k], o->node.marks[k]);
 	}
 }
 

@@ -46,6 +46,10 @@ int hook_disarm(struct run *r, const void *opts, void *state, struct err *e);
 void hook_release(struct run *r, void *state);
 /** hook_describe - "in store (only store/store)". */
 void hook_describe(const struct hook_opts *o, struct buf *out);
+/** hook_library - that such a fault needs; SHIM_LIBRARIES: it does not act inside a process. */
+enum shim_library hook_library(const struct fault_ops *ops);
+/** lib_fail_points - those of the target's own that faults of the experiment name: added. */
+void lib_fail_points(const struct experiment *x, struct strlist *ret);
 /** hook_nodes - patterns of the nodes whose services must load a library, by library: added. */
 void hook_nodes(const struct experiment *x, struct strlist ret[SHIM_LIBRARIES]);
 

@@ -25,7 +25,8 @@ static const struct opt lib_fail_rows[] = {
 	HOOK_NODE(lib_fail_opts),
 	HOOK_SERVICE(lib_fail_opts),
 	{ .name = "point", .type = OPT_STRING, .offset = offsetof(struct lib_fail_opts, point),
-	  .help = "a failure point of libfiu, or pattern", .example = "posix/io/rw/write" },
+	  .help = "a failure point of libfiu's POSIX preload, or pattern; or one of the program's "
+		  "own by its name", .example = "posix/io/rw/write" },
 	{ .name = "error", .type = OPT_STRING, .offset = offsetof(struct lib_fail_opts, error),
 	  .optional = true, .help = "the errno; by default one that is usual for that point",
 	  .example = "ENOSPC" },
@@ -43,11 +44,35 @@ static int error_number(const char *name)
 	return 0;
 }
 
+/* The program has it, where it was built with libfiu: nobody can know before it runs. */
+static bool is_own(const char *point)
+{
+	static const char *const known[] = { "posix/", "libc/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strncmp(point, known[i], strlen(known[i])))
+			return false;
+	return strchr(point, '/') && strlen(point) < SHIM_WHAT_MAX &&
+	       !point[strspn(point, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./")];
+}
+
+void lib_fail_points(const struct experiment *x, struct strlist *ret)
+{
+	for (size_t i = 0; i < x->faults_count; i++) {
+		const struct fault_ops *ops = x->faults[i].kind->ops;
+		const struct lib_fail_opts *o = x->faults[i].opts;
+
+		if (str_eq(ops->name, "lib.fail") && is_own(o->point))
+			strlist_add(ret, o->point, (struct mark){ 0 });
+	}
+}
+
 static void lib_fail_check(const void *opts, struct mark at, struct diag *d)
 {
 	const struct lib_fail_opts *o = opts;
 	cleanup_free const char **names = xcalloc(shim_points_count, sizeof(*names));
-	bool found = false;
+	bool found = is_own(o->point);
 	char hint[128];
 
 	for (size_t i = 0; i < shim_points_count; i++) {
@@ -114,7 +139,7 @@ static void lib_fail_describe(const void *opts, struct buf *out)
 
 const struct fault_ops fault_lib_fail = {
 	.name = "lib.fail",
-	.summary = "a failure point of libfiu's POSIX preload fails",
+	.summary = "a failure point of libfiu fails: in the C library, or the program's own",
 	.privilege = "user namespaces, the package fiu-utils",
 	.state_size = sizeof(struct hook_state),
 	.layer = LAYER_LIB,

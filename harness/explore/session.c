@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "faults/call.h"
 #include "faults/drive.h"
+#include "faults/hook.h"
 #include "ledger/ledger.h"
 #include "stage/stage.h"
 #include "trial/control.h"
@@ -92,9 +93,13 @@ static int open_stage(struct session *s, struct err *e)
 	o.disks = &s->disks;
 	drive_logged(s->in->experiment, &s->logged);
 	o.logged = &s->logged;
-	if (s->in->preload)
-		strlist_add(&s->shims, "*", (struct mark){ 0 });
-	o.shims = &s->shims;
+	for (int i = SHIM_CORE; s->in->preload && i <= SHIM_MEMORY; i++)
+		strlist_add(&s->shims[i], "*", (struct mark){ 0 });
+	if (s->in->preload) /* and what those need that may be armed later */
+		hook_nodes(s->in->experiment, s->shims);
+	o.shims = s->shims;
+	lib_fail_points(s->in->experiment, &s->points);
+	o.points = &s->points;
 	s->calls = call_watches(s->in->experiment, s->in->target, &o.calls_count);
 	o.calls = s->calls;
 	r = stage_prepare(s->in->slot, &o, &ran, e);
@@ -174,7 +179,9 @@ static void end(struct session *s)
 	free(s->calls);
 	strlist_done(&s->disks);
 	strlist_done(&s->logged);
-	strlist_done(&s->shims);
+	for (int i = 0; i < SHIM_LIBRARIES; i++)
+		strlist_done(&s->shims[i]);
+	strlist_done(&s->points);
 }
 
 /* One turn: run the loop until somebody asks, then answer everybody. */

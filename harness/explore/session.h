@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "conf/experiment.h"
 #include "explore/publish.h"
+#include "shim/shim.h"
 #include "trial/hosts.h"
 
 struct control;
@@ -88,7 +89,8 @@ struct session {
 	struct asked *first, **last;
 	struct loop_timer tick;
 	char *logs;             /* owned */
-	struct strlist disks, logged, shims; /* the stage borrows them */
+	struct strlist disks, logged; /* the stage borrows them */
+	struct strlist shims[SHIM_LIBRARIES], points; /* and these */
 	struct calls_watch *calls;           /* owned; the stage borrows it */
 	struct hosts hosts;
 	int64_t began_ns;

@@ -18,6 +18,7 @@
 #include "explore/plan.h"
 #include "explore/store.h"
 #include "faults/backend.h"
+#include "faults/hook.h"
 #include "judge/judge.h"
 #include "ledger/ledger.h"
 #include "stage/stage.h"
@@ -139,7 +140,8 @@ static int can_arm(struct reply *r, const struct conf_item *it)
 
 	for (size_t i = 0; i < r->s->in->experiment->faults_count; i++)
 		declared |= r->s->in->experiment->faults[i].kind == it->kind;
-	if ((ops->layer == LAYER_CALL || ops->logs_disk) && !declared)
+	if ((ops->layer == LAYER_CALL || ops->logs_disk || hook_library(ops) == SHIM_POINTS) &&
+	    !declared)
 		return refuse(r, "%s needs to be prepared when services start: worstday shell "
 			      "--set 'faults=[{%s: {...}}]' names what may be armed later",
 			      ops->name, ops->name);
@@ -147,7 +149,7 @@ static int can_arm(struct reply *r, const struct conf_item *it)
 		return refuse(r, "%s does not work here: %s", ops->name, why);
 	if (ops->layer == LAYER_DISK && !r->s->in->disks)
 		return refuse(r, "%s: the data do not lie on disks of ours here", ops->name);
-	if ((ops->layer == LAYER_CLOCK || ops->layer == LAYER_LIB) && !r->s->in->preload)
+	if (hook_library(ops) < SHIM_LIBRARIES && !r->s->in->preload)
 		return refuse(r, "%s needs our library in the services: start the shell without "
 			      "--no-preload", ops->name);
 	if (backend_is_netem(ops, it->opts))

@@ -13,6 +13,8 @@ struct shim_point {
 	const char *name;
 	int error;
 };
+/** SHIM_POINTS_ENV - names between commas: failure points of the program's own. */
+#define SHIM_POINTS_ENV "WORSTDAY_POINTS"
 extern const struct shim_point shim_points[];
 extern const size_t shim_points_count;
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "shim/points.h"
 
 /* Bits of the libraries that its services need. */
 static uint32_t wanted(const struct stage_node *n)
@@ -76,9 +77,19 @@ static const char *own(const struct svc *s)
 	return value;
 }
 
+/* Names between commas. */
+static char *own_points(const struct strlist *points)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; points && i < points->count; i++)
+		buf_printf(&b, "%s%s", b.len ? "," : "", points->at[i]);
+	return buf_steal(&b);
+}
+
 int shim_env(const struct svc *s, struct strmap *env, struct err *e)
 {
-	cleanup_free char *preload = NULL, *which = NULL;
+	cleanup_free char *preload = NULL, *which = NULL, *points = NULL;
 	int service;
 
 	if (!s->node->shim)
@@ -90,5 +101,8 @@ int shim_env(const struct svc *s, struct strmap *env, struct err *e)
 	which = xasprintf("%d.%d", service, s->starts - 1);
 	strmap_set(env, "LD_PRELOAD", preload, (struct mark){ 0 });
 	strmap_set(env, SHIM_ENV, which, (struct mark){ 0 });
+	points = own_points(s->st->o.points);
+	if (*points)
+		strmap_set(env, SHIM_POINTS_ENV, points, (struct mark){ 0 });
 	return 0;
 }

@@ -81,6 +81,7 @@ struct stage_opts {
 	int64_t epoch_ns;          /* what the times of such a log count from */
 	const struct strlist *shims; /* nodes whose services get a library of ours preloaded: a list
 				      * for each enum shim_library; or NULL */
+	const struct strlist *points; /* failure points of the target's own; or NULL */
 	const struct calls_watch *calls; /* system calls that faults may be about; borrowed */
 	size_t calls_count;
 };

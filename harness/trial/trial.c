@@ -61,7 +61,7 @@ struct trial {
 	struct watch *watch;       /* of what the nodes use; NULL: not yet, or no more */
 	char *logs;                /* owned; the stage borrows it */
 	struct strlist disks, logged; /* the stage borrows them */
-	struct strlist shims[SHIM_LIBRARIES]; /* and these */
+	struct strlist shims[SHIM_LIBRARIES], points; /* and these */
 	struct calls_watch *calls; /* owned; the stage borrows it */
 	struct coverage coverage;  /* its rows become the outcome's */
 	struct loop_timer tick;
@@ -332,6 +332,8 @@ static int do_stage(struct trial *t, struct err *e)
 	o.epoch_ns = t->epoch_ns;
 	hook_nodes(t->in->experiment, t->shims);
 	o.shims = t->shims;
+	lib_fail_points(t->in->experiment, &t->points);
+	o.points = &t->points;
 	t->calls = call_watches(t->in->experiment, t->in->target, &o.calls_count);
 	o.calls = t->calls;
 	t->logs = xasprintf("%s/logs", t->in->dir);
@@ -695,6 +697,7 @@ static void trial_end(struct trial *t)
 	strlist_done(&t->logged);
 	for (int i = 0; i < SHIM_LIBRARIES; i++)
 		strlist_done(&t->shims[i]);
+	strlist_done(&t->points);
 	free(t->calls);
 	if (t->ledger)
 		ledger_close(t->ledger, NULL);

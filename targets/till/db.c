@@ -8,6 +8,7 @@
 
 #include "bug.h"
 #include "db_loose.h"
+#include "point.h"
 #include "till.h"
 
 static int to_errno(int rc)
@@ -208,7 +209,7 @@ int db_begin(struct db *db)
 int db_end(struct db *db, int rc)
 {
 	if (!rc)
-		rc = db_run(db, "COMMIT", "");
+		rc = fiu_fail("till/db/commit") ? -EIO : db_run(db, "COMMIT", "");
 	if (rc && !sqlite3_get_autocommit(db->sql))
 		db_run(db, "ROLLBACK", "");
 	if (rc == -ENOSPC && bug(BUG_IGNORE_DISK_FULL))

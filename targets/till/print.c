@@ -21,6 +21,7 @@
 
 #include "bug.h"
 #include "net.h"
+#include "point.h"
 
 #define PRINT_MS 2000
 #define PAPER_MAX 65536
@@ -211,8 +212,11 @@ bool print_receipt(struct lane *l, const struct sale *s, const struct booked *b,
 		return false;
 	}
 	compose(&paper, s, b, copy);
-	rc = !strncmp(device, "serial:", 7) ? to_serial(l, device + 7, &paper) :
-					      to_device(device, &paper);
+	if (fiu_fail("till/print/open"))
+		rc = -ENXIO;
+	else
+		rc = !strncmp(device, "serial:", 7) ? to_serial(l, device + 7, &paper) :
+						      to_device(device, &paper);
 	if (rc)
 		atomic_store(&l->printer_rests_until, mono_ms() + l->o->printer_rest_ms);
 	say("%s %s key=%s receipt=%s copy=%d%s%s", l->o->name, rc ? "not-printed" : "printed",

@@ -90,6 +90,9 @@ expect 'armed' 0 'fault 0 process.hang +armed, fired 1' "${ctl[@]}" status
 expect 'it hangs' 28 '' curl -s -m 0.3 "http://$port/"
 expect heal 0 '^0: process.hang healed' "${ctl[@]}" heal 0
 expect 'it answers' 0 good curl -s -m 10 "http://$port/"
+expect 'the library of lib.alloc-fail' 0 'preload.so:.*/alloc.so' "${in[@]}" shop/pos printenv LD_PRELOAD
+expect 'lib.fail by hand' 64 'needs to be prepared' \
+	"${ctl[@]}" arm lib.fail '{node: shop, point: posix/io/sync/fsync}'
 expect 'a disk by hand' 0 'the disk is full' "${ctl[@]}" arm disk.full '{node: shop}' for 200ms
 expect 'sell on a full disk' 1 'told unknown' "${ctl[@]}" sell
 expect books 0 'sale S1 [0-9.]+ EUR' "${ctl[@]}" books

@@ -519,9 +519,11 @@ END_TEST
 START_TEST(test_places)
 {
 	static const char *const places[] = { "signal", "threads", "late" };
-	cleanup_free char *build = xasprintf("echo '#include <time.h>\nlong late_now(void) { struct "
-		"timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000000000L + "
-		"t.tv_nsec; }' | gcc -shared -fPIC -xc -o %s/late.so -", dir);
+	static const char source[] =
+		"#include <time.h>\\nlong late_now(void) { struct timespec t; "
+		"clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000000000L + t.tv_nsec; }";
+	cleanup_free char *build = xasprintf("printf '%s' | gcc -shared -fPIC -xc -o %s/late.so -",
+					     source, dir);
 	uint32_t serial;
 
 	ck_assert_int_eq(system(build), 0);

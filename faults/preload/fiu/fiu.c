@@ -7,6 +7,7 @@
  */
 #include <fiu-control.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "faults/preload/preload.h"
@@ -36,8 +37,25 @@ static int decide(const char *name, int *failnum, void **failinfo, unsigned int 
 	return 1;
 }
 
+/* Those of the program's own. Each name stays where it is: libfiu does not copy it. */
+static void enable_own(const char *names)
+{
+	static char own[2048];
+	size_t at = 0;
+
+	for (size_t len; names && *names && at < sizeof(own); names += len + (names[len] == ',')) {
+		len = strcspn(names, ",");
+		if (!len || at + len + 1 > sizeof(own))
+			break;
+		memcpy(own + at, names, len);
+		fiu_enable_external(own + at, 1, NULL, 0, decide);
+		at += len + 1;
+	}
+}
+
 __attribute__((constructor)) static void enable(void)
 {
+	enable_own(getenv(SHIM_POINTS_ENV));
 	for (size_t i = 0; i < shim_points_count; i++)
 		fiu_enable_external(shim_points[i].name, 1, NULL, 0, decide);
 }
