@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of operation. A second cut, while the services recover from the first. States of the first
- * that held, one after the other, far apart in the day first:
+ * that held, one after the other, the last of the day first and then far apart:
  *
  *   recover  its services are started on it, on a disk that keeps a log, until they are ready
  *   list     what a cut at any point of that log may leave, but for the state it began with
@@ -19,7 +19,8 @@
 #include "stage/stage.h"
 #include "trial/crashes_room.h"
 
-#define EACH 10 /* second cuts of one recovery, unless all are wanted */
+#define EACH 10      /* second cuts of one recovery at most, unless all are wanted; fewer when */
+#define RECOVERIES 8 /* else there were not so many of these */
 
 static int try(struct crashes *s, struct history *h, const struct crash_at *at, struct err *e)
 {
@@ -104,16 +105,17 @@ int crashes_again(struct crashes *s, struct history *h, struct candidates *of, i
 		  struct err *e)
 {
 	uint64_t n = of->count, step = n ? stride(n) : 0;
+	int64_t each = most / RECOVERIES < EACH ? most / RECOVERIES + 1 : EACH;
 	int err = 0;
 
 	for (uint64_t i = 0; err == 0 && i < n && !*s->in->stop; i++) {
-		const struct candidate *c = &of->at[i * step % n];
+		const struct candidate *c = &of->at[n - 1 - i * step % n];
 		int64_t left = most - s->facts->again_tried;
 
 		if (left <= 0)
 			break;
 		if (c->held)
-			err = recover(s, h, c, most == INT64_MAX || left < EACH ? left : EACH, e);
+			err = recover(s, h, c, most == INT64_MAX || left < each ? left : each, e);
 	}
 	return err;
 }
