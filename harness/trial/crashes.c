@@ -5,7 +5,7 @@
  *   list    at every point of the log (before the first operation, behind each) the corners of
  *           what a cut may leave and some draws; a state that several points can leave is tried
  *           once, for the last of them, when most had been acknowledged
- *   choose  as many as were asked for, evenly over the day
+ *   choose  as many as were asked for, evenly over the day, and its end with all lost that may be
  *   try     each: onto the node's disk, its services started until they are ready, killed, the
  *           books read, and the promises of the experiment asked of them: what had been told by
  *           then is told, what was told later was under way (unknown), what was sold offline is in
@@ -166,7 +166,17 @@ static void tell_all(const struct crashes *s)
 		.hit = f->tried + f->again_tried, .node = s->node, .object = s->node, .did = did });
 }
 
-/* So many, evenly; then the second cuts of those that held. */
+/* Number i of n: evenly, but for the last, which is the end of the day with all lost that may be. */
+static size_t pick(const struct candidates *list, int64_t i, int64_t n)
+{
+	size_t count = list->count, k = count - 1, even = (size_t)(i * (int64_t)count / n);
+
+	while (k > 0 && list->at[k].at.nth != CRASH_NOTHING)
+		k--;
+	return i == n - 1 && k > even ? k : even;
+}
+
+/* So many; then the second cuts of those that held. */
 static int try_all(struct crashes *s, struct history *h, const struct power_explore *p,
 		   struct candidates *list, struct err *e)
 {
@@ -174,7 +184,7 @@ static int try_all(struct crashes *s, struct history *h, const struct power_expl
 	int err = 0;
 
 	for (int64_t i = 0; err == 0 && i < n && !*s->in->stop; i++)
-		err = try(s, h, &list->at[(size_t)(i * count / n)], e);
+		err = try(s, h, &list->at[pick(list, i, n)], e);
 	if (err == 0 && p->again)
 		err = crashes_again(s, h, list, p->again, e);
 	tell_all(s);

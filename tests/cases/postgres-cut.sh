@@ -47,12 +47,12 @@ try on
 [ "$code" = 0 ] || fail "a cut: exit $code"
 [[ $said =~ "the power is cut: 1 process died" ]] || fail "a cut: none: $said"
 explore='faults[0]={power.cut: {node: db, model: strict, explore'
-try on --set "$explore: 8, again: 5}}"
+try on --set "$explore: 6, again: 4}}"
 [ "$code" = 0 ] || fail "its own settings: exit $code"
-[[ $said =~ "8 of "[0-9]+" states".*"; 0 broke a promise; of "[2-9]" recoveries ".*" 5 of "[0-9]+" states".*"; 0 broke" ]] ||
+[[ $said =~ "6 of "[0-9]+" states".*"; 0 broke a promise; of "[2-9]" recoveries ".*" 4 of "[0-9]+" states".*"; 0 broke" ]] ||
 	fail "its own settings: states were not tried: $said"
-try off --set "$explore: 12}}"
+try off --set "$explore: 4}}"
 [ "$code" = 1 ] || fail "fsync=off: exit $code"
-grep -q '^  no-lost-sale .*violated.*; broken in [0-9]* of 12 crash states' "$work/out" ||
+grep -q '^  no-lost-sale .*violated.*; broken in [0-9]* of 4 crash states' "$work/out" ||
 	fail "fsync=off: no sale was lost"
 exit $bad

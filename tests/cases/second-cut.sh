@@ -28,7 +28,7 @@ seed: 1
 baseline: never
 shoppers: {count: 6, arrivals: constant 60/min, lanes: [shop], basket: 1..3, pace: 400x}
 faults:
-  - power.cut: {node: shop, model: strict, explore: 12, again: 20}
+  - power.cut: {node: shop, model: strict, explore: 4, again: all}
 settle: 10s
 rest: 200ms
 checks: [no-lost-sale, no-duplicate-sale, no-phantom-sale, right-amount]
@@ -43,13 +43,13 @@ try() { # mode: the exit code, in $code
 try good
 [ "$code" = 3 ] && echo "SKIP: $(tail -n 1 "$work/out")" && exit 77
 [ "$code" = 0 ] || fail "the right one: exit $code"
-[[ $said =~ "; 0 broke a promise; of "[0-9]+" recoveries from such a state, 20 of "[0-9]+" states that a second cut could have left; 0 broke" ]] ||
+[[ $said =~ "; 0 broke a promise; of "[0-9]+" recoveries from such a state, "([1-9][0-9]+)" of "[0-9]+" states that a second cut could have left; 0 broke" ]] ||
 	fail "the right one: second cuts were not tried: $said"
 try forgets
 [ "$code" = 1 ] || fail "the wrong one: exit $code"
 [[ $said =~ " 0 broke a promise; of ".*"second cut could have left; "[1-9][0-9]*" broke a promise" ]] ||
 	fail "the wrong one: not the second cut alone found it: $said"
-grep -q 'broken in 0 of 12 crash states, and in [1-9][0-9]* of 20 of a second cut' "$work/out" ||
+grep -q 'broken in 0 of 4 crash states, and in [1-9][0-9]* of [0-9]* of a second cut' "$work/out" ||
 	fail "the wrong one: no figure"
 grep -q 'cut again while it recovered, behind operation .* the write of shop/pos/0 to sales at .* (its recovery) that has it was never synced' \
 	"$work/out" || fail "the wrong one: no sentence says why the sale is gone"
