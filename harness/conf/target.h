@@ -200,6 +200,7 @@ struct books {
 	char *sales, *payments, *stock, *receipts, *queue, *lines;
 	struct strmap invariants; /* name → SQL that must yield no row; columns: key, why */
 	bool restart; /* stop and start the services once before the last reading */
+	bool offline; /* what was sold offline is in them at once, too */
 };
 
 struct key_conf {

@@ -527,14 +527,20 @@ void driver_free(void *field)
 /* ---- books ---- */
 
 #define BOOKS_NODE                                                                                 \
-	{                                                                                          \
+	{                                                                                  \
 		ROW(books, node), .type = OPT_STRING, .help = "the node that holds them"           \
 	}
-#define BOOKS_RESTART                                                                              \
-	{                                                                                          \
+#define BOOKS_REST                                                                              \
+	{                                                                                  \
 		ROW(books, restart),                                                               \
 			.type = OPT_BOOL, .def = "false",                                          \
 			.help = "stop and start the services once before the last reading"         \
+	},                                                                                 \
+	{                                                                                  \
+		ROW(books, offline),                                                               \
+		.type = OPT_BOOL, .def = "false",                                                  \
+		.help = "a sale that the till calls offline is in these books when it is told, "   \
+			"and not later: explored power cuts ask for it"                            \
 	}
 #define BOOKS_SQL                                                                                  \
 	{ROW(books, sales), .type = OPT_STRING,                                                    \
@@ -549,7 +555,7 @@ void driver_free(void *field)
 		 .help = "SQL: n, the sales not yet synced"},                                      \
 		{ROW(books, lines), .type = OPT_STRING, .optional = true,                          \
 		 .help = "SQL: key, sku, qty"},                                                    \
-	{                                                                                          \
+	{                                                                                  \
 		ROW(books, invariants), .type = OPT_STRMAP, .optional = true,                      \
 			.help = "SQL by name that must yield no row (check books-invariants); "    \
 				"columns key and why say which sale and what is wrong",            \
@@ -560,25 +566,25 @@ static const struct opt sqlite_rows[] = {
 	BOOKS_NODE,
 	{ROW(books, file), .type = OPT_STRING, .help = "the database's path in the node"},
 	BOOKS_SQL,
-	BOOKS_RESTART,
+	BOOKS_REST,
 	OPT_END};
 static const struct opt postgres_rows[] = {
 	BOOKS_NODE,
 	{ROW(books, connect), .type = OPT_STRING, .help = "libpq connection text, inside the node",
 	 .example = "host=/run/postgresql dbname=shop user=shop"},
 	BOOKS_SQL,
-	BOOKS_RESTART,
+	BOOKS_REST,
 	OPT_END};
 static const struct opt books_http_rows[] = {
 	BOOKS_NODE,
 	{ROW(books, url), .type = OPT_STRING,
 	 .help = "yields a JSON array of sales, or an object {sales: [...], stock: [...]}"},
-	BOOKS_RESTART,
+	BOOKS_REST,
 	OPT_END};
 static const struct opt command_rows[] = {BOOKS_NODE,
 					  {ROW(books, run), .type = OPT_STRLIST,
 					   .help = "prints the same JSON, or one object per line"},
-					  BOOKS_RESTART,
+					  BOOKS_REST,
 					  OPT_END};
 static const struct opt none_rows[] = {OPT_END};
 

@@ -9,7 +9,7 @@
  *   try     each: onto the node's disk, its services started until they are ready, killed, the
  *           books read, and the promises of the experiment asked of them: what had been told by
  *           then is told, what was told later was under way (unknown), what was sold offline is in
- *           somebody else's books (unknown too)
+ *           somebody else's books (unknown too), unless the target file says otherwise
  *
  *   again   `again:`: from such a state that held, the services are started on a disk that keeps a
  *           log, and all of this is done with that log: what a second cut leaves (crashes_again.c)
@@ -166,7 +166,7 @@ static void tell_all(const struct crashes *s)
 		.hit = f->tried + f->again_tried, .node = s->node, .object = s->node, .did = did });
 }
 
-/* Number i of n: evenly, but for the last, which is the end of the day with all lost that may be. */
+/* Number i of n: evenly, but for the last: the end of the day with all lost that may be. */
 static size_t pick(const struct candidates *list, int64_t i, int64_t n)
 {
 	size_t count = list->count, k = count - 1, even = (size_t)(i * (int64_t)count / n);

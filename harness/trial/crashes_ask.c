@@ -25,12 +25,13 @@ static int64_t until_ns(const struct cut *c)
 void told_by(struct crashes *s)
 {
 	int64_t until = until_ns(&s->first);
+	bool all = s->in->target->books.offline;
 
 	memcpy(s->told, s->all.told, s->all.told_count * sizeof(*s->told));
 	for (size_t i = 0; i < s->all.told_count; i++) {
 		struct told *t = &s->told[i];
 
-		if (!t->offline && s->in->epoch_ns + t->end_ns < until)
+		if ((all || !t->offline) && s->in->epoch_ns + t->end_ns < until)
 			continue;
 		t->outcome = TOLD_UNKNOWN;
 		t->acknowledged = false;
