@@ -290,8 +290,6 @@ static bool tells(const struct work *s, size_t i)
 {
 	const struct event *ev = &s->in->ledgers->event[i];
 
-	if (about_it(s, ev))
-		return true;
 	if (s->from == INT64_MAX)
 		return ev->kind == EV_FIRED; /* when it happened is unknown */
 	if (ev->t_ns < s->from - NEAR_NS || ev->t_ns > s->to + NEAR_NS)
@@ -369,11 +367,16 @@ static void story_events(struct work *w)
 {
 	const struct ledgers *l = w->in->ledgers;
 	struct story *s = w->story;
-	size_t own = s->count;
+	size_t own = s->count, about_count = 0;
 
-	for (size_t i = 0; i < l->event_count; i++)
-		if (tells(w, i))
+	for (size_t i = 0; i < l->event_count; i++) {
+		bool about = about_it(w, &l->event[i]);
+
+		if (about && about_count++ >= DECISIVE_MAX)
+			s->left_out++; /* of many crash states that lost it the first will do */
+		else if (about || tells(w, i))
 			story_event(w, &l->event[i]);
+	}
 	if (!s->count)
 		return;
 	qsort(s->at, s->count, sizeof(*s->at), time_order);

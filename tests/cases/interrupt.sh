@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # company: yes
 # Purpose: Ctrl-C at every stage. Expected: the first one heals, judges, reports and exits 130, the
-# second stops at once; SIGTERM likewise with 143. Buggy result: a hang, another exit code, no report.
+# second stops at once; SIGTERM likewise with 143. Whatever results there are can be read and drawn.
+# Buggy result: a hang, another exit code, no report.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 worstday=${WORSTDAY:-$top/build/worstday}
@@ -66,6 +67,16 @@ if ! find "$work/results" -name report.html | grep -q .; then
 	echo "no report was written by the interrupted runs"
 	failed=1
 fi
+for dir in $(find "$work/results" -name report.html -exec dirname {} +); do
+	"$worstday" report --quiet "$dir" >"$work/out" 2>&1 || {
+		echo "report $dir: exit $?: $(cat "$work/out")"
+		failed=1
+	}
+	"$top/tests/cases/page/page.py" "$dir" >"$work/out" 2>&1 || {
+		cat "$work/out"
+		failed=1
+	}
+done
 if find "$work/results" -name '.tmp*' -not -path '*/.cache/*' | grep -q .; then
 	echo "left behind:"; find "$work/results" -name '.tmp*'
 	failed=1
