@@ -264,7 +264,7 @@ test-bare:
 
 # Each parser's fuzzer for FUZZ_SECONDS from its kept corpus (tests/fuzz/corpus/NAME).
 FUZZ_SECONDS ?= 60
-FUZZED := base bank calls conf counter disk ledger wire
+FUZZED := base bank calls conf counter disk ledger terminal wire
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz: deps
 	@dpkg-query -W -f='$${Status}' libclang-rt-14-dev 2>/dev/null | grep -q 'ok installed' || \

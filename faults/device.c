@@ -30,7 +30,7 @@ struct device_at {
 
 static bool meant(const struct device_opts *o, const struct node *n)
 {
-	for (size_t i = 0; n->device.kind && i < o->device.count; i++)
+	for (size_t i = 0; node_on_counter(n) && i < o->device.count; i++)
 		if (str_glob(o->device.at[i], n->name))
 			return true;
 	return false;

@@ -20,6 +20,7 @@ struct bank;
 struct counter;
 struct loop;
 struct stage;
+struct terminals;
 
 enum fault_layer {
 	LAYER_NONE, LAYER_PROCESS, LAYER_NET, LAYER_DISK, LAYER_CALL, LAYER_LIB, LAYER_CLOCK,
@@ -34,6 +35,7 @@ struct run {
 	struct stage *stage;
 	struct bank *bank;       /* NULL: the target has none */
 	struct counter *counter; /* NULL: the target has no devices */
+	struct terminals *terminals; /* NULL: the target has no card terminals */
 	struct loop *loop;
 	const struct target *target;
 	const struct experiment *experiment;

@@ -18,6 +18,7 @@
 
 #define ROW(s, member) .name = #member, .offset = offsetof(struct s, member)
 #define DEVICES_MAX 16
+#define BANK_TIMEOUT_NS INT64_C(30000000000) /* what terminals of the field have */
 
 /* ---- bank: {http: 8080, iso8583: 8583} ---- */
 
@@ -59,6 +60,7 @@ int bank_parse(const struct yaml_node *n, const char *path, void *field, struct 
 
 struct wish {
 	char *place[DEVICE_KINDS]; /* owned; by kind; NULL: it is none of that kind */
+	struct dur bank_timeout;
 };
 #define KIND(word, kind, words, at)                                                              \
 	{.name = word, .offset = offsetof(struct wish, place) + (kind) * sizeof(char *),          \
@@ -66,6 +68,11 @@ struct wish {
 static const struct opt wish_rows[] = {
 	KIND("escpos", DEVICE_ESCPOS, "a receipt printer, its cash drawer behind it, at `tcp PORT` "
 	     "of a host of its own, or at `serial NAME` in /dev", "serial ttyUSB0"),
+	KIND("zvt", DEVICE_ZVT, "a card terminal at `tcp PORT` of a host of its own: ZVT with its "
+	     "till, ISO 8583 with the bank", "tcp 20007"),
+	{ROW(wish, bank_timeout), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .optional = true,
+	 .min = "1ms", .max = "10min", .help = "a card terminal's: so long it waits for the bank "
+	 "(30s); then it takes the payment back by itself", .example = "30s"},
 	OPT_END};
 const struct opt_table device_table = {wish_rows, sizeof(struct wish)};
 
@@ -104,6 +111,26 @@ static int read_place(const char *text, struct mark at, const char *path, struct
 	return -EINVAL;
 }
 
+/* What only a card terminal has, and what it cannot have. */
+static int read_terminal(const struct wish *w, struct mark at, const char *path,
+			 struct device *ret, struct diag *diag)
+{
+	bool terminal = ret->kind == DEVICE_ZVT;
+
+	ret->bank_timeout = w->bank_timeout;
+	if (ret->bank_timeout.ns < 0)
+		ret->bank_timeout.ns = BANK_TIMEOUT_NS;
+	else if (!terminal)
+		diag_error(diag, at, "%s.bank_timeout: only a card terminal asks the bank", path);
+	if (terminal && ret->serial)
+		diag_error(diag, at, "%s.zvt: a card terminal is a host on the wire: `tcp PORT`",
+			   path);
+	if (terminal ? !ret->serial : w->bank_timeout.ns < 0)
+		return 0;
+	ret->kind = DEVICE_NONE;
+	return -EINVAL;
+}
+
 static int read_device(const struct yaml_node *n, const char *name, struct mark at,
 		       const char *path, struct device *ret, struct diag *diag)
 {
@@ -111,7 +138,7 @@ static int read_device(const struct yaml_node *n, const char *name, struct mark 
 	int r = opt_apply(device_table, n, at, path, &w, diag), kinds = 0;
 
 	*ret = (struct device){.name = xstrdup(name), .mark = at};
-	for (const struct opt *o = wish_rows; r == 0 && o->name; o++) {
+	for (const struct opt *o = wish_rows; r == 0 && o->type == OPT_STRING; o++) {
 		int kind = (int)((o->offset - offsetof(struct wish, place)) / sizeof(char *));
 		const struct yaml_node *value = yaml_get(n, o->name);
 		cleanup_free char *place = xasprintf("%s.%s", path, o->name);
@@ -127,6 +154,8 @@ static int read_device(const struct yaml_node *n, const char *name, struct mark 
 		ret->kind = DEVICE_NONE;
 		r = -EINVAL;
 	}
+	if (r == 0)
+		r = read_terminal(&w, at, path, ret, diag);
 	opt_free(device_table, &w);
 	return r;
 }
@@ -184,6 +213,11 @@ void ours_check(const struct target *t, const struct node *n, struct diag *diag)
 {
 	const struct node *bank = target_bank(t);
 
+	for (size_t i = 0; i < n->devices.count; i++)
+		if (n->devices.at[i].kind == DEVICE_ZVT && (!bank || !bank->bank.iso8583))
+			diag_error(diag, n->devices.at[i].mark, "nodes.%s.devices.%s: a card "
+				   "terminal asks a bank, and no node here has a `bank:` with an "
+				   "iso8583: port", n->name, n->devices.at[i].name);
 	if (node_bank(n) && (n->services_count || n->data_count || n->rootfs || n->devices.count))
 		diag_error(diag, n->mark, "nodes.%s: it is the bank, which the harness plays: "
 			   "services, data, rootfs and devices belong elsewhere", n->name);

@@ -48,7 +48,7 @@ struct bank_conf {
 	int64_t iso_reference; /* the field there that names the sale */
 };
 
-enum device_kind { DEVICE_NONE, DEVICE_ESCPOS, DEVICE_KINDS };
+enum device_kind { DEVICE_NONE, DEVICE_ESCPOS, DEVICE_ZVT, DEVICE_KINDS };
 #define SERIAL_NAME_MAX 9 /* "ttyUSB999" */
 /** struct device - something on the counter that the harness plays. */
 struct device {
@@ -56,6 +56,7 @@ struct device {
 	int kind;     /* enum device_kind */
 	int64_t port; /* TCP: it is a host on the wire; 0: it is none */
 	char *serial; /* else its name in /dev: "ttyUSB0" */
+	struct dur bank_timeout; /* a card terminal's: it waits so long for the bank; system */
 	struct mark mark;
 };
 struct devices {
@@ -255,6 +256,15 @@ const struct node *target_node(const struct target *t, const char *name);
 static inline bool node_bank(const struct node *n)
 {
 	return n->bank.http || n->bank.iso8583;
+}
+/** node_terminal - is it a card terminal? What else stands on a counter is the counter's. */
+static inline bool node_terminal(const struct node *n)
+{
+	return n->device.kind == DEVICE_ZVT;
+}
+static inline bool node_on_counter(const struct node *n)
+{
+	return n->device.kind && !node_terminal(n);
 }
 /** node_ours - is it a host that the harness plays? Nothing of the target runs there. */
 static inline bool node_ours(const struct node *n)

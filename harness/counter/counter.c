@@ -192,7 +192,7 @@ static int devices(struct counter *c, const struct counter_opts *o, int *fds, si
 	for (size_t i = 0; i < o->target->nodes_count; i++) {
 		const struct node *n = &o->target->nodes[i];
 
-		if (!n->device.kind)
+		if (!node_on_counter(n))
 			continue;
 		if (c->desk.count == WD_DEVICES_MAX || *ret_doors == SIDE_FDS_MAX)
 			return err_set(e, E2BIG, "more than %d devices, or %zu on the wire",

@@ -41,6 +41,9 @@ struct crowd_hooks {
 	void (*told)(void *arg, const struct told *t);
 	void (*left)(void *arg, const struct left *l);
 	void (*lane)(void *arg, const char *lane, const char *did); /* down, up, backup opened */
+	/* Whose card is at hand at this lane from now on, by the sale's key; NULL: nobody's. Told
+	 * before the till is asked for anything. NULL: costs nothing. */
+	void (*card)(void *arg, const char *lane, const char *key);
 	void (*finished)(void *arg); /* every shopper has left */
 	/* What the drivers say and hear, as whole lines (crowd/trace.h); NULL: costs nothing. */
 	void (*trace)(void *arg, const char *lane, const char *text, size_t len);

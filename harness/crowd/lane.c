@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "crowd/room.h"
 
 #define TURNS_AT_ONCE 512 /* then the loop gets a turn */
@@ -263,12 +264,22 @@ static void ask_sent(struct lane *l, unsigned which)
 		loop_timer_at(l->crowd->o.loop, &l->deadline, l->ask[which].deadline_ns);
 }
 
+/* The card is at hand before the till can ask for it. */
+static void show_card(const struct lane *l, const struct ask *a)
+{
+	const struct crowd_hooks *h = &l->crowd->o.hooks;
+
+	if (h->card && (l->step == STEP_PAY || l->step == STEP_SELL))
+		h->card(h->arg, l->name, str_eq(a->tender, "card") ? a->key : NULL);
+}
+
 static void ask_step(struct lane *l, unsigned which, int64_t now_ns)
 {
 	struct crowd *c = l->crowd;
 	struct ask *a = ask_new(l, which, (enum action)step_action(l->step), now_ns);
 
 	step_ask(l, a);
+	show_card(l, a);
 	c->ops->perform(c->driver, a);
 	ask_sent(l, which);
 }

@@ -158,6 +158,8 @@ void till_release(struct lane *l)
 
 	if (c->ops->leave)
 		c->ops->leave(c->driver, l->index);
+	if (c->o.hooks.card)
+		c->o.hooks.card(c->o.hooks.arg, l->name, NULL);
 	l->shopper = NULL;
 	c->n.at_till--;
 	shopper_gone(s);

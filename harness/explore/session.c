@@ -106,7 +106,7 @@ static int open_stage(struct session *s, struct err *e)
 	if (r == 0)
 		r = stage_open(s->in->slot, &o, &s->stage, e);
 	if (r == 0)
-		r = hosts_open(&s->hosts, s->stage, s->in->target, s->loop, s->ledger, e);
+		r = hosts_open(&s->hosts, s->stage, s->in->target, &s->x, s->loop, s->ledger, e);
 	return r == 0 ? stage_start(s->stage, e) : r;
 }
 
@@ -125,6 +125,7 @@ static int begin(struct session *s, struct err *e)
 	in.stage = s->stage;
 	in.bank = s->hosts.bank;
 	in.counter = s->hosts.counter;
+	in.terminals = s->hosts.terminals;
 	in.loop = s->loop;
 	in.ledger = s->ledger;
 	r = triggers_new(&s->triggers, &in, e);

@@ -22,6 +22,7 @@
 #include "judge/judge.h"
 #include "ledger/ledger.h"
 #include "stage/stage.h"
+#include "terminal/terminal.h"
 #include "trial/books.h"
 #include "trial/control.h"
 #include "trial/trigger.h"
@@ -401,6 +402,13 @@ static void sell_lane(void *arg, const char *lane, const char *did)
 	buf_printf(&g->r->out, "%s: %s\n", lane, did);
 }
 
+static void sell_card(void *arg, const char *lane, const char *key)
+{
+	struct selling *g = arg;
+
+	terminals_card(g->s->hosts.terminals, lane, key, NULL);
+}
+
 static void sell_over(void *arg)
 {
 	((struct selling *)arg)->over = true;
@@ -441,6 +449,8 @@ static int do_sell(struct reply *r, char *arg)
 	*g.sold = (struct sold){ .at_ns = clock_now() };
 	x.shoppers.lanes = (struct strlist){ .at = (char *[]){ lane, NULL }, .count = 1 };
 	x.shoppers.first = (int64_t)s->sold_count + 1;
+	if (s->hosts.terminals)
+		o.hooks.card = sell_card;
 	err = crowd_new(&c, &o, &e);
 	if (err >= 0)
 		err = crowd_open(c, by, &first, &e);

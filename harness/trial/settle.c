@@ -15,6 +15,7 @@
 #include "ledger/ledger.h"
 #include "stage/stage.h"
 #include "trial/books.h"
+#include "trial/hosts.h"
 
 #define POLL_FIRST_NS (50 * NS_PER_MS)
 #define POLL_MAX_NS (500 * NS_PER_MS)
@@ -24,6 +25,7 @@
 struct settle {
 	const struct experiment *experiment;
 	const struct target *target;
+	const struct hosts *hosts;
 	uint64_t *awaited; /* owned: open-addressing set of key hashes, 0 = free */
 	size_t slots, count;
 	bool unsure; /* not a day without trouble: what nobody waits for may yet be booked */
@@ -82,12 +84,14 @@ static void grow(struct settle *s)
 	s->slots = n;
 }
 
-struct settle *settle_new(const struct experiment *x, const struct target *t)
+struct settle *settle_new(const struct experiment *x, const struct target *t,
+			  const struct hosts *h)
 {
 	struct settle *s = xcalloc(1, sizeof(*s));
 
 	s->experiment = x;
 	s->target = t;
+	s->hosts = h;
 	return s;
 }
 
@@ -215,7 +219,7 @@ void settle_wait(struct settle *s, struct stage *st, struct loop *loop, bool *st
 		return;
 	}
 	while (!*stop && clock_now() < deadline) {
-		if (services_at_rest(s, st, &starts)) {
+		if (services_at_rest(s, st, &starts) && !hosts_owe(s->hosts)) {
 			look(s, st, &now);
 			now.digest += starts;
 			if (!have_last || now.digest != last.digest || !now.readable)

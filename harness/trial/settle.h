@@ -16,14 +16,16 @@
 #include <stdint.h>
 
 struct experiment;
+struct hosts;
 struct loop;
 struct settle;
 struct stage;
 struct target;
 struct told;
 
-/** settle_new - borrows both; caller frees. */
-struct settle *settle_new(const struct experiment *x, const struct target *t);
+/** settle_new - borrows all; caller frees. */
+struct settle *settle_new(const struct experiment *x, const struct target *t,
+			  const struct hosts *h);
 void settle_free(struct settle *s);
 /** settle_told - remember what must appear in the books. */
 void settle_told(struct settle *s, const struct told *told);

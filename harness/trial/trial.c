@@ -15,6 +15,7 @@
 #include "faults/drive.h"
 #include "faults/hook.h"
 #include "stage/stage.h"
+#include "terminal/terminal.h"
 #include "trial/books.h"
 #include "trial/control.h"
 #include "trial/crashes.h"
@@ -194,6 +195,14 @@ static void on_left(void *arg, const struct left *l)
 	ledger_left(((struct trial *)arg)->ledger, l);
 }
 
+/* Somebody goes to a card terminal, or away. A process that is gone: hosts_alive() tells. */
+static void on_card(void *arg, const char *lane, const char *key)
+{
+	struct trial *t = arg;
+
+	terminals_card(t->hosts.terminals, lane, key, NULL);
+}
+
 static void on_lane(void *arg, const char *lane, const char *did)
 {
 	struct trial *t = arg;
@@ -346,7 +355,8 @@ static int do_stage(struct trial *t, struct err *e)
 		t->started_ns = clock_now(); /* preparing is not part of the trial */
 	err = stage_open(t->in->slot, &o, &t->stage, e);
 	if (err >= 0)
-		err = hosts_open(&t->hosts, t->stage, t->in->target, t->loop, t->ledger, e);
+		err = hosts_open(&t->hosts, t->stage, t->in->target, t->in->experiment, t->loop,
+				 t->ledger, e);
 	if (err == 0 && t->in->control > 0)
 		t->control = control_serve(t->loop, t->in->control, on_asked, t);
 	if (err < 0)
@@ -381,6 +391,8 @@ static int do_crowd(struct trial *t, struct err *e)
 			   .finished = on_finished },
 	};
 
+	if (t->hosts.terminals)
+		o.hooks.card = on_card;
 	if (t->in->experiment->trace) {
 		t->traces = traces_new(t->logs, LOG_CAP);
 		o.hooks.trace = on_trace;
@@ -392,7 +404,8 @@ static int do_triggers(struct trial *t, struct err *e)
 {
 	struct triggers_in in = { .experiment = t->in->experiment, .target = t->in->target,
 				  .stage = t->stage, .bank = t->hosts.bank,
-				  .counter = t->hosts.counter, .loop = t->loop,
+				  .counter = t->hosts.counter,
+				  .terminals = t->hosts.terminals, .loop = t->loop,
 				  .ledger = t->ledger, .seed = t->in->seed };
 
 	return t->in->faults ? triggers_new(&t->triggers, &in, e) : 0;
@@ -674,7 +687,7 @@ static int trial_begin(struct trial *t, struct err *e)
 		err = ledger_open(&t->ledger, t->in->dir, t->epoch_ns, e);
 	if (err < 0)
 		return err;
-	t->settle = settle_new(t->in->experiment, t->in->target);
+	t->settle = settle_new(t->in->experiment, t->in->target, &t->hosts);
 	t->tick.fire = tick;
 	loop_timer_at(t->loop, &t->tick, t->epoch_ns + TICK_NS);
 	return 0;

@@ -218,7 +218,7 @@ static struct activation *activation_new(struct trigger *g, const char *node, co
 	a->until_sales = -1;
 	a->timer.fire = activation_timer;
 	a->run = (struct run){ .stage = t->in.stage, .bank = t->in.bank,
-			       .counter = t->in.counter,
+			       .counter = t->in.counter, .terminals = t->in.terminals,
 			       .loop = t->in.loop, .target = t->in.target,
 			       .experiment = t->in.experiment, .seed = t->in.seed,
 			       .fault = g->index, .activation = ++g->activations,

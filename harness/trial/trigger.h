@@ -20,6 +20,7 @@ struct experiment;
 struct ledger;
 struct loop;
 struct target;
+struct terminals;
 struct told;
 struct triggers;
 
@@ -29,6 +30,7 @@ struct triggers_in {
 	struct stage *stage;
 	struct bank *bank;       /* NULL: the target has none */
 	struct counter *counter; /* NULL: it has no devices */
+	struct terminals *terminals; /* NULL: it has no card terminals */
 	struct loop *loop;
 	struct ledger *ledger;
 	int64_t seed;

@@ -1,71 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Money by card. With --bank the lane asks the payment host itself
- * (card_bank.c). Else, without --terminal, the cashier's own device does it and
- * the lane only applies the rules: online yes, offline up to the floor limit.
- * With --terminal HOST:PORT we speak one line each way (to be ZVT one day):
+ * Money by card. With --terminal HOST:PORT a card terminal does it (card_zvt.c),
+ * with --bank the lane asks the payment host itself (card_bank.c); without
+ * either the cashier's own device does, and the lane only applies the rules:
+ * online yes, offline up to the floor limit.
  *
- *   PAY <key> <cents>   →  OK <approval> | NO <reason>
- *   REV <key> <cents>   →  OK
- *
- * No word in time means nobody knows whether the card was charged, so we send
- * a reversal and tell the shopper it did not work.
+ * Each go at charging is a payment with a name of its own, noted durably before
+ * anybody is asked for money (lane_payments.c).
  */
 #include "bug.h"
 #include "lane.h"
-#include "net.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
-
-#define CONNECT_MS 5000
-#define SHOPPER_MS 60000 /* finding the card takes its time */
-#define REVERSAL_MS 5000
-
-/* Reads up to the newline, which is cut off. */
-static int read_answer(int fd, char *ret, size_t size, int64_t until)
-{
-	size_t len = 0;
-	ssize_t n;
-	int rc;
-
-	while (len + 1 < size) {
-		rc = net_await(fd, POLLIN, until);
-		if (rc)
-			return rc;
-		n = read(fd, ret + len, 1);
-		if (n <= 0)
-			return -ECONNRESET;
-		if (ret[len] == '\n')
-			break;
-		len++;
-	}
-	ret[len] = '\0';
-	return 0;
-}
-
-static int converse(const char *address, const char *verb, const struct sale *s, int64_t ms,
-		    char *answer, size_t size)
-{
-	char line[KEY_MAX + 48];
-	int fd = net_dial(address, CONNECT_MS), n, rc = 0;
-
-	if (fd < 0)
-		return fd;
-	n = snprintf(line, sizeof(line), "%s %s %lld\n", verb, s->key, (long long)s->total);
-	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
-		rc = -EIO;
-	if (!rc)
-		rc = read_answer(fd, answer, size,
-				 bug(BUG_WAIT_FOREVER_TERMINAL) ? -1 : mono_ms() + ms);
-	close(fd);
-	return rc;
-}
 
 static int by_rule(const struct lane *l, const struct sale *s, char *why)
 {
@@ -75,20 +24,28 @@ static int by_rule(const struct lane *l, const struct sale *s, char *why)
 	return -EACCES;
 }
 
-static int at_terminal(struct lane *l, struct basket *b, char *why)
+int card_begin(struct lane *l, struct sale *s, int64_t after)
 {
-	const struct sale *s = &b->sale;
-	char answer[128] = "";
-	int rc = converse(l->o->terminal, "PAY", s, SHOPPER_MS, answer, sizeof(answer));
-
-	say("%s terminal key=%s amount=%lld answer=\"%s\" rc=%d", l->o->name, s->key,
-	    (long long)s->total, answer, rc);
-	if (!rc && !strncmp(answer, "OK", 2))
+	snprintf(s->payment, sizeof(s->payment), "%s.%lld.p%lld", l->o->name,
+		 (long long)l->started_ms, (long long)++l->episodes);
+	if (payment_begin(l, s, after) == 0)
 		return 0;
-	snprintf(why, WHY_MAX, "%s", rc ? "card terminal does not answer" : "card declined");
-	if (rc)
-		card_reverse(l, b);
-	return rc ? -ETIMEDOUT : -EACCES;
+	*s->payment = '\0';
+	return -EIO;
+}
+
+int card_over(struct lane *l, struct basket *b, bool charged, int rc, char *why, const char *text)
+{
+	struct sale *s = &b->sale;
+
+	if (charged)
+		payment_reverse(l, s->payment);
+	else
+		payment_settle(l, s->payment);
+	*s->payment = '\0';
+	b->approved = 0;
+	snprintf(why, WHY_MAX, "%s", text);
+	return rc;
 }
 
 /* What the terminals' own calendar made of that day: no valid date, so no card. */
@@ -111,7 +68,13 @@ int card_authorise(struct lane *l, struct basket *b, char *why)
 		snprintf(why, WHY_MAX, "no valid date");
 		return -EACCES;
 	}
-	return l->o->terminal ? at_terminal(l, b, why) : l->bank ? bank_authorise(l, b, why) : 0;
+	if (!l->charges)
+		return 0;
+	if (b->approved == b->sale.total)
+		return 0; /* charged before, and the sale is still to be booked */
+	if (b->approved)
+		card_over(l, b, true, 0, why, "");
+	return l->terminal ? terminal_authorise(l, b, why) : bank_authorise(l, b, why);
 }
 
 /*
@@ -122,7 +85,7 @@ void card_booked(struct lane *l, struct basket *b, const struct booked *ret)
 {
 	struct sale *s = &b->sale;
 
-	if (!l->bank || !*s->payment)
+	if (!l->charges || !*s->payment)
 		return;
 	if (strcmp(ret->payment, s->payment))
 		payment_reverse(l, s->payment);
@@ -134,16 +97,23 @@ void card_booked(struct lane *l, struct basket *b, const struct booked *ret)
 void card_reverse(struct lane *l, struct basket *b)
 {
 	struct sale *s = &b->sale;
-	char answer[128] = "";
-	int rc = 0;
 
-	if (l->bank && *s->payment)
+	if (l->charges && *s->payment)
 		payment_reverse(l, s->payment);
 	*s->payment = '\0';
 	b->approved = 0;
-	if (bug(BUG_FORGET_REVERSAL))
-		return;
-	if (l->o->terminal)
-		rc = converse(l->o->terminal, "REV", s, REVERSAL_MS, answer, sizeof(answer));
-	say("%s reversal key=%s amount=%lld rc=%d", l->o->name, s->key, (long long)s->total, rc);
+}
+
+int card_deliver(struct lane *l)
+{
+	char payment[KEY_MAX];
+	int64_t id = 0;
+	int count = 0;
+
+	while (!atomic_load(&l->closing) && payments_next(l, id, &id, payment)) {
+		if (l->terminal ? terminal_give_back(l, payment) : bank_give_back(l, payment))
+			lane_offline_mark(l, id, "synced", "");
+		count++;
+	}
+	return count;
 }

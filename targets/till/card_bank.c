@@ -22,38 +22,19 @@
 
 #define REVERSAL_MS 2000
 
-static void begin(struct lane *l, struct sale *s)
-{
-	snprintf(s->payment, sizeof(s->payment), "%s.%lld.p%lld", l->o->name,
-		 (long long)l->started_ms, (long long)++l->episodes);
-}
-
-static int over(struct lane *l, struct basket *b, bool charged, int rc, char *why, const char *text)
-{
-	struct sale *s = &b->sale;
-
-	if (charged)
-		payment_reverse(l, s->payment);
-	else
-		payment_settle(l, s->payment);
-	*s->payment = '\0';
-	b->approved = 0;
-	snprintf(why, WHY_MAX, "%s", text);
-	return rc;
-}
-
 static int heard(struct lane *l, struct basket *b, const struct answer *a, char *why)
 {
 	const char *state = answer_text(a, "state", "");
 
 	if (!a->status && !a->sent)
-		return over(l, b, false, -EACCES, why, "the bank cannot be reached");
+		return card_over(l, b, false, -EACCES, why, "the bank cannot be reached");
 	if (a->status >= 400 && a->status < 500)
-		return over(l, b, false, -EACCES, why, answer_text(a, "error", "not accepted"));
+		return card_over(l, b, false, -EACCES, why,
+				 answer_text(a, "error", "not accepted"));
 	if ((a->status == 200 || a->status == 201) && !strcmp(state, "declined"))
-		return over(l, b, false, -EACCES, why, "card declined");
+		return card_over(l, b, false, -EACCES, why, "card declined");
 	if ((a->status != 200 && a->status != 201) || strcmp(state, "captured"))
-		return over(l, b, true, -ETIMEDOUT, why, "the bank does not answer");
+		return card_over(l, b, true, -ETIMEDOUT, why, "the bank does not answer");
 	b->approved = b->sale.total;
 	return 0;
 }
@@ -65,13 +46,7 @@ int bank_authorise(struct lane *l, struct basket *b, char *why)
 	json_t *body;
 	int rc;
 
-	if (b->approved == s->total)
-		return 0; /* charged before, and the sale is still to be booked */
-	if (b->approved)
-		over(l, b, true, 0, why, "");
-	begin(l, s);
-	if (payment_begin(l, s)) {
-		*s->payment = '\0';
+	if (card_begin(l, s, -1)) {
 		snprintf(why, WHY_MAX, "cannot note the payment");
 		return -EACCES;
 	}
@@ -89,7 +64,7 @@ int bank_authorise(struct lane *l, struct basket *b, char *why)
 	return rc;
 }
 
-static void deliver(struct lane *l, int64_t id, const char *payment)
+bool bank_give_back(struct lane *l, const char *payment)
 {
 	json_t *body = json_pack("{s:s}", "original", payment);
 	struct answer a;
@@ -100,19 +75,5 @@ static void deliver(struct lane *l, int64_t id, const char *payment)
 	done = a.status >= 200 && a.status < 500;
 	say("%s reversal payment=%s status=%d", l->o->name, payment, a.status);
 	answer_done(&a);
-	if (done)
-		lane_offline_mark(l, id, "synced", "");
-}
-
-int bank_deliver(struct lane *l)
-{
-	char payment[KEY_MAX];
-	int64_t id = 0;
-	int count = 0;
-
-	while (!atomic_load(&l->closing) && payments_next(l, id, &id, payment)) {
-		deliver(l, id, payment);
-		count++;
-	}
-	return count;
+	return done;
 }

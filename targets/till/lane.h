@@ -44,6 +44,8 @@ struct lane {
 	const struct options *o;
 	struct client *client;
 	struct client *bank;     /* NULL: none */
+	struct terminal *terminal; /* owned; NULL: none */
+	bool charges;            /* one of the two: payments have names of their own */
 	struct db db;            /* offline.db: queue, price list, counters */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;  /* a basket is free, the queue has moved, or there is work */
@@ -180,14 +182,41 @@ void card_booked(struct lane *l, struct basket *b, const struct booked *ret);
 /** card_reverse - the sale surely did not happen: the money goes back. */
 void card_reverse(struct lane *l, struct basket *b);
 
-/* card_bank.c */
+/** card_begin - a payment with a new name, noted durably. @after: as payment_begin. 0 or -EIO. */
+int card_begin(struct lane *l, struct sale *s, int64_t after);
+/** card_over - this go at charging has failed; @charged: the money may be gone, and goes back.
+ * Returns rc, with `why` set to text. */
+int card_over(struct lane *l, struct basket *b, bool charged, int rc, char *why,
+	      const char *text);
+/** card_deliver - bring waiting reversals to whoever has charged; how many there were. */
+int card_deliver(struct lane *l);
+
+/* card_bank.c, card_zvt.c: the two who charge. Returns as card_authorise. */
 int bank_authorise(struct lane *l, struct basket *b, char *why);
-/** bank_deliver - bring waiting reversals to the bank; returns how many there were. */
-int bank_deliver(struct lane *l);
+int terminal_authorise(struct lane *l, struct basket *b, char *why);
+/** ..._give_back - true: it is settled, one way or the other. */
+bool bank_give_back(struct lane *l, const char *payment);
+bool terminal_give_back(struct lane *l, const char *payment);
+struct terminal *terminal_new(const struct options *o);
+void terminal_free(struct terminal *t);
 
 /* lane_payments.c */
-/** payment_begin - noted, durably, before the bank is asked. 0 or negative errno. */
-int payment_begin(struct lane *l, const struct sale *s);
+/**
+ * payment_begin - noted, durably, before anybody is asked for money. @after: the receipt number
+ * of the terminal's last payment before this; < 0: no terminal. 0 or negative errno.
+ */
+int payment_begin(struct lane *l, const struct sale *s, int64_t after);
+/** payment_note - what came of it at the terminal: its receipt number, or "-": nothing. */
+void payment_note(struct lane *l, const char *id, const char *receipt);
+/** struct noted - a payment at the terminal, as we noted it. */
+struct noted {
+	char payment[KEY_MAX], receipt[KEY_MAX]; /* receipt "": nobody knows yet */
+	int64_t after;                           /* < 0: not of this lane's terminal */
+};
+/** payment_noted - false: there is none of this name. */
+bool payment_noted(struct lane *l, const char *id, struct noted *ret);
+/** payments_unresolved - the oldest of which nobody knows what came of it; false: none. */
+bool payments_unresolved(struct lane *l, struct noted *ret);
 /** payment_settle - its sale has happened, or it was never charged: nothing more to do. */
 void payment_settle(struct lane *l, const char *id);
 /** payment_reverse - for later, durably; the sync thread brings it to the bank. */

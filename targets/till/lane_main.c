@@ -54,7 +54,7 @@ static int work(struct lane *l)
 {
 	int rc;
 
-	if (l->bank)
+	if (l->charges)
 		payments_recover(l);
 	lane_prices_cached(l);
 	lane_prices_fetch(l);
@@ -76,12 +76,15 @@ int lane_main(const struct options *o)
 	prepare(&l, o);
 	l.client = client_new(o->store);
 	l.bank = o->bank ? client_new(o->bank) : NULL;
+	l.terminal = o->terminal ? terminal_new(o) : NULL;
+	l.charges = l.bank || l.terminal;
 	if (l.client && !lane_offline_open(&l))
 		rc = work(&l);
 	db_close(&l.db);
 	client_free(l.client);
 	if (l.bank)
 		client_free(l.bank);
+	terminal_free(l.terminal);
 	forget_all(&l);
 	lock_drop(lock, o->data);
 	say("%s stopped status=%d", o->name, rc);

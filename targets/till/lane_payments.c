@@ -12,12 +12,16 @@
 
 #include "bug.h"
 
-int payment_begin(struct lane *l, const struct sale *s)
+int payment_begin(struct lane *l, const struct sale *s, int64_t after)
 {
 	json_t *body = json_pack("{s:s,s:s,s:I}", "key", s->key, "episode", s->episode, "total",
 				 (json_int_t)s->total);
-	char *text = json_dumps(body, JSON_COMPACT);
+	char *text;
 	int rc;
+
+	if (after >= 0)
+		json_object_set_new(body, "after", json_integer((json_int_t)after));
+	text = json_dumps(body, JSON_COMPACT);
 
 	db_lock(&l->db);
 	rc = db_run(&l->db,
@@ -28,6 +32,51 @@ int payment_begin(struct lane *l, const struct sale *s)
 	free(text);
 	json_decref(body);
 	return rc;
+}
+
+void payment_note(struct lane *l, const char *id, const char *receipt)
+{
+	db_lock(&l->db);
+	db_run(&l->db, "UPDATE queue SET receipt = ? WHERE key = ? AND kind IN ('payment',"
+	       " 'reversal')", "tt", receipt, id);
+	db_unlock(&l->db);
+}
+
+static bool read_noted(sqlite3_stmt *s, struct noted *ret)
+{
+	if (db_row(s) != 1)
+		return false;
+	copy_text(ret->payment, sizeof(ret->payment), db_text(s, 0));
+	copy_text(ret->receipt, sizeof(ret->receipt), db_text(s, 1));
+	ret->after = sqlite3_column_int64(s, 2);
+	db_done(s);
+	return true;
+}
+
+#define NOTED "SELECT key, receipt, coalesce(json_extract(body, '$.after'), -1) FROM queue" \
+	      " WHERE kind IN ('payment', 'reversal')"
+
+bool payment_noted(struct lane *l, const char *id, struct noted *ret)
+{
+	bool found;
+
+	db_lock(&l->db);
+	found = read_noted(db_query(&l->db, NOTED " AND key = ? ORDER BY id LIMIT 1", "t", id),
+			   ret);
+	db_unlock(&l->db);
+	return found;
+}
+
+bool payments_unresolved(struct lane *l, struct noted *ret)
+{
+	bool found;
+
+	db_lock(&l->db);
+	found = read_noted(db_query(&l->db, NOTED " AND receipt = ''"
+				    " AND json_extract(body, '$.after') IS NOT NULL"
+				    " ORDER BY id LIMIT 1", ""), ret);
+	db_unlock(&l->db);
+	return found;
 }
 
 void payment_settle(struct lane *l, const char *id)

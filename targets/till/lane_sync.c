@@ -104,7 +104,7 @@ static void settle(struct lane *l, const struct queued *q, const char *state,
 
 	if (a->status >= 400)
 		lane_verdict(a, why);
-	if (l->bank)
+	if (l->charges)
 		settle_payment(l, q, a);
 	lane_offline_mark(l, q->id, state, why);
 	say("%s sync %s kind=%s key=%s receipt=%s status=%d booked=%s%s%s", l->o->name, state,
@@ -172,7 +172,7 @@ static int64_t round_of_work(struct lane *l, bool *ret_reported)
 {
 	int64_t brought;
 
-	if (l->bank && bank_deliver(l))
+	if (l->charges && card_deliver(l))
 		*ret_reported = false;
 	if (!lane_online(l)) {
 		*ret_reported = false;

@@ -10,7 +10,7 @@ static void give_back(struct lane *l, const struct answer *a)
 {
 	const char *payment = answer_text(a, "payment", "");
 
-	if (l->bank && *payment)
+	if (l->charges && *payment)
 		payment_reverse(l, payment);
 }
 
@@ -36,7 +36,7 @@ static int void_at_store(struct lane *l, const char *key, char *why)
 int lane_void(struct lane *l, const char *key, char *why)
 {
 	struct basket *b = basket_claim(l, key);
-	bool only_here = b && b->state == BASKET_OPEN && !b->doubt, paid;
+	bool only_here = b && b->state == BASKET_OPEN && !b->doubt;
 	int status = 200;
 
 	if (!b)
@@ -45,14 +45,10 @@ int lane_void(struct lane *l, const char *key, char *why)
 		return 503;
 	if (b->approved)
 		card_reverse(l, b);
-	paid = b->state == BASKET_PAID;
 	if (b->state != BASKET_VOID && !only_here)
 		status = void_at_store(l, key, why);
-	if (status <= 201) {
+	if (status <= 201)
 		b->state = BASKET_VOID;
-		if (paid && !strcmp(b->sale.tender, "card") && !l->bank)
-			card_reverse(l, b);
-	}
 	say("%s void key=%s status=%d", l->o->name, key, status);
 	basket_release(l, b);
 	return status;

@@ -14,6 +14,7 @@ static const char usage[] =
 	"till lane --name lane-1 --store http://store:8080 --data DIR [--port 8000]\n"
 	"          [--printer DEVICE|serial:DEVICE|tcp:HOST:PORT] [--terminal HOST:PORT]\n"
 	"          [--bank http://bank:8080] [--timeout MS] [--bank-timeout MS]\n"
+	"          [--terminal-ack MS] [--terminal-timeout MS]\n"
 	"          [--printer-rest MS]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
 	"till init --data DIR [--goods goods.csv] [--stock N]\n"
@@ -31,8 +32,8 @@ static const struct mode {
 };
 
 enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_BANK,
-	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT, OPT_PRINTER_REST,
-	OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
+	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT, OPT_TERMINAL_TIMEOUT, OPT_TERMINAL_ACK,
+	OPT_PRINTER_REST, OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
 
 static const struct option longs[] = {
 	{"name", required_argument, NULL, OPT_NAME},
@@ -45,6 +46,8 @@ static const struct option longs[] = {
 	{"port", required_argument, NULL, OPT_PORT},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"bank-timeout", required_argument, NULL, OPT_BANK_TIMEOUT},
+	{"terminal-timeout", required_argument, NULL, OPT_TERMINAL_TIMEOUT},
+	{"terminal-ack", required_argument, NULL, OPT_TERMINAL_ACK},
 	{"printer-rest", required_argument, NULL, OPT_PRINTER_REST},
 	{"floor", required_argument, NULL, OPT_FLOOR},
 	{"offline-count", required_argument, NULL, OPT_COUNT},
@@ -74,6 +77,8 @@ static void set_number(struct options *o, int which, const char *text)
 	int64_t n = strtoll(text, NULL, 10);
 	int64_t *field = which == OPT_TIMEOUT ? &o->timeout_ms :
 			 which == OPT_BANK_TIMEOUT ? &o->bank_ms :
+			 which == OPT_TERMINAL_TIMEOUT ? &o->terminal_ms :
+			 which == OPT_TERMINAL_ACK ? &o->terminal_ack_ms :
 			 which == OPT_PRINTER_REST ? &o->printer_rest_ms :
 			 which == OPT_FLOOR   ? &o->floor :
 			 which == OPT_COUNT   ? &o->offline_count :
@@ -104,6 +109,8 @@ int main(int argc, char **argv)
 		.store = "http://store:8080",
 		.timeout_ms = 2000,
 		.bank_ms = 30000,
+		.terminal_ms = 180000,
+		.terminal_ack_ms = 5000,
 		.printer_rest_ms = 10000,
 		.floor = 5000,
 		.offline_count = 500,

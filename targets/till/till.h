@@ -13,11 +13,13 @@ struct options {
 	const char *store;    /* http://store:8080 */
 	const char *goods;    /* CSV for `till init` */
 	const char *printer;  /* device path, or tcp:HOST:PORT; NULL: no printer */
-	const char *terminal; /* host:port; NULL: the cashier's own terminal, approved by hand */
+	const char *terminal; /* host:port, ZVT; NULL: the cashier's own, approved by hand */
 	const char *bank;     /* http://bank:8080, asked without a terminal; NULL: no bank */
 	int port;
 	int64_t timeout_ms;    /* how long a lane waits for the store, twice */
 	int64_t bank_ms;       /* and for the bank, once */
+	int64_t terminal_ms;   /* for what comes of a command to the terminal */
+	int64_t terminal_ack_ms; /* and for its acknowledgement */
 	int64_t printer_rest_ms; /* a printer that failed is left alone for so long */
 	int64_t floor;         /* offline limits: cents per card sale */
 	int64_t offline_count; /* sales waiting */

@@ -72,8 +72,9 @@ for kind in ("faults", "checks"):
     for one in json.load(open(f"{work}/{kind}.json")):
         faults = f"faults:\n  - {one['example']}\n" if kind == "faults" else ""
         checks = f"checks:\n  - {one['example']}\n" if kind == "checks" else "checks: [no-lost-sale]\n"
+        till = "terminal" if one["name"].startswith("terminal.") else "counter"
         open(f"{work}/example.{kind}.{one['name']}.yml", "w").write(
-            "target: targets/till/counter.yml\nshoppers: {count: 10, arrivals: poisson 4/min}\n" + faults + checks)
+            f"target: targets/till/{till}.yml\nshoppers: {{count: 10, arrivals: poisson 4/min}}\n" + faults + checks)
 P
 for file in "$work"/example.*.yml; do
 	name=$(basename "$file" .yml)

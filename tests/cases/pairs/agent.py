@@ -368,6 +368,48 @@ def to_and_fro(phase):
     return sorted(seen)
 
 
+# ---- a card terminal ----
+
+def bcd(number, size):
+    return bytes.fromhex(f"{number:0{2 * size}d}")
+
+
+def talk(c, command, amount):
+    """What the terminal says to one command, word by word, until it ends or falls silent."""
+    words = []
+    try:
+        c.sendall(command)
+        while True:
+            head = c.recv(3, socket.MSG_WAITALL)
+            if len(head) < 3:
+                return words + ["gone"]
+            data = c.recv(head[2], socket.MSG_WAITALL) if head[2] else b""
+            if head[:2] == b"\x80\x00":
+                words.append("ack")
+                continue
+            c.sendall(b"\x80\x00\x00")
+            if head[:2] == b"\x04\x0f":  # 27 result, 04 amount
+                words.append(("own " if data[3:9] == bcd(amount, 6) else "other ") + data[1:2].hex())
+            elif head[:2] in (b"\x06\x0f", b"\x06\x1e"):
+                return words + ["done" if head[1] == 0x0f else "failed"]
+    except TimeoutError:
+        return words + ["silence"]
+    except ConnectionError:
+        return words + ["reset"]
+
+
+def taps(phase, patience=None, ask=False):
+    """A payment of another amount in each phase; ask: and then what the last one was."""
+    amount = {"off": 100, "on": 200, "healed": 300}[phase]
+    address = (f"terminal-{socket.gethostname()}", 20007)
+    with socket.create_connection(address, patience or PATIENCE) as c:
+        said = talk(c, b"\x06\x01\x07\x04" + bcd(amount, 6), amount)
+    if not ask:
+        return said
+    with socket.create_connection(address, PATIENCE) as c:
+        return said + talk(c, b"\x06\x20\x03\0\0\0", amount)
+
+
 # ---- a printer ----
 
 def prints(phase, want=3, patience=PATIENCE):
@@ -574,6 +616,14 @@ DO = {
     "device.unplug mid": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
     "drawer.stuck": drawer,
     "printer.backlog": lambda p: prints(p, 2 if p == "on" else 3),
+    "terminal.decline": taps,
+    "terminal.no-ack": lambda p: taps(p, SILENCE if p == "on" else None),
+    "terminal.previous-result": taps,
+    "terminal.reboot": taps,
+    "terminal.result-late": lambda p: a_while(p, 0.6, lambda: taps(p)),
+    "terminal.result-lost": lambda p: taps(p, SILENCE if p == "on" else None, True),
+    "terminal.result-twice": taps,
+    "terminal.slow-shopper": lambda p: a_while(p, 0.6, lambda: taps(p)),
     "printer.cover-open": lambda p: prints(p, 2 if p == "on" else 3),
     "printer.paper-low": prints,
     "printer.paper-out": lambda p: prints(p, 2 if p == "on" else 3),

@@ -11,6 +11,7 @@ import re
 import sys
 
 OK = [200, "ok"]
+PAID = ["ack", "own 00", "done"]
 UDP = "direction: to, protocol: udp, port: 9001"
 TCP = "port: 9000"
 # A row: what comes of it when off (and healed), what when on, and a pattern for each hit, in order;
@@ -168,6 +169,22 @@ ROWS = {
                           [r"printer-.* receipt #2 behind line 1: the paper ends"]),
     "process.hang": (None, "", "answers", "silence", [r"/victim stopped where it was"]),
     "process.kill": (None, "", "answers", "ECONNREFUSED", [r"/victim killed by SIGKILL"]),
+    "terminal.decline": ("code: 54", "", PAID, ["ack", "own 54", "failed"],
+                         [r"terminal-.*: payment #2 declined by the card"]),
+    "terminal.no-ack": ("", "", PAID, ["silence"],
+                        [r"terminal-.*: payment #2 not acknowledged: nothing was done"]),
+    "terminal.previous-result": ("", "", PAID, ["ack", "other 00", "done"],
+                                 [r"payment #2 was approved, and the result told is that of the"]),
+    "terminal.reboot": ("off: 50ms", "", PAID, ["ack", "reset"],
+                        [r"terminal-.*: payment #2 was approved, and the terminal boots"]),
+    "terminal.result-late": ("delay: 600ms", "", "in time", "late",
+                             [r"payment #2 was approved, and its result is held back"]),
+    "terminal.result-lost": ("", "", PAID + PAID, ["ack", "silence"] + PAID,
+                             [r"payment #2 was approved, and its result does not leave"]),
+    "terminal.result-twice": ("", "", PAID, ["ack", "own 00", "own 00", "done"],
+                              [r"payment #2 was approved, and its result was told twice"]),
+    "terminal.slow-shopper": ("by: 60s", "", "in time", "late",
+                              [r"terminal-.*: payment #2 the shopper looks for the card"]),
     "process.restart": (None, "", "the same", "another", [r"/victim restarted by its stop signal"]),
 }
 
@@ -180,6 +197,7 @@ def fault(row):
     """Its two lines of the experiment."""
     name, options, when = row.split()[0], *ROWS[row][:2]
     where = {"net": f"between: [{node(row)}, peer]", "bank": f"from: {node(row)}",
+             "terminal": f"device: terminal-{node(row)}",
              "device": f"device: printer-{node(row)}", "printer": f"device: printer-{node(row)}",
              "drawer": f"device: printer-{node(row)}",
              "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
@@ -202,6 +220,7 @@ def services(row):
             ("    data: {/var/lib/pair: null}\n" if row.startswith(("disk.", "call.")) else "") +
             ("    devices: {printer: {escpos: tcp 9100}}\n"
              if row.startswith(("device.", "drawer.", "printer.")) else "") +
+            ("    devices: {terminal: {zvt: tcp 20007}}\n" if row.startswith("terminal.") else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
     if row in VICTIMS:
