@@ -527,16 +527,16 @@ void driver_free(void *field)
 /* ---- books ---- */
 
 #define BOOKS_NODE                                                                                 \
-	{                                                                                  \
+	{                                                                                          \
 		ROW(books, node), .type = OPT_STRING, .help = "the node that holds them"           \
 	}
-#define BOOKS_REST                                                                              \
-	{                                                                                  \
+#define BOOKS_REST                                                                                 \
+	{                                                                                          \
 		ROW(books, restart),                                                               \
 			.type = OPT_BOOL, .def = "false",                                          \
 			.help = "stop and start the services once before the last reading"         \
-	},                                                                                 \
-	{                                                                                  \
+	},                                                                                         \
+	{                                                                                          \
 		ROW(books, offline),                                                               \
 		.type = OPT_BOOL, .def = "false",                                                  \
 		.help = "a sale that the till calls offline is in these books when it is told, "   \
@@ -555,7 +555,7 @@ void driver_free(void *field)
 		 .help = "SQL: n, the sales not yet synced"},                                      \
 		{ROW(books, lines), .type = OPT_STRING, .optional = true,                          \
 		 .help = "SQL: key, sku, qty"},                                                    \
-	{                                                                                  \
+	{                                                                                          \
 		ROW(books, invariants), .type = OPT_STRMAP, .optional = true,                      \
 			.help = "SQL by name that must yield no row (check books-invariants); "    \
 				"columns key and why say which sale and what is wrong",            \

@@ -10,13 +10,18 @@ MODE=good     syncs `sales` before it unlinks the journal
 MODE=forgets  does not: whoever loses his power right then has lost what one
               cut, or any number of them at other times, would have left
 MODE=lazy     syncs no sale
+MODE=busy     does all that makes a disk hard to leave, and does not stop when asked
 MODE=sync     says sync() before each fsync, which then has nothing left to write
 """
 import json
+import mmap
 import os
+import resource
+import signal
 import socket
 
 os.chdir("/var/lib/pos")
+ODD = b"deep/\xff\xfe not UTF-8 \n\t\"'\\"
 SYNCS = os.environ.get("MODE", "good") != "forgets"
 
 
@@ -29,7 +34,7 @@ def sync_folder():
 def lines(name):
     """Whole lines: the last may be torn, and then nobody was answered."""
     try:
-        with open(name, encoding="utf-8", errors="replace") as f:
+        with open("/var/lib/pos/" + name, encoding="utf-8", errors="replace") as f:
             text = f.read()
     except FileNotFoundError:
         return []
@@ -56,6 +61,38 @@ def recover():
     if os.path.exists("journal"):
         os.unlink("journal")
         sync_folder()
+
+
+def cut_and_touch():
+    """One maps and writes, another truncates: who touches what is gone is killed, so a child."""
+    fd = os.open("mapped", os.O_RDWR | os.O_CREAT, 0o644)
+    os.ftruncate(fd, 1 << 16)
+    if os.fork() == 0:
+        for _ in range(400):
+            os.ftruncate(fd, 0)
+            os.ftruncate(fd, 1 << 16)
+        os._exit(0)
+    for _ in range(40):
+        if os.fork() == 0:
+            with mmap.mmap(fd, 1 << 16) as m:
+                for _ in range(200):
+                    m[::4096] = b"x" * 16
+            os._exit(0)
+        os.wait()
+
+
+def be_busy():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    for i in range(1, 256):
+        if i not in (0x2e, 0x2f):
+            os.open(bytes([i]), os.O_RDWR | os.O_CREAT, 0o644)
+    for i in range(1250):
+        os.write(os.open("open-%d" % i, os.O_RDWR | os.O_CREAT, 0o644), b"open")
+    cut_and_touch()
+    os.makedirs(ODD, exist_ok=True)
+    os.chdir(ODD)
 
 
 def answer(client, value):
@@ -92,6 +129,8 @@ def main():
     recover()
     journal = os.open("journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sync_folder()
+    if os.environ.get("MODE") == "busy":
+        be_busy()
     door = socket.create_server(("0.0.0.0", 8000))
     while True:
         client, _ = door.accept()
