@@ -31,7 +31,7 @@ FLAGS_debug   := -O0 -g3
 FLAGS_san     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_cov     := -O0 -g --coverage
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) $(if $(WERROR),-Werror) $(FLAGS_$(VARIANT)) \
-	-Iharness -I. $(shell pkg-config --cflags $(MODULES) 2>/dev/null) $(CFLAGS)
+	-Iharness -I. $(shell pkg-config --cflags $(MODULES) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 LIBS = $(shell pkg-config --libs $(MODULES) 2>/dev/null) -lm -lrt
 
 LIB_SRC  := $(sort $(wildcard harness/*/*.c) $(wildcard faults/*.c))
@@ -73,12 +73,14 @@ help:
 	@echo 'make test-targets  what those must hold before a release (GATE_BUDGET=900 seconds at most)'
 	@echo 'make test-report   report.html in a real Chromium, axe-core from npm; keeps pictures'
 	@echo 'make test-clients  libraries of others, from npm, against the hosts that the harness plays'
+	@echo 'make install  to PREFIX (/usr/local), below DESTDIR; make deb: a Debian package in build/deb'
 	@echo 'make doc      manual page, reference, completion and schemas, in build/doc'
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (6 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
 	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs, 10,000 connections'
 	@echo 'make fuzz     fuzz every parser for 60 s each'
+	@echo 'make test-deb   the Debian package, installed in a bare Debian 12 (needs root)'
 	@echo 'make test-bare  make run and make test on a bare Debian 12, each in a fresh root (needs root)'
 	@echo 'make valgrind the unit tests that make no namespaces, under valgrind'
 	@echo 'make analyze  clang-tidy and cppcheck     make tidy  house rules'
@@ -149,7 +151,7 @@ $(B)/libworstday.a: $(LIB_OBJ)
 
 $(B)/worstday: $(MAIN_OBJ) $(B)/libworstday.a
 	@$(if $(V),,echo '  LD    $@')
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/till: $(TILL_OBJ)
 	@$(if $(V),,echo '  LD    $@')
@@ -183,6 +185,32 @@ units: $(UNITS)
 benches: $(BENCHES)
 
 -include $(PRE_OBJ:.o=.d) $(ALLOC_OBJ:.o=.d) $(FIU_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(TILL_OBJ:.o=.d) $(UNITS:=.d) $(BENCHES:=.d)
+
+# --- installing ----------------------------------------------------------------------------------
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ZSH_DIR ?= $(PREFIX)/share/zsh/site-functions
+SHARE   := $(DESTDIR)$(PREFIX)/share
+.PHONY: install uninstall deb test-deb
+install: build
+	install -Dm755 $(O)/worstday $(DESTDIR)$(PREFIX)/bin/worstday
+	install -Dm644 $(O)/doc/worstday.1 $(SHARE)/man/man1/worstday.1
+	install -Dm644 $(O)/doc/worstday.bash $(SHARE)/bash-completion/completions/worstday
+	install -Dm644 $(O)/doc/_worstday $(DESTDIR)$(ZSH_DIR)/_worstday
+	install -Dm644 -t $(SHARE)/worstday $(O)/doc/experiment.schema.json $(O)/doc/target.schema.json
+	install -Dm644 -t $(SHARE)/doc/worstday README.md $(O)/doc/reference.md
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/worstday $(SHARE)/man/man1/worstday.1 \
+		$(SHARE)/bash-completion/completions/worstday $(DESTDIR)$(ZSH_DIR)/_worstday
+	rm -rf $(SHARE)/worstday $(SHARE)/doc/worstday
+
+# A Debian package, in $(O)/deb, and what lintian says to it.
+DEB_PACKAGES := debhelper dpkg-dev lintian
+deb: deps
+	$(Q)$(MAKE) deps PACKAGES='$(DEB_PACKAGES)'
+	$(Q)harness/debian/make $(O)/deb $(PACKAGES)
+	lintian --fail-on error,warning $(O)/deb/worstday_*.deb
 
 # --- POS software that nobody here wrote ---------------------------------------------------------
 # Root directories from package registries alone; each step says its size and time, may be
@@ -257,6 +285,11 @@ soak: all units
 	$(O)/worstday run experiments/gate/till/power-cut-anywhere.yml --set shoppers.count=400 \
 		--set 'faults[0]={power.cut: {node: store, model: strict, explore: 10000}}'
 	$(O)/worstday run experiments/gate/till --seeds 25 -j8
+
+# The package in a bare root; test-bare does not need it built.
+test-deb: deb
+	$(Q)$(MAKE) deps PACKAGES='mmdebstrap debian-archive-keyring git'
+	$(Q)tests/bare deb
 
 test-bare:
 	$(Q)$(MAKE) deps PACKAGES='mmdebstrap debian-archive-keyring git'
