@@ -81,7 +81,8 @@ static const struct opt shoppers_rows[] = {
 	 .help = "the tender mix; card/contactless is paid like that and is a card to the POS"},
 	{ROW(shoppers, patience), .type = OPT_CUSTOM, .def = "never",
 	 .parse_at = patience_parse, .shape = SHAPE_SHARES,
-	 .help = "walks out after queueing this long, or how many have left by when",
+	 .help = "walks out after queueing this long (shop time), or how many have left by "
+		 "when",
 	 .example = "{1min: 5%, 4min: 10%, 15min: 80%}"},
 	{ROW_AS(shoppers, "pace", pace_milli), .type = OPT_PACE, .def = "1x", .min = "0.01x",
 	 .max = "100000x", .help = "shop time is divided by this", .example = "20x"},

@@ -60,7 +60,7 @@ try "list checks" 0 '^no-lost-sale ' list checks
 try "list targets" 0 '^till ' list targets
 try "list one target" 0 '^ +books +sqlite +store: .*asked for sales' list targets till
 try "list one experiment" 0 '^ +fault +process.kill +store/store is killed' list experiments smoke/process.kill.yml
-try "list keys" 0 '^ +patience \(duration, shop time\)' list keys
+try "list keys" 0 '^ +scan_time \(duration, shop time,' list keys
 try "list keys of a target" 0 '^ +rootfs \(text\)' list keys target
 try "list keys of books" 0 '^ +connect \(text, required\)' list keys books
 try "list experiments" 0 '^smoke/noop.yml ' list experiments
