@@ -85,38 +85,12 @@ static void check_words(const struct call_opts *o, struct diag *d)
 	}
 }
 
-static bool number(const char *text, uint64_t *ret, const char **ret_end)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(text, &end, 0);
-	*ret_end = end;
-	return end != text && !errno && *text != '-' && *text != '+' && *text != ' ';
-}
-
-static bool argument(const struct strpair *p, struct calls_arg *ret)
-{
-	const char *end;
-	uint64_t index;
-
-	*ret = (struct calls_arg){ .mask = UINT64_MAX };
-	if (!number(p->key, &index, &end) || *end || index >= CALLS_ARGS)
-		return false;
-	ret->index = (uint32_t)index;
-	if (!number(p->value, &ret->value, &end))
-		return false;
-	if (*end == '&' && (!number(end + 1, &ret->mask, &end) || ret->value & ~ret->mask))
-		return false;
-	return !*end;
-}
-
 static void check_args(const struct call_opts *o, struct diag *d)
 {
 	struct calls_arg a;
 
 	for (size_t i = 0; i < o->args.count; i++)
-		if (!argument(&o->args.at[i], &a))
+		if (!calls_arg_read(o->args.at[i].key, o->args.at[i].value, &a))
 			diag_error(d, o->args.at[i].mark, "args: \"%s: %s\": write the argument's "
 				   "number, 0 to %d, and its value: 2: 0x80000, or "
 				   "2: 0x80000&0x80000 for those bits of it alone",
@@ -304,7 +278,7 @@ static uint32_t put_args(const struct call_opts *o, struct calls_arg ret[CALLS_A
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < o->args.count && n < CALLS_ARGS; i++)
-		n += argument(&o->args.at[i], &ret[n]);
+		n += calls_arg_read(o->args.at[i].key, o->args.at[i].value, &ret[n]);
 	return n;
 }
 

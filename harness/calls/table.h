@@ -47,5 +47,8 @@ bool calls_can_fail(const struct calls_call *c, const char *name);
 int calls_errno(const char *name);
 /** calls_errnos - the names of all errnos, for "did you mean"; static storage. */
 const char *const *calls_errnos(size_t *ret_count);
+/** calls_arg_read - "2" and "0x80000", or "0x80000&0x80000": that argument is so, in these bits.
+ * Numbers as in C, without a sign; false: it is something else. */
+bool calls_arg_read(const char *key, const char *value, struct calls_arg *ret);
 
 #endif
