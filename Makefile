@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 PACKAGES := build-essential pkg-config libyaml-dev libnl-3-dev libnl-route-3-dev libseccomp-dev \
 	libfiu-dev fiu-utils check libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev \
 	libpq-dev libssl-dev libpcre2-dev libcap-dev uidmap python3 python3-yaml libxml2-utils curl \
-	procps hostname iproute2 busybox musl-tools tzdata python3-serial
+	procps hostname iproute2 busybox musl-tools tzdata php-cli python3-serial
 MODULES  := libseccomp yaml-0.1 libnl-3.0 libnl-route-3.0 libcurl sqlite3 libpq libpcre2-8 libcrypto \
 	libfiu
 # The disk that may fail.
