@@ -115,6 +115,56 @@ void chart_people(struct chart *c)
 		    ARRAY_SIZE(u) - !c->sr->has_good);
 }
 
+/* ---- the parts of the day: a ribbon, with what 95 % of the checkouts in each kept ---- */
+
+static int part_of(const struct chart *c, size_t w)
+{
+	int64_t from = (int64_t)w * c->sr->width_ns, to = from + c->sr->width_ns;
+	int part = PHASE_HEALTHY;
+	size_t i;
+
+	for (i = 0; i < c->sr->bands; i++) {
+		if (c->sr->band[i].from_ns < to && c->sr->band[i].to_ns >= from)
+			return PHASE_FAULTY;
+		if (c->sr->band[i].to_ns < from)
+			part = PHASE_RECOVERING;
+	}
+	return part;
+}
+
+static void draw_part(struct chart *c, double top, int part, size_t from, size_t to)
+{
+	double x = chart_x(c, (int64_t)from * c->sr->width_ns);
+	double w = chart_x(c, (int64_t)to * c->sr->width_ns) - x;
+	const struct phase_times *p = &c->sr->phase[part];
+	char took[DUR_TEXT], words[96];
+
+	if (p->sales)
+		snprintf(words, sizeof(words), "%s: p95 %s", series_phase_names[part],
+			 dur_text(took, (int64_t)((double)p->p95 * chart_pace(c))));
+	else
+		snprintf(words, sizeof(words), "%s", series_phase_names[part]);
+	buf_printf(c->out,
+		   "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"5\" class=\"part%d\">"
+		   "<title>%s</title></rect>\n",
+		   x, top, w, part, words);
+	if (w > 6.2 * (double)strlen(words))
+		chart_text(c, x + w / 2, top + 16, "tick mid over", words);
+}
+
+static void draw_parts(struct chart *c, double top)
+{
+	size_t from = 0, to;
+
+	for (; from < c->sr->windows; from = to) {
+		int part = part_of(c, from);
+
+		for (to = from + 1; to < c->sr->windows && part_of(c, to) == part; to++)
+			;
+		draw_part(c, top, part, from, to);
+	}
+}
+
 void chart_times(struct chart *c)
 {
 	double factor = chart_pace(c) / 1e9;
@@ -131,6 +181,8 @@ void chart_times(struct chart *c)
 	draw_curves(c, "times",
 		    chart_pace(c) > 1 ? "Shoppers' time, shop seconds" : "Shoppers' time", " s",
 		    1e-4, u, ARRAY_SIZE(u) - !c->sr->has_good);
+	if (c->sr->bands)
+		draw_parts(c, c->y - CHART_PANEL);
 }
 
 /* ---- bars ---- */

@@ -400,13 +400,15 @@ static void more(int64_t *to, int64_t v)
 	*to = (*to < 0 ? 0 : *to) + (v > 0 ? v : 0);
 }
 
+/* What went on before opening is how services start, and would dwarf the rest. */
 static void sample_add(struct series *sr, struct node_series *n, struct node_sum *sum,
 		       const struct node_sample *now, int64_t open_ns)
 {
 	const struct node_sample *last = &sum->last;
 	int64_t t = now->t_ns - open_ns, w = t / sr->width_ns;
 
-	if (sum->seen && now->t_ns > last->t_ns && t >= 0 && w < (int64_t)sr->windows) {
+	if (sum->seen && now->t_ns > last->t_ns && last->t_ns >= open_ns &&
+	    w < (int64_t)sr->windows) {
 		sum->time[w] += now->t_ns - last->t_ns;
 		more(&sum->cpu[w], now->cpu_ns - last->cpu_ns);
 		more(&n->again[w], now->again - last->again);

@@ -53,6 +53,7 @@ const char html_style[] =
 	"var(--ink)}\n"
 	".busy1,.busy2,.busy3,.busy4{fill:var(--p50)}.busy1{opacity:.2}.busy2{opacity:.4}"
 	".busy3{opacity:.62}.busy4{opacity:.85}.lanemark{stroke:var(--ink);stroke-width:2}"
+	".part0{fill:var(--ok)}.part1{fill:var(--fired)}.part2{fill:var(--refused)}"
 	".used{fill:var(--p50);opacity:.45}.gone{fill:var(--unknown)}.ready{fill:var(--ok)}"
 	".started{fill:var(--refused)}\n"
 	".moment rect{fill:var(--mark)}.moment:target rect,.moment:hover rect,.moment:focus rect{"
