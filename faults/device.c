@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "base/str.h"
 #include "counter/counter.h"
+#include "ledger/ledger.h"
 #include "stage/links.h"
 #include "wire/rule.h"
 #include "wire/wire.h"
@@ -199,7 +200,7 @@ static void back(struct loop_timer *t, int64_t now)
 	(void)now;
 	put_right(a, &e); /* a process that is gone is told by its own check */
 	run_note(r, r->target->nodes[a->node].stands_at, r->target->nodes[a->node].name,
-		 "is in order again");
+		 EVENT_BACK);
 }
 
 /* ---- telling ---- */

@@ -162,6 +162,31 @@ extern const struct opt_value during_values[];
  */
 enum during during_of(const struct fault_window *w, size_t n, int64_t from, int64_t to);
 
+/* ---- what devices did not do ---- */
+
+/** struct device_days - when printers, and the drawers that hang on them, may have failed. */
+struct device_days {
+	struct device_day {
+		const char *lane;
+		struct fault_window *windows; /* owned */
+		size_t windows_count;
+		int64_t unused_ns; /* in order again since then, and not used; INT64_MAX */
+	} *at; /* owned */
+	size_t count;
+	size_t unused; /* sales of which that was said */
+};
+void device_days(struct device_days *ret, const struct judge_in *in);
+void device_days_done(struct device_days *d);
+/**
+ * device_missing - a receipt or pulse of this sale is missing. Excused: near a fault, unless its
+ * device was put right (EVENT_BACK) and has printed for others again. Unused: it was put right
+ * before the sale began, and never printed again.
+ */
+enum missing { MISSING, MISSING_EXCUSED, MISSING_UNUSED };
+enum missing device_missing(struct device_days *d, const struct told *t);
+/** device_unused - what could not be told for that is inconclusive, if nothing worse is known. */
+void device_unused(const struct device_days *d, struct judgement *j);
+
 /* ---- samples ---- */
 struct samples {
 	int64_t *at; /* owned */

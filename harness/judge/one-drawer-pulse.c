@@ -16,8 +16,8 @@
  *
  * A cashier who had to try again may open it again: at most once a try. Near a
  * fault it may have stayed shut: the printer that it hangs on may have been what
- * was broken. Judged: sales in the books that say how they were paid, of lanes
- * with a printer.
+ * was broken, as in receipts-match-books. Judged: sales in the books that say how
+ * they were paid, of lanes with a printer.
  */
 struct options {
 	struct strlist cash;
@@ -35,6 +35,7 @@ struct look {
 	struct rows rows;
 	struct fault_window *windows;
 	size_t windows_count;
+	struct device_days days;
 	struct judgement *ret;
 };
 
@@ -95,7 +96,7 @@ static void judge_one(struct look *k, const struct sale *s, size_t *ret_seen)
 	else if (cash && n > most)
 		judgement_witness(k->ret, s->key, "the drawer opened %zu times for one cash sale",
 				  n);
-	else if (cash && !n && !near && t->outcome == TOLD_OK)
+	else if (cash && !n && t->outcome == TOLD_OK && device_missing(&k->days, t) == MISSING)
 		judgement_witness(k->ret, s->key, "paid in cash, and the drawer stayed shut");
 }
 
@@ -121,11 +122,14 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 	qsort(k.pulse, k.count, sizeof(*k.pulse), by_text);
 	rows_build(&k.rows, in);
 	k.windows_count = judge_windows(l, &k.windows);
+	device_days(&k.days, in);
 	for (size_t i = 0; i < in->sales->count; i++)
 		if (*in->sales->at[i].key)
 			judge_one(&k, &in->sales->at[i], &seen);
 	for (size_t i = seen; i < k.count; i++) /* of keys that nobody knows */
 		judgement_witness(ret, NULL, "the drawer opened for a sale that nobody knows");
+	device_unused(&k.days, ret);
+	device_days_done(&k.days);
 	rows_done(&k.rows);
 	free(k.windows);
 	free(k.pulse);

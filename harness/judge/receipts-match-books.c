@@ -18,7 +18,9 @@
  * What the target file has no pattern for (`paper:`) is not compared. A number
  * may be the books' or the one the shopper was told: a sale that was booked and
  * then sold offline has two. A void or refunded sale had a receipt, too. Near a
- * fault the receipt may be missing: the printer may have been what was broken.
+ * fault the receipt may be missing: the printer may have been what was broken,
+ * until it was put right (`back:`) and used again. If it is not used again, the
+ * rest cannot be told.
  * Judged: receipts cut, and sales that should have one.
  */
 struct options {
@@ -33,8 +35,9 @@ struct look {
 	const struct sale **sale;      /* owned: sorted by key */
 	size_t sales;
 	struct rows rows;
-	struct fault_window *windows;
-	size_t windows_count, unkeyed;
+	struct device_days days;
+	size_t unkeyed;
+	size_t cut, uncut;             /* slips */
 	struct judgement *ret;
 };
 
@@ -122,22 +125,36 @@ static void judge_numbers(struct look *k)
 
 /* ---- books to paper ---- */
 
+static const char *torn(const struct look *k, const char *key)
+{
+	const struct ledgers *l = k->in->ledgers;
+
+	for (size_t i = 0; i < l->paper_count; i++)
+		if (!l->paper[i].cut && str_eq(l->paper[i].key, key))
+			return "did not cut its receipt";
+	return "printed no receipt for it";
+}
+
 static void judge_sale(struct look *k, const struct sale *s)
 {
 	const struct told *t = s->told;
 	struct tally_rows r;
 
 	if (!t || t->outcome != TOLD_OK || told_kind(t) == KIND_VOID ||
-	    told_kind(t) == KIND_REFUND || !has_printer(k->in->target, t->lane) ||
-	    during_of(k->windows, k->windows_count, t->start_ns, t->end_ns) == DURING_FAULT)
+	    told_kind(t) == KIND_REFUND || !has_printer(k->in->target, t->lane))
 		return;
 	rows_tally(&k->rows, s, &r);
 	if (!r.sales)
 		return;
+	if (bsearch(s->key, k->slip, k->count, sizeof(*k->slip), key_to_slip)) {
+		k->ret->judged++;
+		return;
+	}
+	if (device_missing(&k->days, t) != MISSING)
+		return;
 	k->ret->judged++;
-	if (!bsearch(s->key, k->slip, k->count, sizeof(*k->slip), key_to_slip))
-		judgement_witness(k->ret, s->key, "%s told the shopper \"paid\", and printed no "
-				  "receipt for it", t->lane);
+	judgement_witness(k->ret, s->key, "%s told the shopper \"paid\", and %s", t->lane,
+				  torn(k, s->key));
 }
 
 /* ---- both ---- */
@@ -151,6 +168,8 @@ static void look_fill(struct look *k)
 	for (size_t i = 0; i < l->paper_count; i++) {
 		const struct paper_rec *p = &l->paper[i];
 
+		k->cut += p->cut;
+		k->uncut += !p->cut;
 		if (!p->cut || p->copy)
 			continue;
 		if (p->key)
@@ -164,7 +183,16 @@ static void look_fill(struct look *k)
 	qsort(k->slip, k->count, sizeof(*k->slip), by_slip_key);
 	qsort(k->sale, k->sales, sizeof(*k->sale), by_sale_key);
 	rows_build(&k->rows, k->in);
-	k->windows_count = judge_windows(l, &k->windows);
+	device_days(&k->days, k->in);
+}
+
+static void judge_both(struct look *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		judge_slip(k, k->slip[i]);
+	for (size_t i = 0; i < k->sales; i++)
+		judge_sale(k, k->sale[i]);
+	judge_numbers(k);
 }
 
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
@@ -177,13 +205,14 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 		return;
 	}
 	look_fill(&k);
-	for (size_t i = 0; i < k.count; i++)
-		judge_slip(&k, k.slip[i]);
-	for (size_t i = 0; i < k.sales; i++)
-		judge_sale(&k, k.sale[i]);
-	judge_numbers(&k);
+	if (k.cut || !k.uncut)
+		judge_both(&k);
+	else
+		check_inconclusive(ret, "the printers printed, and no receipt was ever cut: where "
+				   "one ends cannot be told");
+	device_unused(&k.days, ret);
 	rows_done(&k.rows);
-	free(k.windows);
+	device_days_done(&k.days);
 	free(k.slip);
 	free(k.sale);
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " do not match",

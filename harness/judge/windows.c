@@ -5,6 +5,9 @@
  * from the first arming until as many heals were seen. What is still open at
  * the end lasts to the phase event `heal`, or for ever. Windows of all faults
  * are then merged into disjoint ones.
+ *
+ * One device is in order sooner: when it was put right (`back:`) and the POS has
+ * printed on it again, if the fault does nothing to it after that.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +27,13 @@ struct builder {
 	size_t count, cap;
 	struct open {
 		int64_t depth, since_ns;
+		int64_t again_ns; /* the device is in use again: since when */
 	} * open; /* by fault index */
 	size_t open_count;
+	const struct ledgers *l;
+	const char *device; /* NULL: all that there is */
+	int64_t unused_ns;  /* it is in order, and nobody has used it since */
+	int unused_fault;   /* whose doing that is */
 };
 
 static void window_add(struct builder *b, int fault, int64_t from, int64_t to)
@@ -44,10 +52,43 @@ static struct open *open_of(struct builder *b, int fault)
 
 	if (want > b->open_count) {
 		b->open = xrealloc(b->open, want * sizeof(*b->open));
-		memset(b->open + b->open_count, 0, (want - b->open_count) * sizeof(*b->open));
-		b->open_count = want;
+		for (; b->open_count < want; b->open_count++)
+			b->open[b->open_count] = (struct open){.again_ns = INT64_MAX};
 	}
 	return &b->open[fault];
+}
+
+static int64_t sooner(int64_t x, int64_t y)
+{
+	return x < y ? x : y;
+}
+
+static int64_t printed_after(const struct builder *b, int64_t t_ns)
+{
+	int64_t ret = INT64_MAX;
+
+	for (size_t i = 0; i < b->l->paper_count; i++) {
+		const struct paper_rec *p = &b->l->paper[i];
+
+		if (p->cut && p->t_ns > t_ns && str_eq(p->device, b->device))
+			ret = sooner(ret, p->t_ns);
+	}
+	return ret;
+}
+
+static void window_device(struct builder *b, struct open *o, const struct event *ev)
+{
+	bool mine = str_eq(ev->object, b->device);
+
+	if (ev->kind == EV_ARMED || (ev->kind == EV_FIRED && mine)) {
+		o->again_ns = INT64_MAX;
+		if (b->unused_fault == ev->fault)
+			b->unused_ns = INT64_MAX;
+	} else if (ev->kind == EV_NOTE && mine && str_eq(ev->did, EVENT_BACK)) {
+		o->again_ns = printed_after(b, ev->t_ns);
+		b->unused_ns = o->again_ns == INT64_MAX ? ev->t_ns : INT64_MAX;
+		b->unused_fault = ev->fault;
+	}
 }
 
 static void window_event(struct builder *b, const struct event *ev)
@@ -57,12 +98,14 @@ static void window_event(struct builder *b, const struct event *ev)
 	if (ev->fault < 0 || ev->fault > 1 << 20)
 		return;
 	o = open_of(b, ev->fault);
+	if (b->device)
+		window_device(b, o, ev);
 	if (ev->kind == EV_ARMED) {
 		if (o->depth++ == 0)
 			o->since_ns = ev->t_ns;
 	} else if (ev->kind == EV_HEALED && o->depth > 0) {
 		if (--o->depth == 0)
-			window_add(b, ev->fault, o->since_ns, ev->t_ns);
+			window_add(b, ev->fault, o->since_ns, sooner(ev->t_ns, o->again_ns));
 	}
 }
 
@@ -71,7 +114,8 @@ static void windows_close(struct builder *b, int64_t at)
 	for (size_t i = 0; i < b->open_count; i++)
 		if (b->open[i].depth > 0)
 			window_add(b, (int)i, b->open[i].since_ns,
-				   at > b->open[i].since_ns ? at : INT64_MAX);
+				   sooner(at > b->open[i].since_ns ? at : INT64_MAX,
+					  b->open[i].again_ns));
 }
 
 static int window_order(const void *a, const void *b)
@@ -100,24 +144,84 @@ static size_t windows_merge(struct fault_window *w, size_t n)
 	return kept;
 }
 
-size_t judge_windows(const struct ledgers *l, struct fault_window **ret)
+static size_t windows(struct builder *b, struct fault_window **ret)
 {
-	struct builder b = {0};
+	const struct ledgers *l = b->l;
 	int64_t heal_ns = INT64_MAX;
 
 	for (size_t i = 0; i < l->event_count; i++) {
 		const struct event *ev = &l->event[i];
 
-		window_event(&b, ev);
+		window_event(b, ev);
 		if (ev->kind == EV_PHASE && ev->object && strcmp(ev->object, "heal") == 0)
 			heal_ns = ev->t_ns;
 	}
-	windows_close(&b, heal_ns);
-	free(b.open);
-	if (b.count)
-		qsort(b.at, b.count, sizeof(*b.at), window_order);
-	*ret = b.at;
-	return windows_merge(b.at, b.count);
+	windows_close(b, heal_ns);
+	free(b->open);
+	if (b->count)
+		qsort(b->at, b->count, sizeof(*b->at), window_order);
+	*ret = b->at;
+	return windows_merge(b->at, b->count);
+}
+
+size_t judge_windows(const struct ledgers *l, struct fault_window **ret)
+{
+	return windows(&(struct builder){.l = l}, ret);
+}
+
+/* ---- one device ---- */
+
+void device_days(struct device_days *ret, const struct judge_in *in)
+{
+	const struct target *t = in->target;
+
+	*ret = (struct device_days){.at = xcalloc(t->nodes_count + 1, sizeof(*ret->at))};
+	for (size_t i = 0; i < t->nodes_count; i++) {
+		const struct node *n = &t->nodes[i];
+		struct builder b = {.l = in->ledgers, .device = n->name, .unused_ns = INT64_MAX};
+		struct device_day *day = &ret->at[ret->count];
+
+		if (n->device.kind != DEVICE_ESCPOS)
+			continue;
+		ret->count++;
+		day->lane = n->stands_at;
+		day->windows_count = windows(&b, &day->windows);
+		day->unused_ns = b.unused_ns;
+	}
+}
+
+void device_days_done(struct device_days *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		free(d->at[i].windows);
+	free(d->at);
+}
+
+enum missing device_missing(struct device_days *d, const struct told *t)
+{
+	enum missing ret = MISSING;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct device_day *day = &d->at[i];
+
+		if (!str_eq(day->lane, t->lane) ||
+		    during_of(day->windows, day->windows_count, t->start_ns, t->end_ns) !=
+			    DURING_FAULT)
+			continue;
+		if (t->start_ns <= day->unused_ns)
+			return MISSING_EXCUSED;
+		ret = MISSING_UNUSED;
+	}
+	d->unused += ret == MISSING_UNUSED;
+	return ret;
+}
+
+void device_unused(const struct device_days *d, struct judgement *j)
+{
+	if (d->unused && j->verdict == HOLDS && !j->violations)
+		check_inconclusive(j, "%zu sale%s began when the printer was in order again, and "
+				   "nothing was printed any more: give the fault a `for:` to have "
+				   "them judged", d->unused, plural((int64_t)d->unused));
 }
 
 enum during during_of(const struct fault_window *w, size_t n, int64_t from, int64_t to)

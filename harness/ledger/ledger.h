@@ -99,6 +99,8 @@ enum event_kind {
 	EVENT_KINDS
 };
 extern const char *const event_names[EVENT_KINDS];
+/* What a note of a fault says of a device (object) that somebody has put right. */
+#define EVENT_BACK "is in order again"
 
 struct event {
 	int64_t seq, t_ns;

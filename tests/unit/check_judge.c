@@ -887,11 +887,62 @@ START_TEST(paper_that_is_missing)
 	paper_day();
 	w->paper[2].cut = false;
 	assert_witness(one("receipts-match-books", "{}"), "S3");
+	assert_why(judged.checks, "did not cut its receipt");
+	w->paper[2].key = NULL;
+	assert_witness(one("receipts-match-books", "{}"), "S3");
 	assert_why(judged.checks, "printed no receipt");
 	event(EV_ARMED, 0, 1 * S);
 	event(EV_FIRED, 0, 1 * S);
 	event(EV_HEALED, 0, 20 * S);
 	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+}
+END_TEST
+
+/* It was pulled out from 1 s on and is back at @t; the fault is never healed. */
+static void printer_back(int64_t t)
+{
+	struct event *ev;
+
+	w->nodes[1].name = (char *)(uintptr_t) "printer-lane-1";
+	event(EV_ARMED, 0, 1 * S);
+	event(EV_FIRED, 0, 1 * S);
+	event(EV_NOTE, 0, t);
+	for (size_t i = 0; i < 2; i++) {
+		ev = &w->event[w->l.event_count - 1 - i];
+		ev->object = "printer-lane-1";
+		ev->did = i ? "it loses its power" : EVENT_BACK;
+	}
+}
+
+START_TEST(paper_of_a_printer_that_is_back)
+{
+	paper_day();
+	printer_back(w->told[0].start_ns - 1);
+	w->paper[0].t_ns = w->told[0].end_ns - 1;
+	w->paper[1].key = NULL;
+	w->paper[1].cut = false;
+	assert_witness(one("receipts-match-books", "{}"), "S2"); /* S1 was printed again */
+	w->drawer[1].key = "S1";
+	assert_witness(one("one-drawer-pulse", "{}"), "S2");
+	for (size_t i = 0; i < 3; i++)
+		w->paper[i].t_ns = -1; /* nothing was, since it is back */
+	w->drawer[1].what = "change";
+	assert_verdict(one("receipts-match-books", "{}"), INCONCLUSIVE);
+	assert_why(judged.checks, "nothing was printed any more");
+	assert_verdict(one("one-drawer-pulse", "{}"), INCONCLUSIVE);
+	w->event[w->l.event_count - 1].t_ns = w->told[2].end_ns + 1; /* back behind all sales */
+	assert_verdict(one("receipts-match-books", "{}"), HOLDS);
+	assert_verdict(one("one-drawer-pulse", "{}"), HOLDS);
+}
+END_TEST
+
+START_TEST(paper_of_a_shop_that_never_cuts_says_nothing)
+{
+	paper_day();
+	for (size_t i = 0; i < w->l.paper_count; i++)
+		w->paper[i].cut = false;
+	assert_verdict(one("receipts-match-books", "{}"), INCONCLUSIVE);
+	assert_why(judged.checks, "ever cut");
 }
 END_TEST
 
@@ -2038,6 +2089,7 @@ static void add_state(Suite *s)
 	tc = tcase(s, "paper");
 	ADD(tc, paper_good_day_holds, paper_that_is_not_booked,
 	    paper_with_another_amount_or_number, paper_that_is_missing, paper_without_a_key,
+	    paper_of_a_shop_that_never_cuts_says_nothing, paper_of_a_printer_that_is_back,
 	    paper_that_was_torn_is_told,
 	    drawer_too_often_or_not_at_all);
 	tc = tcase(s, "stock");
