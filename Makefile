@@ -308,7 +308,8 @@ fuzz: deps
 		clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
 			-fno-sanitize-recover=undefined -Iharness -I. \
 			$(shell pkg-config --cflags $(MODULES) 2>/dev/null) -o $(O)/fuzz/$$n $$f \
-			$(filter $(foreach r,$(FUZZED),harness/$(r)/%.c),$(LIB_SRC)) $(LIBS) || exit 1; \
+			$(filter $(foreach r,$(FUZZED),harness/$(r)/%.c) harness/explore/tar.c,$(LIB_SRC)) \
+			$(LIBS) || exit 1; \
 		mkdir -p tests/fuzz/corpus/$${n#fuzz_} $(O)/fuzz/found-$$n; \
 		$(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=5 -verbosity=0 \
 			-print_final_stats=1 $(O)/fuzz/found-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done

@@ -31,6 +31,7 @@ struct cli {
 	bool no_prompt, no_preload;  /* shell */
 	struct strlist publishes;    /* owned; shell */
 	const char *file, *from, *to; /* report; NULL: not given */
+	const char *size;	     /* bundle */
 	int keep;	     /* enum store_keep */
 	int hold;	     /* run: 1 on-violation */
 	struct strlist sets; /* owned */
@@ -71,7 +72,7 @@ struct cmd {
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_count;
 extern const struct cmd cmd_run, cmd_validate, cmd_list, cmd_doctor, cmd_replay, cmd_report,
-    cmd_init, cmd_probe, cmd_shell, cmd_ctl, cmd_exec, cmd_doc;
+    cmd_init, cmd_probe, cmd_shell, cmd_ctl, cmd_exec, cmd_doc, cmd_bundle;
 
 /** struct cli_exit - one row of the exit codes; a table ends with code NULL. */
 struct cli_exit {

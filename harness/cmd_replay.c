@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "explore/bundle.h"
 #include "explore/manifest.h"
 #include "explore/replay.h"
 #include "explore/suite.h"
@@ -44,7 +46,8 @@ static const struct cli_opt options[] = {
 
 struct replay {
 	const struct cli *c;
-	char *then; /* the old results directory, resolved: `latest` moves on */
+	char *then;   /* owned; the old results directory, resolved: `latest` moves on */
+	char *target; /* owned; the target's file of a bundle; NULL: as the experiment says */
 	struct manifest m;
 	struct plan plan;
 	struct suite suite;
@@ -73,7 +76,16 @@ static int load(struct replay *r)
 	struct conf_catalog cat = cmd_catalog();
 	struct diag *diag = diag_new();
 	struct buf words = {0};
-	int err = plan_add(&r->plan, path, &cat, &r->c->sets, diag);
+	struct strlist sets = {0};
+	int err;
+
+	if (r->target) {
+		cleanup_free char *set = xasprintf("target=\"%s\"", r->target);
+
+		strlist_add(&sets, set, (struct mark){0});
+	}
+	err = plan_add(&r->plan, path, &cat, &sets, diag);
+	strlist_done(&sets);
 
 	if (err < 0) {
 		diag_render(diag, &words);
@@ -191,12 +203,51 @@ static int replay_run(struct replay *r)
 	return verdict_exit(suite_verdict(&r->suite));
 }
 
+/* A bundle is unpacked below the results' cache, under its own name; again each time. */
+static int unpack(struct replay *r, struct err *e)
+{
+	const char *slash = strrchr(r->then, '/');
+	cleanup_free char *cache = xasprintf("%s/.cache/bundle", r->c->out), *dir = NULL;
+	int err = store_make(cache, e);
+
+	dir = realpath(cache, NULL);
+	if (err == 0 && !dir)
+		err = err_errno(e, errno, "%s", cache);
+	if (err < 0)
+		return err;
+	free(cache);
+	cache = xasprintf("%s/%s", dir, slash + 1);
+	store_remove(cache);
+	err = store_make(cache, e);
+	if (err == 0)
+		err = bundle_unpack(r->then, cache, &r->target, e);
+	if (err < 0) {
+		store_remove(cache);
+		return err;
+	}
+	free(r->then);
+	r->then = xasprintf("%s/result", cache);
+	return 0;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int replay(const struct cli *c)
 {
 	struct replay r = {.c = c, .then = realpath(c->words[0], NULL)};
+	struct err e = {0};
 	int code;
 
 	suite_hold_signals();
+	if (r.then && is_file(r.then) && unpack(&r, &e) < 0) {
+		free(r.then);
+		return complain(&e, EXIT_BAD_FILE);
+	}
 	if (!r.then) {
 		fprintf(stderr, "worstday replay: %s: %s\n", c->words[0], strerror(errno));
 		return EXIT_BAD_FILE;
@@ -206,18 +257,20 @@ static int replay(const struct cli *c)
 	plan_done(&r.plan);
 	manifest_done(&r.m);
 	free(r.then);
+	free(r.target);
 	return code;
 }
 
 const struct cmd cmd_replay = {
     .name = "replay",
-    .args = "[OPTION]... DIR",
+    .args = "[OPTION]... DIR|BUNDLE",
     .summary = "run a trial again from its results directory and compare",
     .about = "Runs DIR/resolved.yml with its seed, after making sure that the target is the same.\n"
 	     "The same object and hit get the same decision; scheduling is not replayed, so a\n"
-	     "difference in what was reached is shown, not an error. Exits with the new verdict.",
+	     "difference in what was reached is shown, not an error. Exits with the new verdict.\n"
+	     "A BUNDLE (of `worstday bundle`) brings its own target.",
     .opts = options,
-    .words = {"DIR"},
+    .words = {"FILE"},
     .words_min = 1,
     .words_max = 1,
     .run = replay,

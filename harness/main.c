@@ -20,6 +20,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_run,	 &cmd_validate, &cmd_list, &cmd_doctor,
     &cmd_replay, &cmd_report,	&cmd_init, &cmd_probe,
     &cmd_shell,	 &cmd_ctl,	&cmd_exec, &cmd_doc,
+    &cmd_bundle,
 };
 const size_t cmd_table_count = ARRAY_SIZE(cmd_table);
 

@@ -152,8 +152,15 @@ static void put_named(struct digest *d, const struct target *t, const char *name
 		put_path(d, path, name, 0);
 }
 
-/* put_command - arguments that are files in the target's folder: scripts, binaries. */
-static void put_command(struct digest *d, const struct target *t, const struct strlist *run)
+/* struct naming - who wants to hear of what the target file names. */
+struct naming {
+	const struct target *t;
+	target_name_fn fn;
+	void *arg;
+};
+
+/* Arguments of commands that are files in the target's folder: scripts, binaries. */
+static void name_command(const struct naming *n, const struct strlist *run)
 {
 	for (size_t i = 0; i < run->count; i++) {
 		const char *arg = run->at[i];
@@ -164,36 +171,51 @@ static void put_command(struct digest *d, const struct target *t, const struct s
 			arg += 8;
 		if (!*arg || *arg == '/')
 			continue;
-		path = xasprintf("%s/%s", t->folder, arg);
+		path = xasprintf("%s/%s", n->t->folder, arg);
 		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			put_named(d, t, arg);
+			n->fn(n->arg, arg);
 	}
 }
 
-static void put_node(struct digest *d, const struct target *t, const struct node *n)
+static void name_node(const struct naming *n, const struct node *node)
 {
-	for (size_t i = 0; i < n->data_count; i++)
-		if (n->data[i].seed)
-			put_named(d, t, n->data[i].seed);
-	for (size_t i = 0; i < n->mounts.count; i++)
-		put_named(d, t, n->mounts.at[i].value);
-	for (size_t i = 0; i < n->services_count; i++)
-		put_command(d, t, &n->services[i].run);
+	for (size_t i = 0; i < node->data_count; i++)
+		if (node->data[i].seed)
+			n->fn(n->arg, node->data[i].seed);
+	for (size_t i = 0; i < node->mounts.count; i++)
+		n->fn(n->arg, node->mounts.at[i].value);
+	for (size_t i = 0; i < node->services_count; i++)
+		name_command(n, &node->services[i].run);
 }
 
-static void put_target(struct digest *d, const struct target *t)
+void target_names(const struct target *t, target_name_fn fn, void *arg)
 {
+	const struct naming n = {t, fn, arg};
+
 	for (size_t i = 0; i < t->nodes_count; i++)
-		put_node(d, t, &t->nodes[i]);
+		name_node(&n, &t->nodes[i]);
 	for (size_t i = 0; i < t->prepare_count; i++) {
-		put_command(d, t, &t->prepare[i].run);
+		name_command(&n, &t->prepare[i].run);
 		for (size_t j = 0; j < t->prepare[i].inputs.count; j++)
-			put_named(d, t, t->prepare[i].inputs.at[j]);
+			fn(arg, t->prepare[i].inputs.at[j]);
 	}
-	put_command(d, t, &t->driver.script);
-	put_command(d, t, &t->books.run);
+	name_command(&n, &t->driver.script);
+	name_command(&n, &t->books.run);
 	if (t->goods_file)
-		put_named(d, t, t->goods_file);
+		fn(arg, t->goods_file);
+}
+
+/* struct digest_of - for put_named as a target_name_fn. */
+struct digest_of {
+	struct digest *d;
+	const struct target *t;
+};
+
+static void on_name(void *arg, const char *name)
+{
+	const struct digest_of *o = arg;
+
+	put_named(o->d, o->t, name);
 }
 
 char *digest_target(const struct target *t, const char *text, size_t len)
@@ -208,7 +230,7 @@ char *digest_target(const struct target *t, const char *text, size_t len)
 		abort();
 	put_line(&d, "target %zu", len);
 	put(&d, text, len);
-	put_target(&d, t);
+	target_names(t, on_name, &(struct digest_of){&d, t});
 	if (!EVP_DigestFinal_ex(d.sha, sum, &n))
 		abort();
 	EVP_MD_CTX_free(d.sha);

@@ -293,6 +293,11 @@ void target_no_node(const struct target *t, const char *word, struct mark at, co
 const struct service *target_service(const struct target *t, const char *name,
 				     const struct node **ret_node);
 extern const struct opt_table target_table;
+/** target_names - tell of each file and folder that the target file names, relative to its folder
+ * or absolute, in a fixed order; the same may come twice. */
+typedef void (*target_name_fn)(void *arg, const char *name);
+void target_names(const struct target *t, target_name_fn fn, void *arg);
+
 /** driver_table, books_table - what `driver:` and `books:` may be, for help (opt_help) only. */
 extern const struct opt_table driver_table, books_table;
 
