@@ -217,7 +217,7 @@ static void take_loaded(struct trial_reach *r, struct shim *shim, struct ledger 
 void coverage_end(struct coverage *c, struct ledger *l)
 {
 	cleanup_free struct calls_facts *f = xcalloc(CALLS_SERVICES_MAX, sizeof(*f));
-	struct calls *calls = stage_calls(c->stage);
+	struct calls *calls = c->count ? stage_calls(c->stage) : NULL; /* or it never began */
 	size_t n = calls ? calls_facts(calls, f, CALLS_SERVICES_MAX) : 0;
 
 	for (size_t i = 0; i < c->count; i++) {
