@@ -85,12 +85,35 @@ int device_check_wired(const void *opts, const struct target *t, struct mark at,
 	if (device_check_target(opts, t, at, d) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < t->nodes_count; i++)
-		if (meant(o, &t->nodes[i]) && !node_wired(&t->nodes[i])) {
+		if (meant(o, &t->nodes[i]) && t->nodes[i].device.serial) {
 			diag_error(d, at, "device: %s hangs on a serial line, where this cannot "
 				   "be; hosts on the wire can have it", t->nodes[i].name);
 			return -EINVAL;
 		}
 	return 0;
+}
+
+static int check_kind(const struct device_opts *o, const struct target *t, struct mark at,
+		      struct diag *d, int kind, const char *words)
+{
+	if (device_check_target(o, t, at, d) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < t->nodes_count; i++)
+		if (meant(o, &t->nodes[i]) && t->nodes[i].device.kind != kind) {
+			diag_error(d, at, "device: %s is no %s", t->nodes[i].name, words);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+int device_check_printer(const void *opts, const struct target *t, struct mark at, struct diag *d)
+{
+	return check_kind(opts, t, at, d, DEVICE_ESCPOS, "printer");
+}
+
+int device_check_scanner(const void *opts, const struct target *t, struct mark at, struct diag *d)
+{
+	return check_kind(opts, t, at, d, DEVICE_BARCODE, "scanner");
 }
 
 /* What else of that node has this name, or will have it by the same fault? */
@@ -133,7 +156,7 @@ int device_check_name(const struct device_opts *o, const struct target *t, struc
 /* Nobody can see that a file is looked for and not found: what an open one loses is the effect. */
 static const char *gone(const struct node *n)
 {
-	if (node_wired(n))
+	if (!n->device.serial)
 		return "it loses its power, and what it had not printed";
 	return strncmp(n->device.serial, "ttyS", 4) ?
 	       "it is unplugged while in use: its file in /dev is gone" :
@@ -163,7 +186,7 @@ static int power_off(struct device_at *a, struct err *e)
 	if (a->off)
 		return 0;
 	a->off = true;
-	if (!node_wired(&r->target->nodes[a->node]))
+	if (r->target->nodes[a->node].device.serial)
 		return counter_power(r->counter, a->node, false, NULL, e);
 	snprintf(rule.name, sizeof(rule.name), "device.unplug.%d", r->fault);
 	rule.a[a->node / 64] |= UINT64_C(1) << (a->node % 64);
@@ -219,6 +242,9 @@ static const char *did(const struct counter_hit *h, const struct node *n, char *
 		[COUNTER_BUSY] = "a connection was reset: it is busy",
 		[COUNTER_ONE_CLIENT] = "a connection was reset: it has a client",
 		[COUNTER_DRAWER] = "a pulse, and the drawer sticks",
+		[COUNTER_DROP_CHARS] = "loses characters of a code",
+		[COUNTER_DOUBLE] = "tells a code twice",
+		[COUNTER_MISREAD] = "misreads a digit of a code",
 	};
 
 	if (others[h->effect])

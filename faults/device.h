@@ -58,6 +58,9 @@ int device_check_target(const void *opts, const struct target *t, struct mark at
 			struct diag *d);
 /** device_check_wired - the same for a fault that only hosts on the wire can have. */
 int device_check_wired(const void *opts, const struct target *t, struct mark at, struct diag *d);
+/** device_check_printer, device_check_scanner - the same for what only such devices have. */
+int device_check_printer(const void *opts, const struct target *t, struct mark at, struct diag *d);
+int device_check_scanner(const void *opts, const struct target *t, struct mark at, struct diag *d);
 /** device_check_name - `as`: none of them may have that name in a /dev where something else has. */
 int device_check_name(const struct device_opts *o, const struct target *t, struct mark at,
 		      struct diag *d);

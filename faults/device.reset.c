@@ -37,7 +37,8 @@ static void device_reset_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_device_reset = {
 	.name = "device.reset",
 	.summary = "the device starts anew in the middle of a receipt",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { device_reset_rows, sizeof(struct device_reset_opts) },
 	.check = device_check,
 	.arm = device_reset_arm,

@@ -45,7 +45,8 @@ static void drawer_stuck_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_drawer_stuck = {
 	.name = "drawer.stuck",
 	.summary = "the cash drawer does not open, or does not shut",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { drawer_stuck_rows, sizeof(struct drawer_stuck_opts) },
 	.check = device_check,
 	.arm = drawer_stuck_arm,

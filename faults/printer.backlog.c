@@ -39,7 +39,8 @@ static void printer_backlog_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_printer_backlog = {
 	.name = "printer.backlog",
 	.summary = "receipts are taken and printed much later",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { printer_backlog_rows, sizeof(struct printer_backlog_opts) },
 	.check = device_check,
 	.arm = printer_backlog_arm,

@@ -37,7 +37,8 @@ static void printer_cover_open_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_printer_cover_open = {
 	.name = "printer.cover-open",
 	.summary = "the printer's cover is opened in the middle of a receipt",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { printer_cover_open_rows, sizeof(struct printer_cover_open_opts) },
 	.check = device_check,
 	.arm = printer_cover_open_arm,

@@ -35,7 +35,8 @@ static void printer_paper_low_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_printer_paper_low = {
 	.name = "printer.paper-low",
 	.summary = "the printer says that its paper is nearly at its end",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { printer_paper_low_rows, sizeof(struct printer_paper_low_opts) },
 	.arm = printer_paper_low_arm,
 	.describe = printer_paper_low_describe,

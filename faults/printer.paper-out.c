@@ -38,7 +38,8 @@ static void printer_paper_out_describe(const void *opts, struct buf *out)
 const struct fault_ops fault_printer_paper_out = {
 	.name = "printer.paper-out",
 	.summary = "the paper ends in the middle of a receipt",
-	DEVICE_HOOKS,
+	DEVICE_HOOKS_BUT_CHECK,
+	.check_target = device_check_printer,
 	.opts = { printer_paper_out_rows, sizeof(struct printer_paper_out_opts) },
 	.check = device_check,
 	.arm = printer_paper_out_arm,

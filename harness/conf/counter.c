@@ -70,6 +70,8 @@ static const struct opt wish_rows[] = {
 	     "of a host of its own, or at `serial NAME` in /dev", "serial ttyUSB0"),
 	KIND("zvt", DEVICE_ZVT, "a card terminal at `tcp PORT` of a host of its own: ZVT with its "
 	     "till, ISO 8583 with the bank", "tcp 20007"),
+	KIND("barcode", DEVICE_BARCODE, "a barcode scanner, at `serial NAME` in /dev; it reads "
+	     "what is posted to http://NAME-NODE/", "serial ttyUSB1"),
 	{ROW(wish, bank_timeout), .type = OPT_DURATION, .domain = DOMAIN_SYSTEM, .optional = true,
 	 .min = "1ms", .max = "10min", .help = "a card terminal's: so long it waits for the bank "
 	 "(30s); then it takes the payment back by itself", .example = "30s"},
@@ -131,6 +133,21 @@ static int read_terminal(const struct wish *w, struct mark at, const char *path,
 	return -EINVAL;
 }
 
+/* A scanner hangs on a line, and is a host for whoever holds things in front of it. */
+static int read_scanner(struct mark at, const char *path, struct device *ret, struct diag *diag)
+{
+	if (ret->kind != DEVICE_BARCODE)
+		return 0;
+	if (ret->serial) {
+		ret->port = HAND_PORT;
+		return 0;
+	}
+	diag_error(diag, at, "%s.barcode: a scanner hangs on a serial line, like `serial ttyUSB1`",
+		   path);
+	ret->kind = DEVICE_NONE;
+	return -EINVAL;
+}
+
 static int read_device(const struct yaml_node *n, const char *name, struct mark at,
 		       const char *path, struct device *ret, struct diag *diag)
 {
@@ -156,6 +173,8 @@ static int read_device(const struct yaml_node *n, const char *name, struct mark 
 	}
 	if (r == 0)
 		r = read_terminal(&w, at, path, ret, diag);
+	if (r == 0)
+		r = read_scanner(at, path, ret, diag);
 	opt_free(device_table, &w);
 	return r;
 }

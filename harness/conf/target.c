@@ -228,7 +228,7 @@ static void add_devices(struct load *l, bool wired, size_t most)
 		for (size_t i = 0; i < t->nodes[at].devices.count; i++) {
 			struct device d = t->nodes[at].devices.at[i];
 
-			if (!d.kind || !d.serial != wired)
+			if (!d.kind || (d.port > 0) != wired)
 				continue; /* or it has been said what is wrong with it */
 			if (t->nodes_count == most) {
 				diag_error(l->diag, d.mark, "nodes: more than %zu nodes and "

@@ -48,14 +48,15 @@ struct bank_conf {
 	int64_t iso_reference; /* the field there that names the sale */
 };
 
-enum device_kind { DEVICE_NONE, DEVICE_ESCPOS, DEVICE_ZVT, DEVICE_KINDS };
+enum device_kind { DEVICE_NONE, DEVICE_ESCPOS, DEVICE_ZVT, DEVICE_BARCODE, DEVICE_KINDS };
+#define HAND_PORT 80 /* of a scanner's host: what is sent there by HTTP is held in front of it */
 #define SERIAL_NAME_MAX 9 /* "ttyUSB999" */
 /** struct device - something on the counter that the harness plays. */
 struct device {
 	char *name;   /* "printer" */
 	int kind;     /* enum device_kind */
 	int64_t port; /* TCP: it is a host on the wire; 0: it is none */
-	char *serial; /* else its name in /dev: "ttyUSB0" */
+	char *serial; /* its name in /dev, if it hangs on a line: "ttyUSB0" */
 	struct dur bank_timeout; /* a card terminal's: it waits so long for the bank; system */
 	struct mark mark;
 };
@@ -271,10 +272,10 @@ static inline bool node_ours(const struct node *n)
 {
 	return node_bank(n) || n->device.kind;
 }
-/** node_wired - is it a host on the wire? A device on a serial line is none. */
+/** node_wired - is it a host on the wire? A device on a serial line is none, but for scanners. */
 static inline bool node_wired(const struct node *n)
 {
-	return !n->device.serial;
+	return !n->device.serial || n->device.port;
 }
 /** target_wired - how many nodes are; they are the first ones. */
 size_t target_wired(const struct target *t);

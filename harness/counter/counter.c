@@ -177,7 +177,8 @@ static void device_of(const struct counter *c, const struct node *n, struct desk
 {
 	const struct device *d = &n->device;
 
-	*ret = (struct desk_device){ .node = (unsigned)(n - c->target->nodes), .kind = d->kind };
+	*ret = (struct desk_device){ .node = (unsigned)(n - c->target->nodes), .kind = d->kind,
+				     .door = d->port > 0 };
 	snprintf(ret->id, sizeof(ret->id), "%s", d->name);
 	if (!d->serial)
 		return;
@@ -198,7 +199,7 @@ static int devices(struct counter *c, const struct counter_opts *o, int *fds, si
 			return err_set(e, E2BIG, "more than %d devices, or %zu on the wire",
 				       WD_DEVICES_MAX, (size_t)SIDE_FDS_MAX);
 		device_of(c, n, &c->desk.device[c->desk.count++]);
-		if (n->device.serial)
+		if (!n->device.port)
 			continue;
 		fds[*ret_doors] = side_door(o->socket, o->arg, n->name, (int)n->device.port,
 					    BACKLOG, e);

@@ -292,6 +292,53 @@ enum drawer desk_drawer(struct desk *d, struct gadget *g)
 	return DRAWER_OPENS;
 }
 
+static void drop_chars(const struct rule_at *at, const struct gadget *g, char *code)
+{
+	size_t len = strlen(code), n = at->rule.way < len ? at->rule.way : len;
+	size_t from = (size_t)draw_range((struct draw){ .seed = at->rule.seed, .name = "from",
+					 .object = g->node, .hit = g->receipts }, 0,
+					 (int64_t)(len - n));
+
+	memmove(code + from, code + from + n, len - from - n + 1);
+}
+
+/* Any digit but the last: so the check digit does not fit. */
+static void misread(const struct rule_at *at, const struct gadget *g, char *code)
+{
+	struct draw d = { .seed = at->rule.seed, .name = "digit", .object = g->node,
+			  .hit = g->receipts };
+	size_t len = strlen(code);
+	int64_t where = len > 1 ? draw_range(d, 0, (int64_t)len - 2) : 0;
+
+	if (code[where] < '0' || code[where] > '9')
+		return;
+	d.name = "by";
+	code[where] = (char)('0' + (code[where] - '0' + draw_range(d, 1, 9)) % 10);
+}
+
+size_t desk_scan(struct desk *d, struct gadget *g, const char *code, char *ret, size_t size)
+{
+	char told[CODE_MAX];
+	bool twice = false;
+
+	g->receipts++;
+	snprintf(told, sizeof(told), "%s", code);
+	for (unsigned i = 0; i < COUNTER_RULES_MAX; i++) {
+		struct rule_at *at = &d->rules[i];
+
+		if (!meant(at, g) || at->rule.effect < COUNTER_DROP_CHARS ||
+		    at->rule.effect > COUNTER_MISREAD || !chosen(at, g, g->receipts))
+			continue;
+		twice |= at->rule.effect == COUNTER_DOUBLE;
+		if (at->rule.effect == COUNTER_DROP_CHARS)
+			drop_chars(at, g, told);
+		if (at->rule.effect == COUNTER_MISREAD)
+			misread(at, g, told);
+		hit(d, g, at);
+	}
+	return (size_t)snprintf(ret, size, twice ? "%s\r%s\r" : "%s\r", told, told);
+}
+
 void desk_swallowed(struct desk *d, struct gadget *g)
 {
 	const struct rule_at *at = &d->rules[g->silent_by % COUNTER_RULES_MAX];
@@ -442,9 +489,9 @@ static void opened(struct loop_fd *fd, uint32_t events)
 	}
 }
 
-static struct gadget *gadget_new(struct desk *d, const struct desk_device *o)
+static struct gadget *gadget_new(struct desk *d, const struct desk_device *o, int door)
 {
-	struct gadget *g = printer_new();
+	struct gadget *g = o->kind == DEVICE_BARCODE ? scanner_new(d->loop, door) : printer_new();
 
 	g->desk = d;
 	g->node = o->node;
@@ -475,12 +522,12 @@ void desk_run(struct side_far *far, const int *fds, void *opts)
 	d->gadgets = xcalloc(d->o->count, sizeof(struct gadget *));
 	for (unsigned k = 0; k < d->o->count; k++) {
 		const struct desk_device *o = &d->o->device[k];
-		int door = *o->serial ? -1 : *fds++, r;
+		int door = o->door ? *fds++ : -1, r;
 
 		if (door >= 0)
 			fcntl(door, F_SETFL, O_NONBLOCK);
-		d->gadgets[k] = gadget_new(d, o);
-		r = gadget_open(d->gadgets[k], door);
+		d->gadgets[k] = gadget_new(d, o, door);
+		r = gadget_open(d->gadgets[k], *o->serial ? -1 : door);
 		d->failed = d->failed ? d->failed : r;
 	}
 	side_serve(far, order, d);

@@ -8,6 +8,7 @@
  *   escpos.c    what the bytes mean; no I/O
  *   gadget.c    what all devices share: their client, their power
  *   line.c      the serial line that one may hang on: a file in a node's /dev
+ *   scanner.c   one scanner, and the hand that holds things in front of it
  *   printer.c   one printer: paper, cover, drawer, the receipt under way
  *   desk.c      the process: faults, orders
  *   counter.c   the worker's end
@@ -27,6 +28,7 @@ struct regex;
 struct side_far;
 
 #define WD_DEVICES_MAX 512
+#define CODE_MAX 64
 #define SLIP_TEXT_MAX ((size_t)64 << 10)
 #define GADGET_BUFFER ((size_t)4096)
 #define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
@@ -157,6 +159,14 @@ void line_unplug(struct line *l, int home, int fd);
  * one has locked it for good: plug it anew. */
 int line_flush(const struct line *l, int home);
 
+/* ---- scanner.c ---- */
+
+/** scanner_new - @door: where hands come, listening. */
+struct gadget *scanner_new(struct loop *l, int door);
+/** barcode_label - @code as it stands on an article: 7, 11 or 12 digits get their check digit.
+ * Into ret, @size at least strlen(code) + 2. Pure. */
+void barcode_label(const char *code, char *ret, size_t size);
+
 /* ---- printer.c ---- */
 
 /** printer_new - not plugged in yet. */
@@ -185,6 +195,8 @@ bool desk_stranger(struct desk *d, struct gadget *g);
 void desk_garble(struct desk *d, struct gadget *g, bool heard, char *bytes, size_t len);
 enum drawer { DRAWER_OPENS, DRAWER_STAYS_SHUT, DRAWER_STAYS_OPEN };
 enum drawer desk_drawer(struct desk *d, struct gadget *g);
+/** desk_scan - a code is read: what of it is told, into ret (CR behind it; twice, perhaps). */
+size_t desk_scan(struct desk *d, struct gadget *g, const char *code, char *ret, size_t size);
 void desk_swallowed(struct desk *d, struct gadget *g);
 /** desk_gone - it has no power, and somebody has lost something by that. */
 void desk_gone(struct desk *d, struct gadget *g);
@@ -195,7 +207,8 @@ void desk_run(struct side_far *far, const int *fds, void *opts);
 struct desk_device {
 	unsigned node;
 	int kind;            /* enum device_kind */
-	char serial[SERIAL_NAME_MAX + 1]; /* "": it has a door */
+	bool door;           /* there is a socket for it */
+	char serial[SERIAL_NAME_MAX + 1]; /* "": it hangs on no line */
 	char id[48];         /* unique on its node: "printer" */
 	pid_t init;          /* of the node it stands at */
 };

@@ -25,6 +25,9 @@ enum counter_effect {
 	COUNTER_ONE_CLIENT, /* connections, while there is one: reset at once */
 	COUNTER_GARBLE,     /* bytes: a bit of each is turned over */
 	COUNTER_DRAWER,     /* pulses: the drawer stays shut, or open */
+	COUNTER_DROP_CHARS, /* scans: some characters of the code are missing */
+	COUNTER_DOUBLE,     /* scans: the code comes twice */
+	COUNTER_MISREAD,    /* scans: a digit is another one */
 	COUNTER_SLOW,       /* receipts: begun only delay_ns later */
 	COUNTER_GONE,       /* switched off: told once, when that takes something from somebody */
 	COUNTER_EFFECTS
@@ -40,7 +43,8 @@ struct counter_rule {
 	struct gate gate;  /* counts receipts begun, or connections, on these devices together */
 	double chance;     /* of each, 0..1 */
 	int64_t delay_ns;
-	uint32_t way;      /* garble: 1 what it hears, 2 what it says; drawer: 1 stays open */
+	uint32_t way;      /* garble: 1 what it hears, 2 what it says; drawer: 1 stays open; drop:
+			    * how many */
 	int64_t line;      /* so many lines of the receipt get through */
 	char behind[COUNTER_PATTERN_MAX]; /* instead: the last one is the first that matches */
 };

@@ -63,6 +63,8 @@ static const struct {
 	[BUG_SYNC_BY_CLOCK] = {"sync-by-clock", "g", "clock and network",
 			       "the queue brings what is younger than what it brought last"},
 	[BUG_TOTAL_FLOAT] = {"total-float", "-", "load", "money is added up in a float"},
+	[BUG_TRUST_SCANNER] = {"trust-scanner", "f", "device",
+			       "no check digit is looked at, and a code that comes twice is two"},
 	[BUG_TRUST_TERMINAL] = {"trust-terminal", "b f", "terminal",
 				"a terminal's result is taken for the one that was asked for"},
 	[BUG_WAIT_FOR_SPACE] = {"wait-for-space", "g", "disk",

@@ -40,8 +40,23 @@ struct price {
 	int64_t price;
 };
 
+#define CODE_TEXT 64
+enum scan_state { SCAN_NONE, SCAN_AWAITED, SCAN_GOOD, SCAN_BAD };
+/* struct scanning - what the screen waits for the scanner to read. */
+struct scanning {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	enum scan_state state; /* protected by mutex, like all below */
+	char key[KEY_MAX], sku[NAME_MAX_], why[WHY_MAX];
+	int64_t line, qty;
+	int status;
+	struct booked booked;
+};
+
 struct lane {
 	const struct options *o;
+	struct scanning scanning;
 	struct client *client;
 	struct client *bank;     /* NULL: none */
 	struct terminal *terminal; /* owned; NULL: none */
@@ -225,6 +240,15 @@ void payment_reverse(struct lane *l, const char *id);
 void payments_recover(struct lane *l);
 /** payments_next - the oldest reversal with id > after; false: none. */
 bool payments_next(struct lane *l, int64_t after, int64_t *ret_id, char *ret_payment);
+
+/* scanner.c */
+/** scanner_start - listen, if there is one. 0 or negative errno. */
+int scanner_start(struct lane *l);
+void scanner_stop(struct lane *l);
+/** scanner_expect - the next code is for this line of this sale. 200; 404: there is no scanner. */
+int scanner_expect(struct lane *l, const char *key, int64_t line, int64_t qty);
+/** scanner_result - wait for it. 200; 404: it has to be scanned again, why says. */
+int scanner_result(struct lane *l, struct booked *ret, char *why);
 
 /* print.c */
 /** print_receipt - on paper if there is a printer that works; true then. */

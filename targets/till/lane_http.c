@@ -61,6 +61,28 @@ static struct reply post_line(void *arg, const struct request *rq)
 	return answer(status, rq->arg[0], &b, why);
 }
 
+/* On the screen: this line is next. Then it is scanned, and the screen is looked at. */
+static struct reply post_screen(void *arg, const struct request *rq)
+{
+	const char *key = body_text(rq, "key");
+	int64_t line = body_int(rq, "line", 0), qty = body_int(rq, "qty", 1);
+
+	if (!good_key(key) || line < 1)
+		return reply_error(400, "key and line, please");
+	if (scanner_expect(arg, key, line, qty) != 200)
+		return reply_error(404, "there is no scanner");
+	return reply_ok(json_pack("{s:s,s:I}", "key", key, "line", (json_int_t)line));
+}
+
+static struct reply get_screen(void *arg, const struct request *rq)
+{
+	char why[WHY_MAX] = "";
+	struct booked b;
+	int status = scanner_result(arg, &b, why);
+
+	return answer(status, rq->arg[0], &b, why);
+}
+
 static struct reply get_total(void *arg, const struct request *rq)
 {
 	struct booked b;
@@ -194,6 +216,8 @@ const struct route lane_routes[] = {
 	{"POST", "/session/close", post_session_close},
 	{"POST", "/sales", post_begin},
 	{"POST", "/sales/{}/lines", post_line},
+	{"POST", "/screen", post_screen},
+	{"GET", "/screen/{}", get_screen},
 	{"GET", "/sales/{}/total", get_total},
 	{"POST", "/sales/{}/pay", post_pay},
 	{"POST", "/sales/{}/void", post_void},

@@ -61,7 +61,8 @@ static int work(struct lane *l)
 	rc = lane_sync_start(l);
 	if (rc)
 		return 1;
-	rc = serve(l);
+	rc = scanner_start(l) ? 1 : serve(l);
+	scanner_stop(l);
 	lane_sync_stop(l);
 	return rc;
 }

@@ -15,7 +15,7 @@ static const char usage[] =
 	"          [--printer DEVICE|serial:DEVICE|tcp:HOST:PORT] [--terminal HOST:PORT]\n"
 	"          [--bank http://bank:8080] [--timeout MS] [--bank-timeout MS]\n"
 	"          [--terminal-ack MS] [--terminal-timeout MS]\n"
-	"          [--printer-rest MS]\n"
+	"          [--printer-rest MS] [--scanner DEVICE]\n"
 	"          [--floor CENTS] [--offline-count N] [--offline-sum CENTS] [--offline-age S]\n"
 	"till init --data DIR [--goods goods.csv] [--stock N]\n"
 	"till bugs\n"
@@ -31,8 +31,9 @@ static const struct mode {
 	{"init", init_main, 0},
 };
 
-enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_TERMINAL, OPT_BANK,
-	OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT, OPT_TERMINAL_TIMEOUT, OPT_TERMINAL_ACK,
+enum { OPT_NAME = 256, OPT_DATA, OPT_STORE, OPT_GOODS, OPT_PRINTER, OPT_SCANNER,
+	OPT_TERMINAL, OPT_BANK, OPT_PORT, OPT_TIMEOUT, OPT_BANK_TIMEOUT,
+	OPT_TERMINAL_TIMEOUT, OPT_TERMINAL_ACK,
 	OPT_PRINTER_REST, OPT_FLOOR, OPT_COUNT, OPT_SUM, OPT_AGE, OPT_STOCK };
 
 static const struct option longs[] = {
@@ -41,6 +42,7 @@ static const struct option longs[] = {
 	{"store", required_argument, NULL, OPT_STORE},
 	{"goods", required_argument, NULL, OPT_GOODS},
 	{"printer", required_argument, NULL, OPT_PRINTER},
+	{"scanner", required_argument, NULL, OPT_SCANNER},
 	{"terminal", required_argument, NULL, OPT_TERMINAL},
 	{"bank", required_argument, NULL, OPT_BANK},
 	{"port", required_argument, NULL, OPT_PORT},
@@ -64,6 +66,7 @@ static void set_text(struct options *o, int which, const char *text)
 			     which == OPT_STORE	   ? &o->store :
 			     which == OPT_GOODS	   ? &o->goods :
 			     which == OPT_PRINTER  ? &o->printer :
+			     which == OPT_SCANNER  ? &o->scanner :
 			     which == OPT_TERMINAL ? &o->terminal :
 			     which == OPT_BANK	   ? &o->bank :
 						     NULL;

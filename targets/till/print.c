@@ -21,6 +21,7 @@
 
 #include "bug.h"
 #include "net.h"
+#include "serial.h"
 #include "point.h"
 
 #define PRINT_MS 2000
@@ -121,33 +122,6 @@ static int confirm(int fd, int64_t until)
 	return rc;
 }
 
-static int serial_open(const char *path)
-{
-	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), rc;
-	struct termios t;
-
-	if (fd < 0)
-		return -errno;
-	rc = tcgetattr(fd, &t) < 0 ? -errno : 0;
-	if (!rc) {
-		cfmakeraw(&t);
-		cfsetspeed(&t, B115200);
-		t.c_cflag |= CLOCAL | CREAD;
-		rc = tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0;
-	}
-	if (!rc)
-		return fd;
-	close(fd);
-	return rc;
-}
-
-static bool hung_up(int fd)
-{
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
-}
-
 /* One receipt at a time. What was torn in the middle is not begun again: it can be reprinted. */
 static int to_serial(struct lane *l, const char *path, const struct paper *p)
 {
@@ -155,7 +129,7 @@ static int to_serial(struct lane *l, const char *path, const struct paper *p)
 	int rc;
 
 	pthread_mutex_lock(&l->printer_mutex);
-	if (l->printer_fd >= 0 && hung_up(l->printer_fd)) {
+	if (l->printer_fd >= 0 && serial_hung_up(l->printer_fd)) {
 		say("%s printer-hung-up", l->o->name);
 		close(l->printer_fd);
 		l->printer_fd = -1;

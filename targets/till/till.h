@@ -17,6 +17,7 @@ struct options {
 	const char *bank;     /* http://bank:8080, asked without a terminal; NULL: no bank */
 	int port;
 	int64_t timeout_ms;    /* how long a lane waits for the store, twice */
+	const char *scanner;   /* a serial line; NULL: none */
 	int64_t bank_ms;       /* and for the bank, once */
 	int64_t terminal_ms;   /* for what comes of a command to the terminal */
 	int64_t terminal_ack_ms; /* and for its acknowledgement */

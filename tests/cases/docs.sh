@@ -72,7 +72,7 @@ for kind in ("faults", "checks"):
     for one in json.load(open(f"{work}/{kind}.json")):
         faults = f"faults:\n  - {one['example']}\n" if kind == "faults" else ""
         checks = f"checks:\n  - {one['example']}\n" if kind == "checks" else "checks: [no-lost-sale]\n"
-        till = "terminal" if one["name"].startswith("terminal.") else "counter"
+        till = {"terminal": "terminal", "scanner": "serial"}.get(one["name"].split(".")[0], "counter")
         open(f"{work}/example.{kind}.{one['name']}.yml", "w").write(
             f"target: targets/till/{till}.yml\nshoppers: {{count: 10, arrivals: poisson 4/min}}\n" + faults + checks)
 P

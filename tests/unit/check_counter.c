@@ -139,6 +139,25 @@ START_TEST(bytes_mean_the_same_however_they_come)
 }
 END_TEST
 
+static const char *const labels[][2] = {
+	{"4000001", "40000015"},           /* EAN-8 */
+	{"9638507", "96385074"},
+	{"03600029145", "036000291452"},   /* UPC-A */
+	{"400638133393", "4006381333931"}, /* EAN-13 */
+	{"123456", "123456"},              /* none of these: as it is */
+	{"ABC-123", "ABC-123"},
+	{"", ""},
+};
+
+START_TEST(a_label_has_its_check_digit)
+{
+	char label[32];
+
+	barcode_label(labels[_i][0], label, sizeof(label));
+	ck_assert_str_eq(label, labels[_i][1]);
+}
+END_TEST
+
 START_TEST(a_long_line_is_broken)
 {
 	char text[3 * ESCPOS_LINE_MAX];
@@ -213,6 +232,7 @@ int main(void)
 	TCase *tc = tcase_create("printer");
 
 	tcase_add_loop_test(tc, bytes_mean_the_same_however_they_come, 0, RECEIPTS);
+	tcase_add_loop_test(tc, a_label_has_its_check_digit, 0, 7);
 	tcase_add_test(tc, a_long_line_is_broken);
 	tcase_add_test(tc, without_power_all_is_forgotten);
 	tcase_add_loop_test(tc, amounts_as_printed, 0, AMOUNTS);

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import time
+import tty
 
 PEER = None         # its address: only the rows about names ask for it again
 SILENCE = 2.5       # seconds without a word after which nobody is waited for
@@ -462,6 +463,25 @@ def drawer(phase):
         return s.recv(1).hex()
 
 
+# ---- a scanner ----
+
+def scans(phase):
+    """What it says of an article held in front of it, each code and CR; until it says no more."""
+    fd = os.open("/dev/ttyUSB0", os.O_RDWR | os.O_NOCTTY)
+    try:
+        tty.setraw(fd)
+        c = http.client.HTTPConnection(f"scanner-{socket.gethostname()}", 80, timeout=PATIENCE)
+        c.request("POST", "/", "4000001")
+        status = c.getresponse().status
+        c.close()
+        got = b""
+        while status == 200 and select.select([fd], [], [], PATIENCE if not got else 0.2)[0]:
+            got += os.read(fd, 64)
+        return got.decode().replace("\r", ".")
+    finally:
+        os.close(fd)
+
+
 # ---- a service ----
 
 def life(silence, where="127.0.0.1"):
@@ -616,6 +636,9 @@ DO = {
     "device.unplug mid": lambda p: prints(p, 3, SILENCE if p == "on" else PATIENCE),
     "drawer.stuck": drawer,
     "printer.backlog": lambda p: prints(p, 2 if p == "on" else 3),
+    "scanner.double": scans,
+    "scanner.drop-chars": scans,
+    "scanner.wrong-check-digit": scans,
     "terminal.decline": taps,
     "terminal.no-ack": lambda p: taps(p, SILENCE if p == "on" else None),
     "terminal.previous-result": taps,

@@ -27,6 +27,15 @@ def one_bit_each(got):
                                     for a, b in zip(bytes_, (0x00, 0x12, 0x12)))
 
 
+def one_less(got):
+    return len(got) == 8 and any(got == LABEL[:i] + LABEL[i + 1:] for i in range(8))
+
+
+def one_other(got):
+    return len(got) == 9 and sum(a != b for a, b in zip(got[:-2], LABEL)) == 1 and got[-2:] == "5."
+
+
+LABEL = "40000015."  # of article 4000001
 VICTIMS = ("cpu.starve", "files.limit", "memory.limit", "process.hang", "process.kill",
            "process.limit", "process.restart")
 ROWS = {
@@ -161,6 +170,10 @@ ROWS = {
     "drawer.stuck": ("", "", "16", "12", [r"printer-.* a pulse, and the drawer sticks"]),
     "printer.backlog": ("line: 1", "", "00 12 12", "12 12",
                         [r"printer-.* receipt #2 behind line 1: taken, and not printed"]),
+    "scanner.double": ("", "", LABEL, LABEL * 2, [r"scanner-.* tells a code twice"]),
+    "scanner.drop-chars": ("", "", LABEL, one_less, [r"scanner-.* loses characters of a code"]),
+    "scanner.wrong-check-digit": ("", "", LABEL, one_other,
+                                  [r"scanner-.* misreads a digit of a code"]),
     "printer.cover-open": ("line: 1", "", "00 12 12", "16 12",
                            [r"printer-.* receipt #2 behind line 1: the cover is open"]),
     "printer.paper-low": ("", "", "00 12 12", "03 12 1e",
@@ -200,6 +213,7 @@ def fault(row):
              "terminal": f"device: terminal-{node(row)}",
              "device": f"device: printer-{node(row)}", "printer": f"device: printer-{node(row)}",
              "drawer": f"device: printer-{node(row)}",
+             "scanner": f"device: scanner-{node(row)}",
              "noop": ""}.get(name.split(".")[0], f"node: {node(row)}")
     if name == "net.port-exhaustion":
         where = f"node: {node(row)}"
@@ -221,6 +235,8 @@ def services(row):
             ("    devices: {printer: {escpos: tcp 9100}}\n"
              if row.startswith(("device.", "drawer.", "printer.")) else "") +
             ("    devices: {terminal: {zvt: tcp 20007}}\n" if row.startswith("terminal.") else "") +
+            ("    devices: {scanner: {barcode: serial ttyUSB0}}\n"
+             if row.startswith("scanner.") else "") +
             "    services:\n")
     run = {"agent": f'[/usr/bin/python3, /target/agent.py, "{row}"]'}
     if row in VICTIMS:
