@@ -78,7 +78,7 @@ help:
 	@echo 'make deps     only install the Debian packages'
 	@echo 'make test-vm  what this kernel lacks (netem), in qemu under Debian'"'"'s kernel (6 minutes)'
 	@echo 'make bench    what must be reached, measured here; one table (ONLY=NAME for one)'
-	@echo 'make soak     long: 200 seeds of the gate, 200 SIGKILLs, 10,000 connections'
+	@echo 'make soak     long: 25 seeds of the gate, 1,000 SIGKILLs, 10,000 connections'
 	@echo 'make fuzz     fuzz every parser for 60 s each'
 	@echo 'make test-deb   the Debian package, installed in a bare Debian 12 (needs root)'
 	@echo 'make test-bare  make run and make test on a bare Debian 12, each in a fresh root (needs root)'
@@ -278,7 +278,7 @@ bench: all benches
 	@O='$(O)' B='$(B)' tests/bench/run $(ONLY)
 
 soak: all units
-	@KILLS=200 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
+	@KILLS=1000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/sigkill.sh
 	MURDERS=50 WORSTDAY=$(abspath $(O)/worstday) tests/cases/murder.sh
 	MANY=10000 WORSTDAY=$(abspath $(O)/worstday) tests/cases/connections.sh
 	ORACLE_STATES=10000 $(B)/unit/check_oracle

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Purpose: SIGKILL of the harness at random moments leaves the host as it was within 2 s.
 # Expected: after each kill no process, mount, interface, namespace, cgroup or file of ours is left.
-# Buggy result: "left behind: ..." with the list. KILLS=200 in `make soak`.
+# Buggy result: "left behind: ..." with the list. KILLS=1000 in `make soak`.
 #
 # Runs in a PID and mount namespace of its own, so that every process it sees is one of ours.
 set -u
