@@ -11,9 +11,11 @@
  *   the data   are what a power cut leaves of them: the caller says what (stage_power_data)
  *
  * and on: the disk is served anew from what it was left with, nothing of it cached; a new init, in
- * the same network, builds a new root (what was in /tmp, /run and /dev/shm is gone); the wire lets
- * through; every service that had been started is started, in `after:` order among those of the
- * node. What is asked of its services meanwhile (a restart, the end of a hold) waits for that.
+ * the same network, builds a new root (what was in /tmp, /run and /dev/shm is gone), for which
+ * nobody waits; when it says that it has, what hangs on the node is there again (when_on), the wire
+ * lets through, and every service that had been started is started, in `after:` order among those
+ * of the node. What is asked of its services meanwhile (a restart, the end of a hold) waits for
+ * that.
  */
 #include "stage/room.h"
 
@@ -21,6 +23,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +33,8 @@
 #include "base/str.h"
 #include "disk/durable.h"
 #include "wire/rule.h"
+
+#define UP_WITHIN (10 * NS_PER_S)
 
 /* ---- the wire ---- */
 
@@ -200,20 +205,58 @@ void power_boot(struct stage_node *n)
 	}
 }
 
-static int switch_on(struct stage_node *n, struct err *e)
+void power_forget(struct stage_node *n)
 {
-	int r = n->disk ? data_serve(n, e) : 0;
+	loop_timer_cancel(n->st->o.loop, &n->on_at);
+	if (n->rises.armed)
+		loop_fd_set(n->st->o.loop, &n->rises, 0);
+}
 
-	if (r == 0)
-		r = node_start(n, e);
-	if (r == 0)
-		r = node_await(n, e);
-	if (r == 0 && n->st->when_on)
-		r = n->st->when_on(n->st->when_on_arg, n->conf->name, e);
+/* Its init has built the root, or failed to. */
+static int is_up(struct stage_node *n, struct err *e)
+{
+	struct stage *st = n->st;
+	int r;
+
+	power_forget(n);
+	n->rising = false;
+	r = node_await(n, e);
+	if (r == 0 && st->when_on)
+		r = st->when_on(st->when_on_arg, n->conf->name, e);
 	if (r < 0)
-		return err_wrap(e, "switching node %s on", n->conf->name);
+		return r;
 	n->off = false;
-	return wire_rule_del(n->st->slot->wire, n->silence, e);
+	r = wire_rule_del(st->slot->wire, n->silence, e);
+	for (size_t i = 0; i < st->svcs_count; i++)
+		if (st->svcs[i].node == n)
+			st->svcs[i].booting = st->svcs[i].wanted;
+	if (r == 0 && !st->stopping)
+		power_boot(n);
+	return r;
+}
+
+static void rise(struct stage_node *n)
+{
+	struct err e = { 0 };
+
+	if (is_up(n, &e) < 0 && !n->st->lost.code) {
+		err_wrap(&e, "switching node %s on", n->conf->name);
+		n->st->lost = e;
+	}
+	n->st->wake = true;
+}
+
+static void on_risen(struct loop_fd *f, uint32_t events)
+{
+	(void)events;
+	rise(container_of(f, struct stage_node, rises));
+}
+
+/* It says so when it is asked, then. */
+static void on_late(struct loop_timer *t, int64_t now_ns)
+{
+	(void)now_ns;
+	rise(container_of(t, struct stage_node, on_at));
 }
 
 int stage_power_on(struct stage *st, const char *node, struct err *e)
@@ -221,18 +264,20 @@ int stage_power_on(struct stage *st, const char *node, struct err *e)
 	struct stage_node *n = stage_node(st, node);
 	int r;
 
-	if (!n || !n->off)
+	if (!n || !n->off || n->rising)
 		return 0;
 	loop_timer_cancel(st->o.loop, &n->on_at);
-	r = switch_on(n, e);
+	r = n->disk ? data_serve(n, e) : 0;
+	if (r == 0)
+		r = node_start(n, e);
 	if (r < 0)
-		return r;
-	for (size_t i = 0; i < st->svcs_count; i++)
-		if (st->svcs[i].node == n)
-			st->svcs[i].booting = st->svcs[i].wanted;
-	if (!st->stopping)
-		power_boot(n);
-	return 0;
+		return err_wrap(e, "switching node %s on", node);
+	n->rising = true;
+	n->rises = (struct loop_fd){ .fd = n->ctl, .ready = on_risen };
+	n->on_at.fire = on_late;
+	loop_timer_at(st->o.loop, &n->on_at, clock_now() + UP_WITHIN);
+	r = loop_fd_set(st->o.loop, &n->rises, EPOLLIN);
+	return r < 0 ? err_errno(e, -r, "waiting for node %s", node) : 0;
 }
 
 static void on_time(struct loop_timer *t, int64_t now_ns)
@@ -249,7 +294,7 @@ void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns)
 {
 	struct stage_node *n = stage_node(st, node);
 
-	if (!n || !n->off)
+	if (!n || !n->off || n->rising)
 		return;
 	n->on_at.fire = on_time;
 	loop_timer_at(st->o.loop, &n->on_at, at_ns);

@@ -130,9 +130,11 @@ struct stage_node {
 	pid_t init;    /* as the worker sees it */
 	struct data_at *data; /* owned, conf->data_count */
 	struct disk *disk;    /* owned; NULL: its data are plain folders */
-	bool off;             /* no power */
+	bool off;             /* no power, or not up again yet: */
+	bool rising;          /* its init is building the root */
 	unsigned silence;     /* then: the wire's rule */
-	struct loop_timer on_at;
+	struct loop_timer on_at; /* when it is switched on; rising: when it must be up */
+	struct loop_fd rises; /* ctl: it is up */
 	struct stage_zone *zones; /* zone.c: owned by who has taken them, the newest first */
 	struct shim *shim;    /* owned; NULL: nothing is preloaded into its services */
 	char *shim_dir, *shim_hits; /* owned: what it is given for that */
@@ -444,6 +446,8 @@ void limits_started(struct svc *s);
 /** power_kill - everything that runs on a node dies at once, between two operations on its disk:
  * n->off then. Returns how many main processes died. */
 int power_kill(struct stage_node *n, struct err *e);
+/** power_forget - nobody waits for it to be switched on, or up, any more. */
+void power_forget(struct stage_node *n);
 /** power_boot - start what waits for this and may start now. */
 void power_boot(struct stage_node *n);
 /** svc_ready - it serves now. svc_unready: it will not; why. */

@@ -335,7 +335,7 @@ static void nodes_close(struct stage *st)
 	for (size_t i = 0; i < st->nodes_count; i++)
 		disk_free(st->nodes[i].disk);
 	for (size_t i = 0; i < st->nodes_count; i++) {
-		loop_timer_cancel(st->o.loop, &st->nodes[i].on_at);
+		power_forget(&st->nodes[i]);
 		node_kill(&st->nodes[i]);
 	}
 	for (size_t i = 0; i < st->nodes_count; i++)

@@ -150,7 +150,8 @@ struct crash;
 int stage_power_off(struct stage *st, const char *node, int fault, struct err *e);
 /** stage_power_data - what the cut has left of its data, once it is off (disk/durable.h). */
 int stage_power_data(struct stage *st, const char *node, const struct crash *c, struct err *e);
-/** stage_power_on - it boots: all of its services that had been started, in order. 0 when on. */
+/** stage_power_on - it boots: all of its services that had been started, in order, once it is up,
+ * for which this does not wait; should that fail, the stage is not alive. 0 when on. */
 int stage_power_on(struct stage *st, const char *node, struct err *e);
 /** stage_power_on_at - the same, then (clock_now); should that fail, the stage is not alive. */
 void stage_power_on_at(struct stage *st, const char *node, int64_t at_ns);

@@ -7,6 +7,7 @@
  * Expected: packets pass, timers fire and orders are taken as if nothing was. Buggy result:
  * anything of these later than a second. (The crowd: tests/cases/disk-stall.sh.)
  */
+#include "disk_kit.h"
 #include "lan_kit.h"
 
 #include "disk_world.h"
@@ -102,15 +103,69 @@ START_TEST(test_stall)
 }
 END_TEST
 
+/* All that is done to the disk when a node loses its power: with 16 MiB on it. */
+static void cut(struct kit *k)
+{
+	struct crash_at at = { .model = DURABLE_STRICT, .ops = SIZE_MAX, .nth = CRASH_ALL };
+	char path[128];
+	struct err e = { 0 };
+	struct history *h;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/0/much", k->mnt);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	for (int i = 0; i < 256; i++)
+		ck_assert_int_eq(write(fd, block, sizeof(block)), (ssize_t)sizeof(block));
+	close(fd);
+	ck_assert_int_eq(disk_hold(k->disk, &e), 0);
+	ck_assert_int_eq(disk_die(k->disk, &e), 0);
+	h = kit_history(k);
+	kit_state(k, h, &at);
+	history_free(h);
+	umount2(k->mnt, MNT_DETACH);
+	ck_assert_msg(disk_reboot(k->disk, &k->opts, &e) == 0, "%s", e.msg);
+}
+
+/* Nor does a cut: the packets of others go on meanwhile. */
+START_TEST(test_cut_alone)
+{
+	struct kit k;
+	struct lan l;
+	int status, cuts = 0;
+	pid_t pid;
+
+	lan_open(&l);
+	kit_open(&k, 256 << 20);
+	pid = fork();
+	if (pid == 0) {
+		int64_t until = clock_now() + NS_PER_S / 2, worst = 0, t;
+
+		while (clock_now() < until)
+			worst = (t = slowest_packet(&l)) > worst ? t : worst;
+		_exit(worst >= NS_PER_S);
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		cut(&k);
+		cuts++;
+	}
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_gt(cuts, 0);
+	kit_close(&k);
+	lan_close(&l);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("disk stall");
 	TCase *stall = tcase_create("beside a wire");
 
-	if (lan_can())
+	if (lan_can()) {
 		tcase_add_test(stall, test_stall);
-	else
+		tcase_add_test(stall, test_cut_alone);
+	} else {
 		puts("# SKIP wire: needs root and /dev/net/tun");
+	}
 	tcase_set_timeout(stall, 30);
 	suite_add_tcase(s, stall);
 	return s;
