@@ -226,6 +226,7 @@ struct target {
 	char *path;   /* target.yml */
 	char *folder; /* absolute folder of it */
 	char *name, *title;
+	char *like;     /* never set: the file was laid over it before */
 	char *currency; /* "EUR" */
 	struct key_conf key;
 	struct paper_conf paper;

@@ -5,6 +5,8 @@
 /* What the files that read a target share; nobody else includes it. */
 #include "conf/target.h"
 
+struct buf;
+
 /** struct scope - which ${...} are known at a place of the target file. */
 struct scope {
 	const struct strmap *vars;
@@ -20,6 +22,13 @@ struct scope {
 struct yaml_node *scope_expand(const struct scope *s, const struct yaml_node *n, const char *path);
 /** scope_takes - collect the names that take: defines anywhere in the tree. */
 void scope_takes(const struct yaml_node *n, struct strlist *ret);
+
+/**
+ * target_like - lay the tree of the file @path over those beside it that `like:` names. Takes over
+ * the tree; the texts join @text. NULL: an error is in diag.
+ */
+struct yaml_node *target_like(struct yaml_node *tree, const char *path, struct buf *text,
+			      struct diag *diag);
 
 /** group_expand - "lane-{1..3}" into three names with indexes; a plain name into one. -EINVAL +
  * diag. */

@@ -135,6 +135,9 @@ static const struct opt_value resolves[] = {
 static const struct opt target_rows[] = {
 	{ROW(target, name), .type = OPT_STRING, .help = "a short name"},
 	{ROW(target, title), .type = OPT_STRING, .optional = true, .help = "one line for people"},
+	{ROW(target, like), .type = OPT_STRING, .optional = true, .example = "target.yml",
+	 .help = "a target file of the same folder that this one is laid over: maps key by key, "
+		 "all else as a whole; `~` takes a key away"},
 	{ROW(target, currency), .type = OPT_STRING, .def = "EUR", .pattern = "[A-Z]{3}",
 	 .help = "three letters"},
 	{ROW(target, key), .type = OPT_STRUCT, .sub = {key_rows, sizeof(struct key_conf)},

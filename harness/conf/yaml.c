@@ -18,6 +18,7 @@
  */
 #include "conf/yaml.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -111,6 +112,46 @@ struct mark yaml_key_mark(const struct yaml_node *map, const char *key)
 	size_t i = key_index(map, key);
 
 	return i == SIZE_MAX ? map->mark : map->keys[i].mark;
+}
+
+void yaml_drop(struct yaml_node *map, const char *key)
+{
+	size_t i = key_index(map, key);
+
+	if (i == SIZE_MAX)
+		return;
+	yaml_tree_free(map->items[i]);
+	free(map->keys[i].name);
+	map->count--;
+	memmove(&map->items[i], &map->items[i + 1], (map->count - i) * sizeof(*map->items));
+	memmove(&map->keys[i], &map->keys[i + 1], (map->count - i) * sizeof(*map->keys));
+}
+
+void yaml_over(struct yaml_node *low, struct yaml_node *top)
+{
+	assert(low->type == NODE_MAP && top->type == NODE_MAP);
+	for (size_t k = 0; k < top->count; k++) {
+		struct yaml_node *v = top->items[k];
+		size_t i = key_index(low, top->keys[k].name);
+
+		top->items[k] = NULL;
+		if (i == SIZE_MAX) {
+			yaml_put(low, top->keys[k].name, top->keys[k].mark, v);
+		} else if (v->type == NODE_SCALAR && v->plain && strcmp(v->text, "~") == 0) {
+			yaml_drop(low, top->keys[k].name);
+			yaml_tree_free(v);
+		} else if (v->type == NODE_MAP && low->items[i]->type == NODE_MAP) {
+			yaml_over(low->items[i], v);
+			yaml_tree_free(v);
+		} else {
+			yaml_tree_free(low->items[i]);
+			low->items[i] = v;
+			low->keys[i].mark = top->keys[k].mark;
+		}
+	}
+	for (size_t i = 0; i < top->files_count; i++)
+		yaml_keep_file(low, top->files[i]);
+	top->files_count = 0;
 }
 
 bool yaml_empty(const struct yaml_node *n)

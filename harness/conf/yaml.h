@@ -60,6 +60,15 @@ struct yaml_node *yaml_new(enum node_type type, struct mark mark);
 void yaml_push(struct yaml_node *list, struct yaml_node *item);
 void yaml_put(struct yaml_node *map, const char *key, struct mark key_mark,
 	      struct yaml_node *value);
+/** yaml_keep_file - marks of the tree point to this name: the root takes it over. */
+void yaml_keep_file(struct yaml_node *root, char *file);
+/** yaml_drop - take a key away; nothing when it is absent. */
+void yaml_drop(struct yaml_node *map, const char *key);
+/**
+ * yaml_over - lay a map over another one: maps key by key, all else as a whole, a plain `~` takes a
+ * key away. What is laid leaves @top, which is still the caller's to free.
+ */
+void yaml_over(struct yaml_node *low, struct yaml_node *top);
 /**
  * yaml_set - `--set path=value`: put a value (itself parsed as YAML flow) at
  * "shoppers.count" or "faults[0].net.drop.rate"; makes missing maps. Marks of

@@ -177,8 +177,7 @@ static struct yaml_node *parse_value(const char *file, const char *text, struct 
 	return n;
 }
 
-/* keep_file - marks of this setting point to its name: the root keeps it as long as the tree. */
-static void keep_file(struct yaml_node *root, char *file)
+void yaml_keep_file(struct yaml_node *root, char *file)
 {
 	root->files = xrealloc(root->files, (root->files_count + 1) * sizeof(*root->files));
 	root->files[root->files_count++] = file;
@@ -205,7 +204,7 @@ int yaml_set(struct yaml_node **root, const char *assignment, struct diag *diag)
 		err = place(&s, root);
 		yaml_tree_free(s.value);
 	}
-	keep_file(*root, file);
+	yaml_keep_file(*root, file);
 	return err;
 }
 

@@ -150,6 +150,55 @@ static struct target *target(const char *path)
 	return t;
 }
 
+/* ---- variants of a target ---- */
+
+static char *digest_of(const char *path)
+{
+	struct target *t = target(path);
+	char *digest = xstrdup(t->digest);
+
+	target_free(t);
+	return digest;
+}
+
+/* Maps come together, lists do not, what has a `~` is gone; the digest is of all files. */
+START_TEST(test_like)
+{
+	static const char low[] = "name: low\ncurrency: SEK\nkey: {field: ref}\nvars: {a: one}\n"
+				  "nodes:\n  db: {env: {A: '${a}', B: two}}\n  old: {}\n"
+				  "  lane-{1..2}: {user: nobody}\nlanes: [lane-1]\n"
+				  "driver: {'null': {}}\n";
+	cleanup_free char *lowest = put("target.yml", low);
+	cleanup_free char *middle =
+		put("middle.yml", "like: target.yml\n"
+				  "nodes: {old: ~, db: {env: {B: three, C: four}}}\n");
+	cleanup_free char *top =
+		put("top.yml", "like: middle.yml\nname: top\nkey: {bank: reference}\n"
+			       "nodes: {bank: {bank: {http: 80}}}\nlanes: [lane-2]\n");
+	cleanup_free char *before = digest_of(top), *words = NULL, *after = NULL;
+	struct target *t = target(top);
+
+	ck_assert_str_eq(t->name, "top");
+	ck_assert_str_eq(t->currency, "SEK");
+	ck_assert_str_eq(t->key.field, "ref");
+	ck_assert_str_eq(t->key.bank, "reference");
+	ck_assert_uint_eq(t->nodes_count, 4);
+	ck_assert_ptr_null(target_node(t, "old"));
+	ck_assert_ptr_nonnull(target_node(t, "bank"));
+	ck_assert_str_eq(strmap_get(&target_node(t, "db")->env, "A"), "one");
+	ck_assert_str_eq(strmap_get(&target_node(t, "db")->env, "B"), "three");
+	ck_assert_str_eq(strmap_get(&target_node(t, "db")->env, "C"), "four");
+	ck_assert_str_eq(target_node(t, "lane-2")->user, "nobody");
+	ck_assert_uint_eq(t->lanes.count, 1);
+	ck_assert_str_eq(t->lanes.at[0], "lane-2");
+	target_free(t);
+	words = xasprintf("%s# other words\n", low);
+	free(put("target.yml", words));
+	after = digest_of(top);
+	ck_assert_str_ne(before, after);
+}
+END_TEST
+
 /* ---- experiments ---- */
 
 static const char design_example[] =
@@ -478,6 +527,7 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(t, 20);
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_like);
 	tcase_add_test(t, test_design_example);
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_set);
