@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The shop's configuration, as `npx @vendure/create` would write it for a small shop: the shop API,
- * one payment handler, no admin UI, no assets, no mail. VENDURE_DB=postgres (default) or sqljs.
+ * two payment handlers, no admin UI, no assets, no mail. VENDURE_DB=postgres (default) or sqljs.
  */
 'use strict';
 
@@ -9,6 +9,7 @@ const path = require('path');
 
 const { DefaultJobQueuePlugin, DefaultLogger, LogLevel, dummyPaymentHandler } =
 	require('@vendure/core');
+const { bankHandler } = require('./bank');
 
 const databases = {
 	postgres: {
@@ -36,6 +37,6 @@ exports.config = {
 		synchronize: populating, migrations: [path.join(__dirname, 'migrations/*.js')], logging: false,
 	},
 	logger: new DefaultLogger({ level: LogLevel.Warn, timestamp: false }),
-	paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
+	paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler, bankHandler] },
 	plugins: [DefaultJobQueuePlugin.init({ useDatabaseForBuffer: true })],
 };

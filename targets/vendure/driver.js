@@ -18,6 +18,9 @@
  * looked up by the session that tried it: a settled order is told again, one that waits for its
  * payment is paid, anything else is begun anew.
  *
+ * A till waits for its server: a connection that is refused is tried again until the deadline, since
+ * nothing was sent. That is not a second try of anything.
+ *
  * Environment: POS_URL (http://app:3000/shop-api). Node's own modules only.
  */
 'use strict';
@@ -37,8 +40,20 @@ class Unknown extends Error {}
 const shop = { variants: null, shipping: null };
 const tried = new Map(); /* key -> { token, code } */
 
+async function send(what, body, token, deadline) {
+	for (;;) {
+		try {
+			return await send_once(what, body, token, deadline);
+		} catch (error) {
+			if (error.code !== 'ECONNREFUSED' || deadline - Date.now() < 100)
+				throw error;
+			await new Promise(resolve => setTimeout(resolve, 50));
+		}
+	}
+}
+
 /* Vendure does not read `?what`; it tells the calls apart for faults (`request:`) and logs. */
-function send(what, body, token, deadline) {
+function send_once(what, body, token, deadline) {
 	const left = deadline - Date.now();
 
 	return new Promise((resolve, reject) => {

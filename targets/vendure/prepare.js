@@ -17,16 +17,16 @@ const { config } = require('./config');
 
 const STOCK = 1000000;
 
+const cash = { code: 'dummy-payment-handler', arguments: [{ name: 'automaticSettle', value: 'true' }] };
+const card = process.env.VENDURE_BANK ? { code: 'bank', arguments: [] } : cash;
+
 const initial = {
 	defaultLanguage: 'en',
 	defaultZone: 'Europe',
 	countries: [{ name: 'France', code: 'FR', zone: 'Europe' }],
 	taxRates: [{ name: 'Standard', percentage: 20 }],
 	shippingMethods: [{ name: 'Over the counter', price: 0 }],
-	paymentMethods: ['cash', 'card'].map(name => ({
-		name,
-		handler: { code: 'dummy-payment-handler', arguments: [{ name: 'automaticSettle', value: 'true' }] },
-	})),
+	paymentMethods: ['cash', 'card'].map(name => ({ name, handler: name === 'card' ? card : cash })),
 	collections: [],
 };
 
