@@ -299,6 +299,7 @@ test-bare:
 # Each parser's fuzzer for FUZZ_SECONDS from its kept corpus (tests/fuzz/corpus/NAME).
 FUZZ_SECONDS ?= 60
 FUZZED := base bank calls conf counter disk ledger terminal wire
+FUZZED_FILES := harness/explore/tar.c harness/report/packets.c
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz: deps
 	@dpkg-query -W -f='$${Status}' libclang-rt-14-dev 2>/dev/null | grep -q 'ok installed' || \
@@ -309,7 +310,7 @@ fuzz: deps
 		clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
 			-fno-sanitize-recover=undefined -Iharness -I. \
 			$(shell pkg-config --cflags $(MODULES) 2>/dev/null) -o $(O)/fuzz/$$n $$f \
-			$(filter $(foreach r,$(FUZZED),harness/$(r)/%.c) harness/explore/tar.c,$(LIB_SRC)) \
+			$(filter $(foreach r,$(FUZZED),harness/$(r)/%.c) $(FUZZED_FILES),$(LIB_SRC)) \
 			$(LIBS) || exit 1; \
 		mkdir -p tests/fuzz/corpus/$${n#fuzz_} $(O)/fuzz/found-$$n; \
 		$(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=5 -verbosity=0 \

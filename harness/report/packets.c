@@ -24,11 +24,6 @@
 #define OPTION_COMMENT 1
 #define COMMENT_MAX 1024
 
-struct file {
-	const uint8_t *at;
-	size_t len;
-};
-
 static uint32_t u32(const uint8_t *p)
 {
 	uint32_t v;
@@ -103,18 +98,18 @@ static void read_packet(struct story *s, const uint8_t *block, size_t len, int64
 	read_options(s, block + head, len - head - 4, number);
 }
 
-static void read_blocks(struct story *s, const struct file *f)
+void packets_read(struct story *s, const uint8_t *data, size_t len)
 {
 	int64_t number = 0;
 
-	for (size_t at = 0; f->len - at >= 12;) {
-		size_t len = u32(f->at + at + 4);
+	for (size_t at = 0; len - at >= 12;) {
+		size_t block = u32(data + at + 4);
 
-		if (len < 12 || len % 4 || len > f->len - at)
+		if (block < 12 || block % 4 || block > len - at)
 			return;
-		if (u32(f->at + at) == BLOCK_PACKET)
-			read_packet(s, f->at + at, len, ++number);
-		at += len;
+		if (u32(data + at) == BLOCK_PACKET)
+			read_packet(s, data + at, block, ++number);
+		at += block;
 	}
 }
 
@@ -138,6 +133,6 @@ void packets_find(const char *dir, struct story *s)
 	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (at == MAP_FAILED)
 		return;
-	read_blocks(s, &(struct file){at, (size_t)st.st_size});
+	packets_read(s, at, (size_t)st.st_size);
 	munmap(at, (size_t)st.st_size);
 }

@@ -98,6 +98,8 @@ void stories_done(struct summary *s);
 struct judge_in summary_judge_in(const struct report_in *r);
 /** packets_find - fill in `packet` of lines that a packet in DIR/wire.pcapng belongs to. */
 void packets_find(const char *dir, struct story *s);
+/** packets_read - the same, of such a file's bytes. */
+void packets_read(struct story *s, const uint8_t *data, size_t len);
 /** summary_violated - the first check that is violated, or NULL. */
 const struct sum_check *summary_violated(const struct summary *s);
 
