@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "faults/limit.h"
 #include "faults/service.h"
 #include "shim/binary.h"
 #include "stage/links.h"
@@ -106,6 +107,7 @@ enum shim_library hook_library(const struct fault_ops *ops)
 
 void hook_nodes(const struct experiment *x, struct strlist ret[SHIM_LIBRARIES])
 {
+	memory_limit_nodes(x, &ret[SHIM_MEMORY]);
 	for (size_t i = 0; i < x->faults_count; i++) {
 		const struct fault_ops *ops = x->faults[i].kind->ops;
 		const struct hook_opts *o = x->faults[i].opts;

@@ -24,6 +24,7 @@ struct limited_service {
 	bool seen;                 /* at the last look there were signs of a refusal ... */
 	bool told;                 /* ... which are a hit already */
 	int64_t hits;
+	int64_t refused;           /* memory.limit: so often malloc() had none, at the last look */
 	pid_t victim;              /* memory.limit: killed, and not gone yet */
 	char file[256];            /* file-size.limit: the last one that was cut */
 };
@@ -73,6 +74,8 @@ void limit_check(int64_t most, int64_t left, struct mark at, struct diag *d);
 /** limit_ended - how the run of the service ended that was going on at the last look; NULL: it goes
  * on. Call once a look. */
 const char *limit_ended(struct limit_state *s, struct limited_service *v);
+/** memory_limit_nodes - patterns of nodes on whose services memory.limit counts refusals: added. */
+void memory_limit_nodes(const struct experiment *x, struct strlist *ret);
 /** limit_amount - "may have 64 open files", "may have 4 more open files than it has". */
 void limit_amount(struct buf *out, int64_t most, int64_t left, const char *things);
 

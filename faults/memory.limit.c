@@ -2,11 +2,14 @@
 #include "faults/limit.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "shim/shim.h"
+#include "stage/links.h"
 
 /*
  * memory.limit: a service runs out of memory.
@@ -15,9 +18,10 @@
  *             limit the largest process is killed, as the kernel would in a container. A process
  *             that takes and gives back in less than a look is not caught.
  *   enomem    each process may map no more private, writable memory (RLIMIT_DATA): malloc() and
- *             mmap() fail. Never RLIMIT_AS, which ends Node and Go at their start. A refusal leaves
- *             no trace that others could see; what is seen is a service that ends in trouble with
- *             next to nothing left.
+ *             mmap() fail. Never RLIMIT_AS, which ends Node and Go at their start. Our library,
+ *             where it is loaded, counts what malloc() and its family were refused. Elsewhere a
+ *             refusal leaves no trace that others could see; what is seen then is a service that
+ *             ends in trouble with next to nothing left.
  */
 struct memory_limit_opts {
 	char *service;
@@ -110,6 +114,23 @@ static const struct limit_kind oom_kind = {
 
 /* ---- enomem ---- */
 
+void memory_limit_nodes(const struct experiment *x, struct strlist *ret)
+{
+	for (size_t i = 0; i < x->faults_count; i++) {
+		const struct fault_ops *ops = x->faults[i].kind->ops;
+		const struct memory_limit_opts *o = x->faults[i].opts;
+		const char *slash = NULL;
+		char node[256];
+
+		if (!str_eq(ops->name, "memory.limit") || o->mode != ENOMEM_MODE)
+			continue;
+		slash = strchr(o->service, '/'); /* "NODE/NAME"; a name alone may be on any */
+		snprintf(node, sizeof(node), "%.*s", slash ? (int)(slash - o->service) : 1,
+			 slash ? o->service : "*");
+		strlist_add(ret, node, (struct mark){ 0 });
+	}
+}
+
 static int64_t enomem_used(const struct tasks *t)
 {
 	struct task_use u = { 0 };
@@ -123,13 +144,28 @@ static bool in_trouble(const char *ended)
 	       !strstr(ended, "SIGTERM");
 }
 
+/* Those of malloc() and its family, exactly: how many since the last look. */
+static int64_t seen_refused(struct limit_state *s, struct limited_service *v)
+{
+	struct shim *shim = stage_shim(s->run->stage, v->node);
+	int64_t all = shim ? (int64_t)shim_refused(shim, v->name) : 0, since = all - v->refused;
+
+	v->refused = all;
+	return s->arming ? 0 : since;
+}
+
 static void enomem_look(struct limit_state *s, struct limited_service *v, const struct tasks *t)
 {
 	const char *ended = limit_ended(s, v);
+	int64_t refused = seen_refused(s, v);
 	bool alive = false, at_limit = false;
 	struct task_use u;
 
-	if (v->at_limit && in_trouble(ended))
+	if (refused > 0) {
+		s->run->many = refused;
+		limit_fired(s, v, "malloc() was refused %" PRId64 " time%s", refused,
+			    refused == 1 ? "" : "s");
+	} else if (v->at_limit && in_trouble(ended) && !v->hits)
 		limit_fired(s, v, "%s with next to nothing left of the %" PRId64 " KiB that it may "
 			    "map", ended, v->most / 1024);
 	for (size_t i = 0; i < t->count; i++) {
@@ -147,7 +183,8 @@ static const struct limit_kind enomem_kind = {
 	.every_ns = 20 * NS_PER_MS,
 	.used = enomem_used,
 	.look = enomem_look,
-	.blind = "had next to nothing left; whether it was refused memory cannot be seen",
+	.blind = "had next to nothing left; malloc() was refused nothing, and whether mmap() was "
+		 "cannot be seen",
 };
 
 /* ---- hooks ---- */

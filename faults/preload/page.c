@@ -174,6 +174,12 @@ static void become(int32_t pid, const struct preload_self *from, char sign, uint
 	__atomic_add_fetch(&hits->loaded[s.service], 1, __ATOMIC_RELAXED);
 }
 
+void preload_refused(void)
+{
+	if (hits && preload_self.pid)
+		__atomic_add_fetch(&hits->refused[preload_self.service], 1, __ATOMIC_RELAXED);
+}
+
 static struct preload_self self_of(struct shim_process *p)
 {
 	struct preload_self s = { .service = p->service % SHIM_SERVICES, .start = p->start,

@@ -90,6 +90,8 @@ struct preload_call {
 EXPORT bool preload_decide(const struct preload_call *c, struct shim_rule *ret);
 /** preload_armed_out - preload_armed for the other libraries. */
 EXPORT bool preload_armed_out(uint32_t effects);
+/** preload_refused - the C library itself had no memory for a call. Keeps errno. */
+EXPORT void preload_refused(void);
 /** preload_still - is that rule still armed? */
 bool preload_still(uint32_t serial);
 /** preload_check_pid - this may be a child that no handler has told about. */

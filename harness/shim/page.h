@@ -121,6 +121,7 @@ struct shim_hits {
 	uint32_t head;      /* cells claimed so far */
 	uint32_t processes; /* loaded so far, exec and fork included */
 	uint32_t loaded[SHIM_SERVICES]; /* the same by service */
+	uint64_t refused[SHIM_SERVICES]; /* calls of malloc and its family that got nothing */
 	uint64_t fired[SHIM_SERIALS];   /* altered calls, by serial % SHIM_SERIALS */
 	struct shim_process process[SHIM_PROCESSES];
 	struct shim_cell cell[SHIM_CELLS];

@@ -197,6 +197,14 @@ uint32_t shim_loaded(const struct shim *s, const char *service)
 	return 0;
 }
 
+uint64_t shim_refused(struct shim *s, const char *service)
+{
+	for (unsigned i = 0; i < s->services; i++)
+		if (str_eq(s->rules->service[i], service))
+			return __atomic_load_n(&s->hits->refused[i], __ATOMIC_RELAXED);
+	return 0;
+}
+
 /* ---- hits ---- */
 
 static struct listener *listener_of(struct shim *s, uint32_t serial)

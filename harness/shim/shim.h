@@ -39,6 +39,10 @@ uint64_t shim_services(const struct shim *s, const char *pattern);
 /** shim_loaded - how many processes of a service have loaded the library so far. */
 uint32_t shim_loaded(const struct shim *s, const char *service);
 
+/** shim_refused - how often the C library of one of its processes had no memory; 0 without
+ * SHIM_MEMORY. */
+uint64_t shim_refused(struct shim *s, const char *service);
+
 /** struct shim_told - altered calls: one, or `count` of which nothing more is known. */
 struct shim_told {
 	uint64_t count;

@@ -78,6 +78,15 @@ trial eat eat '  - memory.limit: {service: pos, left: 32 MiB, mode: enomem}
 [ "$(grep -c '^ENOMEM' "$(log eat)")" = 1 ] || fail eat "no ENOMEM"
 said eat self | grep -q 'data=-1;$' || fail eat "not healed: $(said eat self)"
 
+trial ask ask '  - memory.limit: {service: pos, left: 32 MiB, mode: enomem}
+    when: {at: 100ms, for: 700ms}'
+[ $? = 0 ] || fail ask "not seen"
+[ "$(grep -c '^MemoryError' "$(log ask)")" = 3 ] || fail ask "not three MemoryErrors"
+[ "$(grep -ohE 'malloc\(\) was refused [0-9]+ time' "$(find "$work/ask" -name events.ndjson)" |
+	awk '{n += $4} END {print n}')" = 3 ] || fail ask "not three hits"
+grep -q 'faults fired 3 times' "$work/ask.out" 2>/dev/null || grep -rqs '"fired": 3' "$work/ask" ||
+	fail ask "the verdict has not three"
+
 trial die die '  - memory.limit: {service: pos, left: 32 MiB, mode: enomem}
     when: {at: 100ms, for: 700ms}'
 [ $? = 0 ] || fail die "not seen"

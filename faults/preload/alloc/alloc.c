@@ -77,11 +77,19 @@ static bool refused(const char *call, size_t size)
 	return true;
 }
 
+/* What the next one gave; none for something is a refusal that nobody of ours had decided. */
+static void *given(void *p, size_t size)
+{
+	if (__builtin_expect(!p, 0) && size && errno == ENOMEM)
+		preload_refused();
+	return p;
+}
+
 EXPORT void *malloc(size_t size)
 {
 	if (!ready())
 		return from_room(size);
-	return refused("malloc", size) ? NULL : next_malloc(size);
+	return refused("malloc", size) ? NULL : given(next_malloc(size), size);
 }
 
 EXPORT void *calloc(size_t n, size_t size)
@@ -92,7 +100,7 @@ EXPORT void *calloc(size_t n, size_t size)
 		return from_room(n * size);
 	if (!__builtin_mul_overflow(n, size, &all) && refused("calloc", all))
 		return NULL;
-	return next_calloc(n, size);
+	return given(next_calloc(n, size), n && size);
 }
 
 /* What is in the room moves out. */
@@ -110,7 +118,7 @@ EXPORT void *realloc(void *p, size_t size)
 {
 	if (!ready() || (p && in_room(p)))
 		return p ? move_out(p, size) : from_room(size);
-	return size && refused("realloc", size) ? NULL : next_realloc(p, size);
+	return size && refused("realloc", size) ? NULL : given(next_realloc(p, size), size);
 }
 
 EXPORT void *reallocarray(void *p, size_t n, size_t size)
@@ -121,24 +129,28 @@ EXPORT void *reallocarray(void *p, size_t n, size_t size)
 		return realloc(p, n * size);
 	if (!__builtin_mul_overflow(n, size, &all) && all && refused("reallocarray", all))
 		return NULL;
-	return next_reallocarray(p, n, size);
+	return given(next_reallocarray(p, n, size), n && size);
 }
 
 EXPORT void *aligned_alloc(size_t align, size_t size)
 {
 	if (!ready())
 		return NULL;
-	return refused("aligned_alloc", size) ? NULL : next_aligned(align, size);
+	return refused("aligned_alloc", size) ? NULL : given(next_aligned(align, size), size);
 }
 
 EXPORT int posix_memalign(void **ret, size_t align, size_t size)
 {
-	int saved = errno;
+	int saved = errno, r;
 
 	if (!ready())
 		return ENOMEM;
-	if (!refused("posix_memalign", size))
-		return next_memalign(ret, align, size);
+	if (!refused("posix_memalign", size)) {
+		r = next_memalign(ret, align, size);
+		if (r == ENOMEM)
+			preload_refused();
+		return r;
+	}
 	errno = saved;
 	return ENOMEM;
 }

@@ -4,6 +4,7 @@
 
 MODE=watch   only looks        MODE=raise   raises its own limit of files once it has been lowered
 MODE=eat     maps 256 MiB: says whether it was refused, and goes on      MODE=die   ends when it was
+MODE=ask     asks malloc() for 256 MiB three times, and goes on
 MODE=take    opens files until it can open no more, and goes on
 """
 import errno
@@ -26,8 +27,7 @@ def watch(name, do=lambda before, soft: None):
         soft = {k: v[0] for k, v in now().items()}
         if soft != before:
             print(name, *(f"{k}={v}" for k, v in soft.items()), flush=True)
-            do(before, soft)
-        before = soft
+            before = do(before, soft) or soft
         select.select([], [], [], 0.01)
 
 
@@ -37,6 +37,13 @@ def react(before, soft):
     if MODE == "raise" and soft["files"] < before["files"]:
         resource.setrlimit(LIMITS["files"], (now()["files"][1],) * 2)
         print("raised", flush=True)
+        return {**soft, "files": now()["files"][1]}  # it may be lower before anybody looks
+    if MODE == "ask" and before["data"] == -1:
+        for _ in range(3):
+            try:
+                print("got", len(bytearray(256 << 20)), flush=True)
+            except MemoryError:
+                print("MemoryError", flush=True)
     if MODE in ("eat", "die") and before["data"] == -1:
         try:
             mmap.mmap(-1, 256 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
