@@ -32,11 +32,22 @@ struct bank {
 	struct ledger *ledger;  /* borrowed */
 	struct host_opts host;
 	struct listener listener[BANK_RULES_MAX]; /* by the rule's place */
+	void (*watch)(void *arg, const char *what, const char *key); /* NULL: nobody */
+	void *watch_arg;
 };
 
 static const char *text(const char *s)
 {
 	return s[0] ? s : NULL;
+}
+
+/* Then the answer may leave; a process that is gone is told by bank_alive(). */
+static void tell_watcher(struct bank *b, const struct bank_news *n)
+{
+	struct bank_order o = { .kind = ORDER_GO, .id = n->record.number };
+
+	b->watch(b->watch_arg, n->record.what, n->record.key);
+	side_call(b->side, &o, sizeof(o), "to go on", NULL);
 }
 
 static void news(void *arg, const void *message, size_t len)
@@ -53,6 +64,8 @@ static void news(void *arg, const void *message, size_t len)
 			.stan = text(n->record.stan), .rrn = text(n->record.rrn),
 			.currency = text(n->record.currency),
 			.amount = n->record.amount });
+		if (b->watch)
+			tell_watcher(b, n);
 		return;
 	}
 	l = &b->listener[n->hit.rule % BANK_RULES_MAX];
@@ -128,6 +141,16 @@ int bank_sync(struct bank *b, struct err *e)
 	struct bank_order o = { .kind = ORDER_SYNC };
 
 	return side_call(b->side, &o, sizeof(o), "a greeting", e);
+}
+
+int bank_watch(struct bank *b, void (*fn)(void *arg, const char *what, const char *key), void *arg,
+	       struct err *e)
+{
+	struct bank_order o = { .kind = ORDER_WATCH, .id = fn != NULL };
+
+	b->watch = fn;
+	b->watch_arg = arg;
+	return side_call(b->side, &o, sizeof(o), "a watcher", e);
 }
 
 int bank_rule_add(struct bank *b, const struct bank_rule *rule,

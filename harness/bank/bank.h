@@ -34,6 +34,13 @@ int bank_alive(const struct bank *b, struct err *e);
 /** bank_sync - all that has happened so far is in the ledger when this returns. */
 int bank_sync(struct bank *b, struct err *e);
 /**
+ * bank_watch - @fn hears of everything that happens to money, as it happens: the answer to whoever
+ * asked for it leaves only when @fn has returned. @what: authorised, captured, reversed, declined;
+ * @key "" when the sale has none. fn NULL: nobody does any more.
+ */
+int bank_watch(struct bank *b, void (*fn)(void *arg, const char *what, const char *key), void *arg,
+	       struct err *e);
+/**
  * bank_rule_add - in effect when this returns; its number in *ret_id. fn is called from the loop
  * for every hit.
  */

@@ -26,6 +26,7 @@
 #define OWNER_OF(type, member, p) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 #define UNREAD_MAX ((size_t)1 << 20)
 #define HELD_MAX 1024
+#define WATCH_NS (INT64_C(5) * NS_PER_S) /* a worker that is so late has other troubles */
 
 /* An answer that waits. */
 struct held {
@@ -33,7 +34,8 @@ struct held {
 	struct conn *conn;
 	struct loop_timer later;
 	struct buf bytes;
-	unsigned by; /* rule */
+	unsigned by; /* rule; NO_RULE: the worker */
+	uint32_t record; /* then: the last one that it must have heard of */
 };
 
 struct conn {
@@ -143,6 +145,7 @@ static void hold(struct conn *c, struct buf *bytes, unsigned rule, int64_t delay
 
 	h->conn = c;
 	h->by = rule;
+	h->record = c->host->records;
 	h->later.fire = later;
 	h->bytes = *bytes;
 	*bytes = (struct buf){ 0 };
@@ -209,18 +212,20 @@ static void say(struct buf *out, const struct words *w, const struct bank_answer
 		api_write(out, a, w->keep);
 }
 
-/* What was done is said, once or twice, now or later. False: the connection is no more. */
+/* What was done is said, once or twice, now or later. False: the connection is no more. @before:
+ * how many records there were before it was done. */
 static bool answer(struct conn *c, const struct words *w, const struct bank_answer *a,
-		   const struct fate *f)
+		   const struct fate *f, uint32_t before)
 {
+	bool waits = c->host->watched && c->host->records != before;
 	struct buf bytes = { 0 };
 
 	c->last = !w->keep;
 	say(&bytes, w, a);
 	if (f->twice != NO_RULE)
 		say(&bytes, w, a);
-	if (f->slow != NO_RULE) {
-		hold(c, &bytes, f->slow, f->delay_ns);
+	if (f->slow != NO_RULE || waits) {
+		hold(c, &bytes, f->slow, f->slow != NO_RULE ? f->delay_ns : WATCH_NS);
 		return true;
 	}
 	buf_add(&c->out, bytes.data, bytes.len);
@@ -233,6 +238,7 @@ static bool payment(struct conn *c, struct bank_request *q, const struct words *
 {
 	struct host *h = c->host;
 	struct bank_answer a;
+	uint32_t before = h->records;
 	struct fate f;
 	uint64_t nth;
 	bool approved;
@@ -254,7 +260,7 @@ static bool payment(struct conn *c, struct bank_request *q, const struct words *
 		host_hit(h, f.twice, c->from, q, nth, approved);
 	if (f.slow != NO_RULE)
 		host_hit(h, f.slow, c->from, q, nth, approved);
-	return answer(c, w, &a, &f);
+	return answer(c, w, &a, &f, before);
 }
 
 /* ---- HTTP ---- */
@@ -438,6 +444,23 @@ void conns_heal(struct host *h, unsigned rule, bool down)
 			conn_reset(c);
 	}
 	while ((waits = held_by(h, rule)) != NULL)
+		answer_now(waits);
+}
+
+static struct held *watched(struct host *h, uint32_t record)
+{
+	for (struct conn *c = h->conns; c; c = c->next)
+		for (struct held *w = c->held; w; w = w->next)
+			if (w->by == NO_RULE && w->record <= record)
+				return w;
+	return NULL;
+}
+
+void conns_go(struct host *h, uint32_t record)
+{
+	struct held *waits;
+
+	while ((waits = watched(h, record)) != NULL)
 		answer_now(waits);
 }
 

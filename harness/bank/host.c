@@ -43,6 +43,7 @@ static void tell_record(void *arg, const struct bank_rec *r)
 	struct host *h = arg;
 	struct bank_news n = { .kind = NEWS_RECORD };
 
+	n.record.number = ++h->records;
 	n.record.t_ns = r->t_ns;
 	n.record.amount = r->amount;
 	put(n.record.what, sizeof(n.record.what), r->what);
@@ -126,6 +127,10 @@ static int order(void *arg, const void *message, size_t len)
 		return -EINVAL;
 	if (o->kind == ORDER_RULE_ADD)
 		return rules_add(&h->rules, &o->rule);
+	if (o->kind == ORDER_WATCH)
+		h->watched = o->id;
+	if (o->kind == ORDER_WATCH || o->kind == ORDER_GO)
+		conns_go(h, o->kind == ORDER_GO ? o->id : UINT32_MAX);
 	if (o->kind != ORDER_RULE_DEL)
 		return 0;
 	r = rules_get(&h->rules, o->id);

@@ -149,7 +149,8 @@ const struct bank_rule *rules_get(const struct rules *r, unsigned id);
 
 /* ---- host.c ---- */
 
-enum bank_order_kind { ORDER_RULE_ADD = 1, ORDER_RULE_DEL, ORDER_SYNC };
+enum bank_order_kind { ORDER_RULE_ADD = 1, ORDER_RULE_DEL, ORDER_SYNC,
+	ORDER_WATCH, ORDER_GO };
 struct bank_order {
 	uint32_t kind, id;
 	struct bank_rule rule;
@@ -161,6 +162,7 @@ struct bank_news {
 	struct bank_hit hit;
 	struct {
 		int64_t t_ns, amount;
+		uint32_t number; /* from 1 */
 		char what[16], key[BANK_REFERENCE_MAX], tid[32], stan[8], rrn[BANK_ID_MAX];
 		char currency[4];
 	} record;
@@ -183,6 +185,8 @@ struct host {
 	} doors[2];
 	struct accounts *accounts;
 	struct rules rules;
+	uint32_t records;     /* told so far */
+	bool watched;         /* answers wait until the worker has done with their records */
 	struct conn *conns;   /* owned */
 	unsigned conns_count;
 };
@@ -199,6 +203,8 @@ void conn_new(struct host *h, int fd, int from, bool iso);
 /** conns_heal - what a rule held back is said now; who was left in silence (@down) is told that
  * nobody is there. */
 void conns_heal(struct host *h, unsigned rule, bool down);
+/** conns_go - the worker has done with all records up to this one. */
+void conns_go(struct host *h, uint32_t record);
 void conns_free(struct host *h);
 
 #endif

@@ -513,6 +513,9 @@ static void check_events(const struct experiment *x, const struct target *t, str
 			diag_error(diag, w->mark, "faults[%zu].when.on: target %s has no printer "
 				   "%s%sthat could print it", i, t->name, w->word ? w->word : "",
 				   w->word ? " " : "");
+		else if (w->on == ON_BANK && !target_bank(t))
+			diag_error(diag, w->mark, "faults[%zu].when.on: target %s has no node with "
+				   "a `bank:`", i, t->name);
 		else if (w->on == ON_MESSAGE)
 			diag_error(diag, w->mark,
 				   "faults[%zu].when.on: this version does not read messages on "

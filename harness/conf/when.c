@@ -11,7 +11,8 @@
  *   on: EVENT                          what a hit is; without it the fault's own operation
  *
  *   EVENT: told ok|refused|unknown · started SERVICE · fault NAME armed|fired|healed
- *          log [SERVICE] /re/ · printed [DEVICE] /re/ · message /re/
+ *          log [SERVICE] /re/ · printed [DEVICE] /re/ · message /re/ ·
+ *          bank authorised|captured|reversed|declined
  */
 #include "conf/when.h"
 
@@ -74,10 +75,11 @@ static const struct opt rows[] = {
 	 .example = "told ok",
 	 .pattern = " *(told +(ok|refused|unknown)|started +[^ ]+|"
 		    "fault +[^ ]+ +(armed|fired|healed)|"
+		    "bank +(authorised|captured|reversed|declined)|"
 		    "(log|printed)( +[^ /][^ ]*)? +/.+/|message +/.+/) *",
 	 .help = "the event that is a hit: told ok|refused|unknown, started SERVICE, "
 		 "fault NAME armed|fired|healed, log [SERVICE] /re/, printed [DEVICE] /re/, "
-		 "message /re/"},
+		 "bank authorised|captured|reversed|declined, message /re/"},
 	OPT_END};
 const struct opt_table when_table = {rows, sizeof(struct raw)};
 
@@ -207,6 +209,16 @@ static int on_told(struct reading *r, const char *p)
 	return *p ? complain(r, "on", "\"%s\" after \"told %s\" means nothing", p, r->w->word) : 0;
 }
 
+static int on_bank(struct reading *r, const char *p)
+{
+	static const char *const whats[] = {"authorised", "captured", "reversed", "declined"};
+
+	r->w->word = next_word(&p);
+	if (choose(r, r->w->word, whats, ARRAY_SIZE(whats), "bank") < 0)
+		return -EINVAL;
+	return *p ? complain(r, "on", "\"%s\" after \"bank %s\" means nothing", p, r->w->word) : 0;
+}
+
 static int on_started(struct reading *r, const char *p)
 {
 	r->w->word = next_word(&p);
@@ -261,7 +273,8 @@ static const struct event {
 } events[] = {
 	{"told", ON_TOLD, on_told},	     {"started", ON_STARTED, on_started},
 	{"fault", ON_FAULT, on_fault},	     {"log", ON_LOG, on_log},
-	{"printed", ON_PRINTED, on_log}, {"message", ON_MESSAGE, on_pattern},
+	{"printed", ON_PRINTED, on_log},   {"bank", ON_BANK, on_bank},
+	{"message", ON_MESSAGE, on_pattern},
 };
 
 static int read_on(struct reading *r, const char *text)
@@ -282,7 +295,8 @@ static int read_on(struct reading *r, const char *text)
 	opt_suggest(word ? word : "", names, ARRAY_SIZE(events), hint, sizeof(hint));
 	return complain(
 		r, "on",
-		"\"%s\" is not an event; known: told, started, fault, log, printed, message%s",
+		"\"%s\" is not an event; known: told, started, fault, log, printed, bank, "
+		"message%s",
 		text, hint);
 }
 
@@ -392,6 +406,9 @@ static void describe_on(const struct when *w, struct buf *out)
 	case ON_PRINTED:
 		buf_printf(out, "when /%s/ is printed%s%s", w->pattern, w->word ? " by " : "",
 			   w->word ? w->word : "");
+		break;
+	case ON_BANK:
+		buf_printf(out, "when the bank has %s", w->word);
 		break;
 	case ON_MESSAGE:
 		buf_printf(out, "when a message matches /%s/", w->pattern);

@@ -12,6 +12,7 @@ enum when_on {
 	ON_FAULT,   /* fault NAME armed|fired|healed    word = fault name, word2 = what */
 	ON_LOG,	    /* log [SERVICE] /regex/            word = service glob or NULL, pattern */
 	ON_PRINTED, /* printed [DEVICE] /regex/: a line on paper, CUT, or PULSE */
+	ON_BANK,    /* bank authorised | captured | reversed | declined   word = which */
 	ON_MESSAGE, /* message /regex/ on the wire */
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bank/bank.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -428,6 +429,21 @@ static void printed(void *arg, const struct node *device, const char *text, size
 	drain(t);
 }
 
+/* The answer of the bank waits meanwhile. */
+static void banked(void *arg, const char *what, const char *key)
+{
+	struct triggers *t = arg;
+
+	(void)key;
+	for (size_t i = 0; i < t->count; i++) {
+		struct trigger *g = &t->at[i];
+
+		if (is_open(t, g, ON_BANK) && str_eq(g->item->when.word, what))
+			matched(g, NULL, NULL);
+	}
+	drain(t);
+}
+
 void triggers_open(struct triggers *t, int64_t open_ns)
 {
 	t->shop_open = true;
@@ -469,6 +485,8 @@ static int trigger_init(struct triggers *t, size_t i, struct err *e)
 		return err_wrap(e, "faults[%zu].when", i);
 	if (g->item->when.on == ON_PRINTED)
 		return counter_printed(t->in.counter, printed, t, e);
+	if (g->item->when.on == ON_BANK)
+		return bank_watch(t->in.bank, banked, t, e);
 	return 0;
 }
 
@@ -555,6 +573,8 @@ void triggers_free(struct triggers *t)
 	triggers_heal(t);
 	if (t->in.counter)
 		counter_printed(t->in.counter, NULL, NULL, NULL);
+	if (t->in.bank)
+		bank_watch(t->in.bank, NULL, NULL, NULL);
 	for (size_t i = 0; i < t->count; i++)
 		regex_free(t->at[i].pattern);
 	free(t->at);

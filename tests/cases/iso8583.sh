@@ -55,4 +55,13 @@ grep -q '"tid":"TILL0001","stan":"0000' "$work"/results/*/latest/bank.ndjson || 
 	head -n 3 "$work"/results/*/latest/bank.ndjson
 	failed=1
 }
+# Between the 0200 and the 0210: the answer waits until the line is cut, and nobody ever hears it.
+run cut 0 'tcp.*dropped' 'net.partition: {between: [lane-1, bank]}' 'on: bank captured, nth: 2, for: 8min'
+rrn=$(grep -h '"what":"captured"' "$work"/results/*/latest/bank.ndjson |
+	sed -n '2s/.*"rrn":"\([^"]*\)".*/\1/p')
+grep -qh "\"what\":\"reversed\".*\"rrn\":\"$rrn\"" "$work"/results/*/latest/bank.ndjson || {
+	echo "the answer got through a line that was cut before it left:"
+	cat "$work"/results/*/latest/bank.ndjson
+	failed=1
+}
 exit "$failed"

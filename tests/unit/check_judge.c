@@ -294,6 +294,7 @@ START_TEST(nothing_to_judge_is_inconclusive)
 	} checks[] = {
 		{"answered-sales", "{}"},
 		{"checkout-time", "{p99: 1s}"},
+		{"fallback-works", "{}"},
 		{"missed-trains", "{}"},
 		{"no-charge-without-sale", "{}"},
 		{"no-double-charge", "{}"},
@@ -301,6 +302,7 @@ START_TEST(nothing_to_judge_is_inconclusive)
 		{"no-hang", "{}"},
 		{"no-lost-sale", "{}"},
 		{"no-phantom-sale", "{}"},
+		{"offline-limits", "{floor: 1}"},
 		{"one-drawer-pulse", "{}"},
 		{"paid-means-money", "{}"},
 		{"receipt-numbers", "{}"},
@@ -1367,6 +1369,53 @@ START_TEST(walking_out)
 }
 END_TEST
 
+START_TEST(the_shop_goes_on_in_another_way)
+{
+	good_day();
+	for (size_t i = 0; i < 3; i++)
+		w->told[i].tender = i ? "cash" : "card";
+	assert_verdict(one("fallback-works", "{}"), INCONCLUSIVE); /* nothing was broken */
+	event(EV_ARMED, 0, 2 * S);
+	assert_verdict(one("fallback-works", "{}"), HOLDS);
+	ck_assert_int_eq(judged.checks->judged, 2);
+	w->told[0].outcome = TOLD_REFUSED; /* that is what the bank is for */
+	w->told[0].acknowledged = false;
+	assert_verdict(one("fallback-works", "{}"), HOLDS);
+	assert_witness(one("fallback-works", "{tenders: [cash, card]}"), "S1");
+	w->told[1].slowest_ns = 11 * S;
+	assert_witness(one("fallback-works", "{}"), "S2");
+	assert_verdict(one("fallback-works", "{max: 12s}"), HOLDS);
+	assert_verdict(one("fallback-works", "{min: 50%}"), HOLDS);
+	w->told[2].outcome = TOLD_UNKNOWN;
+	w->told[2].acknowledged = false;
+	assert_verdict(one("fallback-works", "{min: 50%}"), VIOLATED);
+	event(EV_HEALED, 0, 2500 * MS); /* before the last of them came */
+	assert_verdict(one("fallback-works", "{max: 12s}"), HOLDS);
+}
+END_TEST
+
+START_TEST(offline_within_limits)
+{
+	good_day();
+	for (size_t i = 0; i < 3; i++)
+		w->told[i].tender = "card";
+	assert_verdict(one("offline-limits", "{floor: 1000}"), INCONCLUSIVE);
+	w->told[0].offline = w->told[2].offline = true;
+	assert_verdict(one("offline-limits", "{floor: 1002}"), HOLDS);
+	assert_witness(one("offline-limits", "{floor: 1001}"), "S3");
+	assert_verdict(one("offline-limits", "{count: 1}"), HOLDS); /* online between them */
+	assert_verdict(one("offline-limits", "{sum: 1002}"), HOLDS);
+	w->told[1].tender = "cash";
+	w->told[1].offline = true; /* neither counts nor ends the row */
+	assert_witness(one("offline-limits", "{count: 1}"), "S3");
+	assert_witness(one("offline-limits", "{sum: 2001}"), "S3");
+	assert_verdict(one("offline-limits", "{sum: 2002}"), HOLDS);
+	w->told[0].lane = "lane-2";
+	assert_verdict(one("offline-limits", "{count: 1}"), HOLDS);
+	assert_verdict(one("offline-limits", "{tenders: [cash], floor: 1000}"), VIOLATED);
+}
+END_TEST
+
 START_TEST(answers_and_service)
 {
 	good_day();
@@ -2109,7 +2158,8 @@ static void add_timing(Suite *s)
 	    time_needs_a_limit);
 	tcase_add_loop_test(tc, time_percentiles_are_exact, 0, TIME_CASES);
 	tc = tcase(s, "shares");
-	ADD(tc, hang, trains, walking_out, answers_and_service, a_shopper_counts_once);
+	ADD(tc, hang, trains, walking_out, answers_and_service, a_shopper_counts_once,
+	    the_shop_goes_on_in_another_way, offline_within_limits);
 	tc = tcase(s, "recovery");
 	ADD(tc, recovery_at_once, recovery_late, recovery_without_any_rate, recovery_never,
 	    recovery_hung_shop_sells_nothing, recovery_arrivals_end_too_early,
