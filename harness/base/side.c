@@ -35,7 +35,7 @@ struct packet {
 	uint32_t kind;
 	int32_t answer;
 	char bytes[SIDE_MESSAGE_MAX];
-};
+} __attribute__((aligned(8))); /* whoever reads the bytes takes them for a struct */
 #define PACKET_HEAD offsetof(struct packet, bytes)
 
 struct side {
@@ -57,7 +57,7 @@ struct side_far {
 	int (*order)(void *arg, const void *message, size_t len);
 	void *arg;
 	bool over;
-	char in[SIDE_MESSAGE_MAX];
+	char in[SIDE_MESSAGE_MAX] __attribute__((aligned(8)));
 	struct packet out;
 };
 
