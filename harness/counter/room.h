@@ -161,6 +161,10 @@ int line_flush(const struct line *l, int home);
 
 /* ---- scanner.c ---- */
 
+#define REQUEST_MAX 2048
+/** hand_request - is a whole HTTP request in these bytes (at most REQUEST_MAX)? 1: yes, so long are
+ * its head and body; 0: not yet; -errno: nothing that can become one. Pure. */
+int hand_request(const char *text, size_t len, size_t *ret_head, size_t *ret_body);
 /** scanner_new - @door: where hands come, listening. */
 struct gadget *scanner_new(struct loop *l, int door);
 /** barcode_label - @code as it stands on an article: 7, 11 or 12 digits get their check digit.

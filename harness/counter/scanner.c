@@ -7,6 +7,7 @@
  * driver can be the cashier's hand. What the POS sends to it (a beep) is taken
  * and means nothing.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,13 @@
 #include "counter/room.h"
 
 #define HANDS 8
-#define REQUEST_MAX 2048
 
 struct scanner;
 /* A connection on which codes are posted. */
 struct hand {
 	struct loop_fd fd; /* fd -1: free */
 	struct scanner *scanner;
-	char text[REQUEST_MAX + 1];
+	char text[REQUEST_MAX];
 	size_t len;
 };
 
@@ -107,40 +107,49 @@ static int64_t body_len(const char *head, const char *end)
 {
 	static const char name[] = "\r\nContent-Length:";
 
-	for (const char *p = head; p < end; p++)
-		if (strncasecmp(p, name, sizeof(name) - 1) == 0)
-			return strtoll(p + sizeof(name) - 1, NULL, 10);
-	return 0;
+	int64_t n = 0;
+	const char *p = head;
+
+	while (p + sizeof(name) - 1 < end && strncasecmp(p, name, sizeof(name) - 1))
+		p++;
+	if (p + sizeof(name) - 1 >= end)
+		return 0;
+	for (p += sizeof(name) - 1; p < end && *p == ' '; p++)
+		;
+	for (; p < end && *p >= '0' && *p <= '9' && n <= REQUEST_MAX; p++)
+		n = n * 10 + (*p - '0');
+	return p < end && *p != '\r' ? -1 : n;
+}
+
+int hand_request(const char *text, size_t len, size_t *ret_head, size_t *ret_body)
+{
+	const char *end = memmem(text, len, "\r\n\r\n", 4);
+	int64_t want;
+
+	if (!end)
+		return len < REQUEST_MAX ? 0 : -EMSGSIZE;
+	*ret_head = (size_t)(end - text) + 4;
+	want = body_len(text, end);
+	if (want < 0 || want > REQUEST_MAX - (int64_t)*ret_head)
+		return -EPROTO;
+	*ret_body = (size_t)want;
+	return len >= *ret_head + *ret_body;
 }
 
 /* Whole requests in what has come so far. */
 static void requests(struct hand *h)
 {
-	while (h->fd.fd >= 0) {
-		char *end;
-		int64_t want;
-		size_t head, all;
+	size_t head, body;
+	int r;
 
-		h->text[h->len] = '\0';
-		end = strstr(h->text, "\r\n\r\n");
-		if (!end)
-			break;
-		head = (size_t)(end - h->text) + 4;
-		want = body_len(h->text, end);
-		if (want < 0 || want > REQUEST_MAX - (int64_t)head) {
-			drop(h);
-			return;
-		}
-		all = head + (size_t)want;
-		if (h->len < all)
-			break;
-		scan(h, h->text + head, (size_t)want);
+	while ((r = hand_request(h->text, h->len, &head, &body)) > 0) {
+		scan(h, h->text + head, body);
 		if (h->fd.fd < 0)
 			return;
-		memmove(h->text, h->text + all, h->len - all);
-		h->len -= all;
+		h->len -= head + body;
+		memmove(h->text, h->text + head + body, h->len);
 	}
-	if (h->fd.fd >= 0 && h->len == REQUEST_MAX)
+	if (r < 0)
 		drop(h);
 }
 
