@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/draw.h"
 #include "base/str.h"
 #include "disk/disk.h"
 #include "stage/links.h"
@@ -27,9 +28,9 @@ const struct opt_value drive_errors[] = {
 	{ NULL, NULL },
 };
 const struct opt_value drive_shapes[] = {
-	[DISK_UNIFORM] = { "uniform", "as much less as more" },
-	[DISK_NORMAL] = { "normal", "jitter is one standard deviation" },
-	[DISK_EXPONENTIAL] = { "exponential", "jitter is the mean of what is added" },
+	[DRAW_UNIFORM] = { "uniform", "as much less as more" },
+	[DRAW_NORMAL] = { "normal", "jitter is one standard deviation" },
+	[DRAW_EXPONENTIAL] = { "exponential", "jitter is the mean of what is added" },
 	{ NULL, NULL },
 };
 

@@ -8,7 +8,6 @@
 #include "disk/rules_room.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@
 #define SECTOR 512
 #define BLOCK PAST_BLOCK
 
-enum salt { SALT_CHANCE = 1, SALT_JITTER, SALT_JITTER_2, SALT_PART, SALT_BIT };
+enum salt { SALT_CHANCE = 1, SALT_JITTER, SALT_PART = 4, SALT_BIT };
 
 /* ---- telling ---- */
 
@@ -99,18 +98,6 @@ static bool chosen(const struct slot *s, const struct look *l)
 	       (s->r.chance >= 1 || draw_chance(dice(s, l, SALT_CHANCE), s->r.chance));
 }
 
-static int64_t jitter(const struct slot *s, const struct look *l)
-{
-	double u = draw_unit(dice(s, l, SALT_JITTER)), v, j = (double)s->r.jitter_ns;
-
-	if (s->r.shape == DISK_EXPONENTIAL)
-		return (int64_t)(-j * log1p(-u));
-	if (s->r.shape == DISK_UNIFORM)
-		return (int64_t)(j * (2 * u - 1));
-	v = draw_unit(dice(s, l, SALT_JITTER_2));
-	return (int64_t)(j * sqrt(-2 * log1p(-u)) * cos(2 * M_PI * v));
-}
-
 /* ---- the effects ---- */
 
 static void do_error(struct slot *s, struct look *l)
@@ -136,7 +123,10 @@ static void do_slow(struct slot *s, unsigned place, struct look *l)
 	int64_t until = 0;
 
 	if (chosen(s, l)) {
-		int64_t ns = s->r.delay_ns + (s->r.jitter_ns > 0 ? jitter(s, l) : 0);
+		int64_t ns = s->r.delay_ns;
+
+		if (s->r.jitter_ns > 0)
+			ns += draw_jitter(dice(s, l, SALT_JITTER), s->r.shape, s->r.jitter_ns);
 
 		until = l->now + (ns > 0 ? ns : 0);
 		if (s->r.stall && until > s->stall_until)

@@ -38,7 +38,6 @@ enum disk_effect {
 	DISK_INODES, /* error; left: files */
 	DISK_EFFECTS
 };
-enum disk_shape { DISK_UNIFORM, DISK_NORMAL, DISK_EXPONENTIAL };
 
 /** struct disk_rule - one activation of one fault on one disk. */
 struct disk_rule {
@@ -53,7 +52,7 @@ struct disk_rule {
 	struct gate gate; /* counts operations that match */
 	double chance;    /* of each, 0..1 */
 	int64_t delay_ns, jitter_ns;
-	int32_t shape, bits;
+	int32_t shape, bits; /* shape: enum draw_shape */
 	bool stall, late, hidden;
 	bool lossy;       /* of fsync: fails where there is something to write, which is lost */
 	bool reverts;     /* lossy: and what is on the disk shows at once */
