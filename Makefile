@@ -60,8 +60,9 @@ TILL_DIR := $(O)/targets/till
 	doc clean check-clang
 .DEFAULT_GOAL := all
 
+# One compiler per core, unless -j says otherwise.
 all: deps
-	$(Q)$(MAKE) build
+	$(Q)$(MAKE) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) build
 
 build: $(O)/worstday $(TILL_DIR)/till $(O)/doc/made
 
