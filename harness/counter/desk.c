@@ -484,7 +484,7 @@ static void opened(struct loop_fd *fd, uint32_t events)
 
 		for (unsigned k = 0; k < d->o->count; k++)
 			if (line_is(&d->gadgets[k]->line) && d->gadgets[k]->line.watch == ev->wd)
-				gadget_look(d->gadgets[k]);
+				gadget_look(d->gadgets[k], ev->mask & IN_CLOSE_WRITE);
 		at += (ssize_t)(sizeof(*ev) + ev->len);
 	}
 }

@@ -105,12 +105,18 @@ void gadget_hang_up(struct gadget *g, bool reset)
 	gadget_watch(g);
 }
 
+/* Nobody has it open now. */
+static void line_left(struct gadget *g)
+{
+	if (line_flush(&g->line, desk_home(g->desk)) == -EBUSY)
+		replug(g);
+}
+
 static void line_closed(struct gadget *g)
 {
 	g->line.open = false;
 	gadget_hang_up(g, false);
-	if (line_flush(&g->line, desk_home(g->desk)) == -EBUSY)
-		replug(g);
+	line_left(g);
 }
 
 /* A client that is gone leaves its bytes behind: they are dealt with when they can be. */
@@ -196,14 +202,17 @@ static void door_ready(struct loop_fd *fd, uint32_t events)
 	gadget_welcome(g);
 }
 
-void gadget_look(struct gadget *g)
+void gadget_look(struct gadget *g, bool left)
 {
 	struct pollfd p = { .fd = g->conn.fd, .events = POLLIN };
 
 	if (g->conn.fd < 0 || g->line.open || poll(&p, 1, 0) < 0)
 		return;
-	if (p.revents & POLLHUP && !(p.revents & POLLIN))
-		return; /* it was opened and closed, and nothing was said */
+	if (p.revents & POLLHUP && !(p.revents & POLLIN)) {
+		if (left) /* and nothing was said */
+			line_left(g);
+		return;
+	}
 	g->line.open = true;
 	if (gadget_dead(g))
 		gadget_watch(g);

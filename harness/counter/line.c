@@ -139,12 +139,9 @@ static int plug(struct line *l, int inotify)
 
 	if (fd < 0)
 		return fd;
-	r = name_it(l);
 	path_slave(l, slave);
-	if (r == 0) {
-		l->watch = inotify_add_watch(inotify, slave, IN_OPEN | IN_CLOSE);
-		r = l->watch < 0 ? -errno : 0;
-	}
+	l->watch = inotify_add_watch(inotify, slave, IN_OPEN | IN_CLOSE);
+	r = l->watch < 0 ? -errno : name_it(l); /* watched before anybody can open it */
 	if (r == 0)
 		return fd;
 	unname(l);
@@ -175,6 +172,7 @@ void line_unplug(struct line *l, int home, int fd)
 	leave(home);
 }
 
+/* Only to read: so that its closing is not taken for a client's. */
 int line_flush(const struct line *l, int home)
 {
 	char slave[PATH_LEN];
@@ -183,7 +181,7 @@ int line_flush(const struct line *l, int home)
 	if (r < 0)
 		return r;
 	path_slave(l, slave);
-	fd = open(slave, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(slave, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	r = fd < 0 || tcflush(fd, TCIFLUSH) < 0 ? -errno : 0;
 	if (fd >= 0)
 		close(fd);

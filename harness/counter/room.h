@@ -134,8 +134,8 @@ void gadget_reset(struct gadget *g);
 void gadget_hang_up(struct gadget *g, bool reset);
 /** gadget_power - @as: on: its name in /dev; "" or NULL: as it was. 0 or -errno. */
 int gadget_power(struct gadget *g, bool on, const char *as);
-/** gadget_look - has somebody opened its line? */
-void gadget_look(struct gadget *g);
+/** gadget_look - has somebody opened its line? @left: somebody who might write has closed it. */
+void gadget_look(struct gadget *g, bool left);
 /** gadget_booted - the node it stands at has a new /dev. 0 or -errno. */
 int gadget_booted(struct gadget *g, pid_t init);
 
