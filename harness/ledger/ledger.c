@@ -38,6 +38,7 @@ struct file {
 struct ledger {
 	struct file files[LEDGER_FILES];
 	int64_t epoch_ns, seq;
+	bool over;		  /* see ledger_day_over() */
 	int errnum;		  /* first failure; 0: none */
 	enum ledger_file failed;  /* where it was */
 	const char *failed_doing; /* "write", "fsync" */
@@ -312,17 +313,25 @@ void ledger_book(struct ledger *l, const struct book *b)
 	put_record(l, RECORD_BOOK, b);
 }
 
+void ledger_day_over(struct ledger *l)
+{
+	l->over = true;
+}
+
 void ledger_bank(struct ledger *l, const struct bank_rec *r)
 {
-	put_record(l, RECORD_BANK, r);
+	if (!l->over)
+		put_record(l, RECORD_BANK, r);
 }
 
 void ledger_paper(struct ledger *l, const struct paper_rec *r)
 {
-	put_record(l, RECORD_PAPER, r);
+	if (!l->over)
+		put_record(l, RECORD_PAPER, r);
 }
 
 void ledger_drawer(struct ledger *l, const struct drawer_rec *r)
 {
-	put_record(l, RECORD_DRAWER, r);
+	if (!l->over)
+		put_record(l, RECORD_DRAWER, r);
 }

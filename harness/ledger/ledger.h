@@ -129,6 +129,9 @@ void ledger_book(struct ledger *l, const struct book *b);
 void ledger_bank(struct ledger *l, const struct bank_rec *r);
 void ledger_paper(struct ledger *l, const struct paper_rec *r);
 void ledger_drawer(struct ledger *l, const struct drawer_rec *r);
+/** ledger_day_over - what bank, paper and drawer tell from now on is of no sale, and is not kept: a
+ * POS that is started on crash states may print and charge as it likes. */
+void ledger_day_over(struct ledger *l);
 /** ledger_flush - hand what is buffered to the kernel, so that readers and survivors see it. */
 void ledger_flush(struct ledger *l);
 /** ledger_failed - true once a write failed: the trial is broken and may stop early. */

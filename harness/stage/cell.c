@@ -23,7 +23,7 @@ static int build(struct stage_node *n, struct err *e)
 {
 	int r = node_start(n, e);
 
-	return r == 0 ? node_await(n, e) : r;
+	return r == 0 ? power_risen(n, e) : r;
 }
 
 int stage_cell_open(struct stage *st, const char *node, struct err *e)

@@ -212,6 +212,14 @@ void power_forget(struct stage_node *n)
 		loop_fd_set(n->st->o.loop, &n->rises, 0);
 }
 
+int power_risen(struct stage_node *n, struct err *e)
+{
+	struct stage *st = n->st;
+	int r = node_await(n, e);
+
+	return r == 0 && st->when_on ? st->when_on(st->when_on_arg, n->conf->name, e) : r;
+}
+
 /* Its init has built the root, or failed to. */
 static int is_up(struct stage_node *n, struct err *e)
 {
@@ -220,9 +228,7 @@ static int is_up(struct stage_node *n, struct err *e)
 
 	power_forget(n);
 	n->rising = false;
-	r = node_await(n, e);
-	if (r == 0 && st->when_on)
-		r = st->when_on(st->when_on_arg, n->conf->name, e);
+	r = power_risen(n, e);
 	if (r < 0)
 		return r;
 	n->off = false;

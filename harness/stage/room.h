@@ -448,6 +448,9 @@ void limits_started(struct svc *s);
 int power_kill(struct stage_node *n, struct err *e);
 /** power_forget - nobody waits for it to be switched on, or up, any more. */
 void power_forget(struct stage_node *n);
+/** power_risen - a node that was started anew: once its root stands, what hangs on it is there. */
+int power_risen(struct stage_node *n, struct err *e);
+
 /** power_boot - start what waits for this and may start now. */
 void power_boot(struct stage_node *n);
 /** svc_ready - it serves now. svc_unready: it will not; why. */

@@ -559,6 +559,7 @@ static int do_crashes(struct trial *t, struct err *e)
 		return 0;
 	t->stop = false;
 	phase(t, PHASE_BOOKS, "crash states");
+	ledger_day_over(t->ledger);
 	return crashes_try(&in, &t->out->facts.crash, e);
 }
 

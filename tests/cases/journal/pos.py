@@ -12,6 +12,8 @@ MODE=forgets  does not: whoever loses his power right then has lost what one
 MODE=lazy     syncs no sale
 MODE=busy     does all that makes a disk hard to leave, and does not stop when asked
 MODE=sync     says sync() before each fsync, which then has nothing left to write
+
+DEVICE=...    it prints there that it is open; where it cannot, it does not start
 """
 import json
 import mmap
@@ -126,6 +128,10 @@ def serve(client, journal):
 
 
 def main():
+    if "DEVICE" in os.environ:
+        printer = os.open(os.environ["DEVICE"], os.O_RDWR | os.O_NOCTTY)
+        os.write(printer, b"OPEN\n\x1dV\x00")
+        os.close(printer)
     recover()
     journal = os.open("journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sync_folder()
