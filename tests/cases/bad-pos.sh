@@ -48,7 +48,7 @@ ignores-term|0|holds
 broken-http|2|inconclusive
 hangs|2|inconclusive
 refuses|2|inconclusive
-fills-disk|1 2|(inconclusive|violated)
+fills-disk|1 2 4|(inconclusive|violated|could not keep .*No space left)
 loses|1|lost
 bad-books|2|(not a database|malformed|books)
 T

@@ -107,7 +107,7 @@ for path in sys.argv[1:]:
         bad = 1
     print(f"{path}: {len(fired)} hits in both, {len(packets)} packets, {sent} sent")
     html = open(d + "report.html").read()
-    if "<h2>The wire</h2>" not in html or "links" not in json.load(open(d + "aggregates.json")):
+    if ">The wire</h2>" not in html or "links" not in json.load(open(d + "aggregates.json")):
         print(f"{path}: no table of links")
         bad = 1
 sys.exit(bad)
