@@ -52,7 +52,7 @@ static const struct cli_opt options[] = {
 	 .offset = offsetof(struct cli, sets),
 	 .arg = "PATH=VALUE",
 	 .help = "change a value, e.g. env={TILL_BUG: no-fsync}; disk=as-needed: data lie on no "
-		 "disk that may fail; faults=[{call.slow: {...}}]: call.* faults and power.cut "
+		 "disk that may fail; faults=[{call.slow: {...}}]: call.*, lib.fail and power.cut "
 		 "that may be armed later (all others always may); repeatable"},
 	{.name = "keep",
 	 .letter = 'k',
