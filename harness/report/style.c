@@ -57,7 +57,7 @@ const char html_style[] =
 	".used{fill:var(--p50);opacity:.45}.gone{fill:var(--unknown)}.ready{fill:var(--ok)}"
 	".started{fill:var(--refused)}\n"
 	".moment rect{fill:var(--mark)}.moment:target rect,.moment:hover rect,.moment:focus rect{"
-	"fill:var(--p50);opacity:.7}.moment text{fill:var(--link);paint-order:stroke;"
+	"stroke:var(--p50);stroke-width:2px}.moment text{fill:var(--link);paint-order:stroke;"
 	"stroke:var(--bg);stroke-width:3px}section:target h3,tr:target{background:var(--mark)}\n"
 	".life{stroke:var(--rule);stroke-dasharray:3 3}.say{stroke:var(--ink);stroke-width:1.3;"
 	"fill:none}.tip{fill:var(--ink)}.here{fill:var(--faint)}.did{fill:var(--fired)}"

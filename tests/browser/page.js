@@ -86,8 +86,8 @@ async function links(page) {
 	}
 	if (hrefs.includes("#moment-0")) {
 		await page.evaluate(() => { location.hash = "#moment-0"; });
-		const lit = await page.$eval("#moment-0 rect", (e) => getComputedStyle(e).opacity);
-		check(lit === "0.7", "the moment of the story is not marked on the axis");
+		const lit = await page.$eval("#moment-0 rect", (e) => getComputedStyle(e).strokeWidth);
+		check(lit === "2px", "the moment of the story is not marked on the axis");
 	}
 	return hrefs;
 }
