@@ -149,8 +149,8 @@ int main(void)
 		return 1;
 	if (run("$B/initdb -D pg -A trust >/dev/null && $B/pg_ctl -D pg -w -l log -o \"-c "
 		"listen_addresses= -c unix_socket_directories=.\" start >/dev/null && "
-		"$B/pgbench -h $PWD/pg -q -i -s 4 postgres >/dev/null && "
-		"$B/pg_ctl -D pg -w -m fast stop >/dev/null", NULL, 0) == 0)
+		"{ $B/pgbench -h $PWD/pg -q -i -s 4 postgres >/dev/null; made=$?; "
+		"$B/pg_ctl -D pg -w -m fast stop >/dev/null && [ $made = 0 ]; }", NULL, 0) == 0)
 		r = rounds(n) < 0;
 	snprintf(gone, sizeof(gone), "rm -rf '%s'", dir);
 	return system(gone) != 0 || r;

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Crash states of the reference till a second: what 200 more of them take, in pairs. ROUNDS=n.
-set -eu
+set -euo pipefail
 out=$(mktemp -d "${TMPDIR:-/tmp}/wd-bench-states-XXXXXX")
 trap 'rm -rf "$out"' EXIT
 took() { # states: how long a trial with so many takes, in ms
 	local before=${EPOCHREALTIME/./}
 	"$WORSTDAY" run --out "$out" experiments/gate/till/power-cut-anywhere.yml --quiet --keep none \
 		--set baseline=never --set "faults[0]={power.cut: {node: store, model: strict, explore: $1}}" \
-		>"$out/log" 2>&1 </dev/null || { code=$?; tail -n 3 "$out/log"; [ $code = 3 ] &&
+		>"$out/log" 2>&1 </dev/null || { code=$?; tail -n 3 "$out/log" >&2; [ $code = 3 ] &&
 		echo "SKIP: $(tail -n 1 "$out/log")" && exit 0; exit 1; }
 	ms=$(((${EPOCHREALTIME/./} - before) / 1000))
 }

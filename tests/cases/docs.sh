@@ -47,15 +47,18 @@ fi
 sed 's/\\fB\|\\fI\|\\fR//g; s/\\-/-/g' "$man" >"$work/plain"
 verbs=$("$worstday" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
 [ "$(echo "$verbs" | wc -l)" -ge 12 ] || complain "--help lists too few verbs: $verbs"
+options=0
 for verb in $verbs; do
 	grep -q "^\.B worstday $verb\$" "$work/plain" || complain "the manual page has no verb $verb"
 	for option in $("$worstday" "$verb" --help | grep -o '^ *\(-., \)\?--[a-z-]*' | grep -o -- '--.*'); do
-		sed -n "/^\.B worstday $verb\$/,/^\.SS/p" "$work/plain" | grep -q -- "$option" ||
+		options=$((options + 1))
+		sed -n "/^\.B worstday $verb\$/,/^\.SS/p" "$work/plain" | grep -qw -- "$option" ||
 			[ "$option" = --help ] || complain "the manual page has no $option of $verb"
-		grep -q -- "$option" "$work/doc/worstday.bash" || complain "bash does not know $verb $option"
-		grep -q -- "$option" "$work/doc/_worstday" || complain "zsh does not know $verb $option"
+		grep -qw -- "$option" "$work/doc/worstday.bash" || complain "bash does not know $verb $option"
+		grep -qw -- "$option" "$work/doc/_worstday" || complain "zsh does not know $verb $option"
 	done
 done
+[ $options -ge 30 ] || complain "--help lists too few options: $options"
 
 # The README's table of verbs.
 for verb in $verbs; do
