@@ -199,7 +199,7 @@ install: build
 	install -Dm644 $(O)/doc/worstday.1 $(SHARE)/man/man1/worstday.1
 	install -Dm644 $(O)/doc/worstday.bash $(SHARE)/bash-completion/completions/worstday
 	install -Dm644 $(O)/doc/_worstday $(DESTDIR)$(ZSH_DIR)/_worstday
-	install -Dm644 -t $(SHARE)/worstday $(O)/doc/experiment.schema.json $(O)/doc/target.schema.json
+	install -Dm644 -t $(SHARE)/worstday $(O)/doc/*.schema.json
 	install -Dm644 -t $(SHARE)/doc/worstday README.md $(O)/doc/reference.md
 
 uninstall:

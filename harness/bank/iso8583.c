@@ -70,11 +70,6 @@ bool iso_fits(unsigned field, struct iso_text text)
 	       made_of(s->content, text.at, text.len);
 }
 
-bool iso_carries_text(unsigned field)
-{
-	return field <= ISO_FIELDS && shapes[field].content == TEXT && shapes[field].digits;
-}
-
 /* ---- reading ---- */
 
 int64_t iso_frame(const char *data, size_t len, struct iso_text *ret)

@@ -55,8 +55,6 @@ static inline bool iso_has(const struct iso_msg *m, unsigned field)
 void iso_put(struct iso_msg *m, unsigned field, const char *text);
 /** iso_fits - is this what the field may hold: length and characters? */
 bool iso_fits(unsigned field, struct iso_text text);
-/** iso_carries_text - may it hold a text of any length up to some maximum? */
-bool iso_carries_text(unsigned field);
 /** iso_copy - a field as text; false: it is not there, or does not fit. Blanks at its end go. */
 bool iso_copy(const struct iso_msg *m, unsigned field, char *ret, size_t size);
 /** iso_write - the message behind its length. */

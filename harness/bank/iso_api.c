@@ -123,7 +123,9 @@ enum api iso_request(const struct iso_msg *m, const struct iso_conf *conf,
 		memcpy(ret->reference, ret->tid, sizeof(ret->tid));
 		return API_PAYMENT;
 	}
-	iso_copy(m, conf->reference, ret->reference, sizeof(ret->reference));
+	if (iso_has(m, conf->reference) &&
+	    !iso_copy(m, conf->reference, ret->reference, sizeof(ret->reference)))
+		return API_WRONG; /* longer than is kept: that would be a payment of no sale */
 	read_original(m, ret);
 	if (k->op != BANK_REVERSE)
 		*ret_code = read_money(m, conf, ret);

@@ -459,10 +459,8 @@ static void timer_set(int fd, int64_t at)
 
 /*
  * A timer and not a timeout: poll() takes the liberty of being late by a thousandth of what it was
-	struct itimerspec t = {
-		.it_value = { .tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S }
-	};
- * an idle one takes as long.
+ * asked for. The last AWAKE_NS are spent awake where a core is free: to wake an idle one takes
+ * as long.
  */
 static int poll_until(struct sup *s, struct pollfd *p, nfds_t n, int64_t at)
 {

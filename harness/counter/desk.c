@@ -318,7 +318,7 @@ static void misread(const struct rule_at *at, const struct gadget *g, char *code
 
 size_t desk_scan(struct desk *d, struct gadget *g, const char *code, char *ret, size_t size)
 {
-	char told[CODE_MAX];
+	char told[CODE_MAX], before[CODE_MAX];
 	bool twice = false;
 
 	g->receipts++;
@@ -329,12 +329,14 @@ size_t desk_scan(struct desk *d, struct gadget *g, const char *code, char *ret, 
 		if (!meant(at, g) || at->rule.effect < COUNTER_DROP_CHARS ||
 		    at->rule.effect > COUNTER_MISREAD || !chosen(at, g, g->receipts))
 			continue;
+		memcpy(before, told, sizeof(before));
 		twice |= at->rule.effect == COUNTER_DOUBLE;
 		if (at->rule.effect == COUNTER_DROP_CHARS)
 			drop_chars(at, g, told);
 		if (at->rule.effect == COUNTER_MISREAD)
 			misread(at, g, told);
-		hit(d, g, at);
+		if (at->rule.effect == COUNTER_DOUBLE || !str_eq(told, before))
+			hit(d, g, at);
 	}
 	return (size_t)snprintf(ret, size, twice ? "%s\r%s\r" : "%s\r", told, told);
 }

@@ -41,7 +41,7 @@ static bool stopped(const struct printer *p)
 /* DLE EOT n: bits 1 and 4 are always set. */
 static uint8_t status(struct printer *p, int n)
 {
-	bool low = n == 4 && desk_low(p->g.desk, &p->g, true);
+	bool low = n == 4 && desk_low(p->g.desk, &p->g, !p->paper_end);
 
 	switch (n) {
 	case 1:
@@ -57,7 +57,7 @@ static uint8_t status(struct printer *p, int n)
 
 static void say_automatic(struct printer *p)
 {
-	bool low = p->automatic && desk_low(p->g.desk, &p->g, true);
+	bool low = p->automatic && desk_low(p->g.desk, &p->g, !p->paper_end);
 	const uint8_t four[] = {
 		0x10 | (p->drawer_open ? 0x04 : 0) | (halted(p) ? 0x08 : 0) |
 			(p->cover_open ? 0x20 : 0),

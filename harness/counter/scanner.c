@@ -92,7 +92,8 @@ static void scan(struct hand *h, const char *body, size_t len)
 	snprintf(code, sizeof(code), "%.*s", (int)len, body);
 	barcode_label(code, label, sizeof(label));
 	gadget_look(g, false); /* it may have been opened this very moment */
-	if (gadget_dead(g) || !g->line.open || g->silent) {
+	if (gadget_dead(g) || !g->line.open || g->silent ||
+	    g->out.len > GADGET_BUFFER) {
 		answer(h, 503, "nobody hears it");
 		return;
 	}

@@ -72,7 +72,7 @@ static void properties(struct json_out *o, const struct field_rows *r)
 struct shape {
 	const struct field_rows *rows[3]; /* NULL: no more */
 	void (*more)(struct json_out *o);
-	const char *names[8]; /* of what `more` writes */
+	const char *names[9]; /* of what `more` writes */
 };
 
 static void required(struct json_out *o, const struct shape *s)
@@ -183,8 +183,8 @@ void schema_verdict(struct buf *out)
 {
 	static const struct shape top = {{&top_rows},
 					 more_of_top,
-					 {"checks", "faults", "phases", "links", "facts", "ledgers",
-					  "reconciled", "stories"}};
+					 {"checks", "faults", "phases", "links", "reach", "facts",
+					  "ledgers", "reconciled", "stories"}};
 	struct json_out o = {.buf = out, .pretty = true};
 
 	json_obj(&o, NULL);

@@ -76,7 +76,7 @@ int hosts_sync(const struct hosts *h, struct err *e)
 
 bool hosts_owe(const struct hosts *h)
 {
-	return h->terminals && terminals_owe(h->terminals, NULL) > 0;
+	return h->terminals && terminals_owe(h->terminals, NULL) != 0; /* no answer is no rest */
 }
 
 void hosts_close(struct hosts *h)
