@@ -406,7 +406,10 @@ static void sell_card(void *arg, const char *lane, const char *key)
 {
 	struct selling *g = arg;
 
-	terminals_card(g->s->hosts.terminals, lane, key, NULL);
+	struct err e = {0};
+
+	if (terminals_card(g->s->hosts.terminals, lane, key, &e) < 0)
+		buf_printf(&g->r->out, "%s: no card: %s\n", lane, e.msg);
 }
 
 static void sell_over(void *arg)

@@ -87,7 +87,7 @@ struct crash_facts {
 	int64_t points;       /* places in the log */
 	int64_t bad;          /* states that broke anything */
 	/* a second cut, while they recovered from such a state */
-	int64_t recoveries, again_tried, again_of, again_bad;
+	int64_t again_asked, recoveries, again_tried, again_of, again_bad;
 	int64_t wall_ns;
 	struct crash_promise {
 		char check[40];	  /* which broke; "boot": services or books did not come back */

@@ -93,6 +93,7 @@ static void judge_one(const struct judge_in *in, const struct options *o, size_t
 static void judge(const struct judge_in *in, const void *opts, struct judgement *ret)
 {
 	const struct options *o = opts;
+	int64_t unknown = 0;
 
 	for (size_t i = 0; i < in->ledgers->told_count; i++) {
 		const struct told *t = &in->ledgers->told[i];
@@ -100,8 +101,12 @@ static void judge(const struct judge_in *in, const void *opts, struct judgement 
 		if (!t->offline || !meant(o, t))
 			continue;
 		ret->judged++;
+		unknown += (o->floor || o->sum) && t->total < 0;
 		judge_one(in, o, i, ret);
 	}
+	if (unknown && !ret->violations)
+		check_inconclusive(ret, "nobody knows the total of %" PRId64 " offline sale%s",
+				   unknown, plural(unknown));
 	snprintf(ret->figure, sizeof(ret->figure), "%zu of %" PRId64 " beyond a limit",
 		 ret->violations, ret->judged);
 	check_finish(ret, "nothing was sold offline by these tenders",

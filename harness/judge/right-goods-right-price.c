@@ -67,7 +67,8 @@ static bool differs(const struct row_refs *lines, const struct told *t, struct j
 			len = n;
 		}
 	while (!sku && (b = row_refs_next(lines, key, &at)))
-		if (b->sku && !in_basket(t->basket, b->sku, strlen(b->sku))) {
+		if (b->sku && in_basket(t->basket, b->sku, strlen(b->sku)) !=
+				      in_books(lines, key, b->sku, strlen(b->sku))) {
 			sku = b->sku;
 			len = strlen(sku);
 		}

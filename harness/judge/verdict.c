@@ -295,13 +295,17 @@ static bool any_fired(const struct trial_verdict *v)
 static void reason_services(const struct judge_in *in, struct reason *r)
 {
 	const struct crash_promise *boot = crash_promise(in, "boot");
+	const struct crash_facts *c = in->facts->crash;
 
+	if (c && c->again_asked && !c->again_tried)
+		reason_add(r, INCONCLUSIVE, "no second cut was tried: %" PRId64 " recover%s left "
+			   "nothing to cut", c->recoveries, c->recoveries == 1 ? "y" : "ies");
 	if (boot)
 		reason_add(r, VIOLATED,
 			   "%" PRId64 " of %" PRId64 " crash states leave it unable to serve "
 			   "again: %.300s",
 			   boot->states + boot->again,
-			   in->facts->crash->tried + in->facts->crash->again_tried,
+			   c->tried + c->again_tried,
 			   boot->witness[0].what);
 	if (in->facts->services[0])
 		reason_add(r, VIOLATED, "not as the target file promises: %s", in->facts->services);

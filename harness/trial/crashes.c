@@ -185,6 +185,7 @@ static int try_all(struct crashes *s, struct history *h, const struct power_expl
 
 	for (int64_t i = 0; err == 0 && i < n && !*s->in->stop; i++)
 		err = try(s, h, &list->at[pick(list, i, n)], e);
+	s->facts->again_asked = p->again;
 	if (err == 0 && p->again)
 		err = crashes_again(s, h, list, p->again, e);
 	tell_all(s);

@@ -68,6 +68,7 @@ struct trial {
 	struct loop_timer tick;
 	struct noise noise;
 	int64_t epoch_ns, started_ns, ready_ns, ok;
+	struct err card;           /* the first order to a card terminal that failed */
 	bool stop;                 /* leave the loop */
 	bool finished;             /* every shopper has left */
 	bool halted;               /* first Ctrl-C was handled */
@@ -144,6 +145,8 @@ static int ours_alive(struct trial *t, struct err *e)
 {
 	int err = stage_alive(t->stage, e);
 
+	if (err == 0 && t->card.code)
+		return err_set(e, EPIPE, "%s", t->card.msg);
 	return err < 0 ? err : hosts_alive(&t->hosts, e);
 }
 
@@ -195,12 +198,13 @@ static void on_left(void *arg, const struct left *l)
 	ledger_left(((struct trial *)arg)->ledger, l);
 }
 
-/* Somebody goes to a card terminal, or away. A process that is gone: hosts_alive() tells. */
+/* Somebody goes to a card terminal, or away. One that was not told would refuse his card. */
 static void on_card(void *arg, const char *lane, const char *key)
 {
 	struct trial *t = arg;
 
-	terminals_card(t->hosts.terminals, lane, key, NULL);
+	if (!t->card.code && terminals_card(t->hosts.terminals, lane, key, &t->card) < 0)
+		t->stop = true; /* ours_alive() has the reason */
 }
 
 static void on_lane(void *arg, const char *lane, const char *did)

@@ -1413,6 +1413,42 @@ START_TEST(offline_within_limits)
 	w->told[0].lane = "lane-2";
 	assert_verdict(one("offline-limits", "{count: 1}"), HOLDS);
 	assert_verdict(one("offline-limits", "{tenders: [cash], floor: 1000}"), VIOLATED);
+	w->told[0].total = -1; /* nobody said how much */
+	assert_verdict(one("offline-limits", "{floor: 9000}"), INCONCLUSIVE);
+	assert_verdict(one("offline-limits", "{sum: 9000}"), INCONCLUSIVE);
+	assert_verdict(one("offline-limits", "{count: 9}"), HOLDS);
+}
+END_TEST
+
+/* A line of the books of S1. */
+static struct book *line_of_one(const char *sku, int64_t qty)
+{
+	struct book *b = booked("S1", INT64_MIN);
+
+	b->what = BOOK_LINE;
+	b->sku = sku;
+	b->qty = qty;
+	return b;
+}
+
+START_TEST(what_lay_on_the_belt)
+{
+	struct book *b;
+
+	good_day();
+	w->told[0].basket = "A*2 B*1";
+	assert_verdict(one("right-goods-right-price", "{}"), INCONCLUSIVE); /* no lines */
+	line_of_one("A", 2);
+	b = line_of_one("B", 1);
+	assert_verdict(one("right-goods-right-price", "{}"), HOLDS);
+	line_of_one("C", 1); /* scanned by mistake, and taken back */
+	line_of_one("C", -1);
+	assert_verdict(one("right-goods-right-price", "{}"), HOLDS);
+	b->qty = 2;
+	assert_witness(one("right-goods-right-price", "{}"), "S1");
+	b->qty = 1;
+	line_of_one("D", 1);
+	assert_witness(one("right-goods-right-price", "{}"), "S1");
 }
 END_TEST
 
@@ -2159,7 +2195,8 @@ static void add_timing(Suite *s)
 	tcase_add_loop_test(tc, time_percentiles_are_exact, 0, TIME_CASES);
 	tc = tcase(s, "shares");
 	ADD(tc, hang, trains, walking_out, answers_and_service, a_shopper_counts_once,
-	    the_shop_goes_on_in_another_way, offline_within_limits);
+	    the_shop_goes_on_in_another_way, offline_within_limits,
+	    what_lay_on_the_belt);
 	tc = tcase(s, "recovery");
 	ADD(tc, recovery_at_once, recovery_late, recovery_without_any_rate, recovery_never,
 	    recovery_hung_shop_sells_nothing, recovery_arrivals_end_too_early,
