@@ -221,7 +221,11 @@ static void back(struct loop_timer *t, int64_t now)
 	struct err e = { 0 };
 
 	(void)now;
-	put_right(a, &e); /* a process that is gone is told by its own check */
+	if (put_right(a, &e) < 0) { /* a process that is gone is told by its own check */
+		run_note(r, r->target->nodes[a->node].stands_at, r->target->nodes[a->node].name,
+			 "it could not be put right: %s", e.msg);
+		return;
+	}
 	run_note(r, r->target->nodes[a->node].stands_at, r->target->nodes[a->node].name,
 		 EVENT_BACK);
 }

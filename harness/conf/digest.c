@@ -192,6 +192,8 @@ void target_names(const struct target *t, target_name_fn fn, void *arg)
 {
 	const struct naming n = {t, fn, arg};
 
+	for (size_t i = 0; i < t->likes.count; i++)
+		fn(arg, t->likes.at[i]);
 	for (size_t i = 0; i < t->nodes_count; i++)
 		name_node(&n, &t->nodes[i]);
 	for (size_t i = 0; i < t->prepare_count; i++) {

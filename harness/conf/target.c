@@ -615,7 +615,7 @@ struct target *target_load(const char *name_or_path, struct mark at, struct diag
 	if (l.t->path && yaml_read(l.t->path, &text, diag) == 0) {
 		l.t->folder = folder_of(l.t->path);
 		l.tree = yaml_load(l.t->path, text.data ? text.data : "", text.len, diag);
-		l.tree = target_like(l.tree, l.t->path, &text, diag);
+		l.tree = target_like(l.tree, l.t->path, &text, &l.t->likes, diag);
 	}
 	if (l.tree)
 		read_target(&l);
@@ -647,6 +647,7 @@ void target_free(struct target *t)
 {
 	if (!t)
 		return;
+	strlist_done(&t->likes);
 	opt_free(target_table, t);
 	for (size_t i = 0; i < t->nodes_count; i++)
 		node_done(&t->nodes[i]);

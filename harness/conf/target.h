@@ -240,6 +240,7 @@ struct target {
 	struct driver driver;
 	struct good *goods;
 	size_t goods_count;
+	struct strlist likes; /* files of this folder that it lies over, by `like:` */
 	char *goods_file; /* CSV sku,price[,weight]; instead of goods: */
 	struct books books;
 	struct optlist prepare_list;			 /* private: owns `prepare` */

@@ -50,7 +50,7 @@ static struct yaml_node *lower(const char *top, const struct yaml_node *like, st
 }
 
 struct yaml_node *target_like(struct yaml_node *tree, const char *path, struct buf *text,
-			      struct diag *diag)
+			      struct strlist *likes, struct diag *diag)
 {
 	struct yaml_node *like;
 
@@ -63,6 +63,7 @@ struct yaml_node *target_like(struct yaml_node *tree, const char *path, struct b
 		else
 			low = lower(path, like, text, diag);
 		if (low) {
+			strlist_add(likes, like->text, like->mark);
 			yaml_drop(tree, "like");
 			yaml_over(low, tree);
 		}

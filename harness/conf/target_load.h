@@ -25,10 +25,10 @@ void scope_takes(const struct yaml_node *n, struct strlist *ret);
 
 /**
  * target_like - lay the tree of the file @path over those beside it that `like:` names. Takes over
- * the tree; the texts join @text. NULL: an error is in diag.
+ * the tree; the texts join @text, the names @likes. NULL: an error is in diag.
  */
 struct yaml_node *target_like(struct yaml_node *tree, const char *path, struct buf *text,
-			      struct diag *diag);
+			      struct strlist *likes, struct diag *diag);
 
 /** group_expand - "lane-{1..3}" into three names with indexes; a plain name into one. -EINVAL +
  * diag. */

@@ -78,7 +78,7 @@ static void put(struct pack *p, const char *name, bool executable, const void *d
 		return;
 	p->err = tar_put(p->to, name, executable, data, len, p->e);
 	if (p->err == -ENAMETOOLONG) {
-		leave_out(p, name, "its name is too long for an archive");
+		leave_out(p, name, "an archive has no place for its name");
 		p->err = 0;
 		return;
 	}

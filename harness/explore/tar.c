@@ -73,12 +73,31 @@ static int write_all(FILE *to, const void *data, size_t len, struct err *e)
 	return err_errno(e, errno ? errno : EIO, "writing the archive");
 }
 
+/* Relative, without "." and "..", without what a terminal would obey. */
+static bool name_fits(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || name[0] == '/' || name[len - 1] == '/')
+		return false;
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '\\')
+			return false;
+	for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+	}
+	return true;
+}
+
 int tar_put(FILE *to, const char *name, bool executable, const void *data, size_t len,
 	    struct err *e)
 {
 	static const char zero[BLOCK];
 	struct header h = {.type = '0', .magic = "ustar", .version = {'0', '0'}};
-	int r = name_put(&h, name);
+	int r = name_fits(name) ? name_put(&h, name) : -ENAMETOOLONG;
 
 	if (r == 0 && len >= SIZE_MOST)
 		r = -EFBIG;
@@ -128,25 +147,6 @@ static bool is_empty(const char *block)
 	for (size_t i = 0; i < BLOCK; i++)
 		if (block[i])
 			return false;
-	return true;
-}
-
-/* Relative, without "." and "..", without what a terminal would obey. */
-static bool name_fits(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (!len || name[0] == '/' || name[len - 1] == '/')
-		return false;
-	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '\\')
-			return false;
-	for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
-		size_t n = strcspn(p, "/");
-
-		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-			return false;
-	}
 	return true;
 }
 

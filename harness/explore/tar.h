@@ -17,7 +17,8 @@ struct err;
 
 #define TAR_NAME_MAX 255
 
-/** tar_put - append one file. -ENAMETOOLONG: ustar has no room for that name. */
+/** tar_put - append one file. -ENAMETOOLONG: ustar has no room for that name, or
+ * tar_next() would not take it. */
 int tar_put(FILE *to, const char *name, bool executable, const void *data, size_t len,
 	    struct err *e);
 /** tar_end - the two empty blocks. */

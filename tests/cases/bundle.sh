@@ -21,6 +21,9 @@ complain() {
 # The checkout here: what the target names lies below this folder.
 mkdir -p "$work/shop/targets" "$work/shop/build/targets" && cd "$work/shop" || exit 1
 cp -r "$top/targets/till" targets/ && cp -r "$top/build/targets/till" build/targets/ || exit 1
+# And one file of the target lies over another.
+mv targets/till/target.yml targets/till/lower.yml || exit 1
+printf 'like: lower.yml\ntitle: A till, handed on\n' >targets/till/target.yml
 cat >x.yml <<'Y'
 title: A kill, to be handed on
 target: till
@@ -74,6 +77,13 @@ mkfifo "$work/pipe.tar"
 timeout 60 "$worstday" bundle results/x/latest "$work/pipe.tar" >"$work/out" 2>&1
 [ $? = 4 ] && [ -p "$work/pipe.tar" ] || complain "a pipe was replaced"
 rm "$work/pipe.tar"
+
+# A name that replay would refuse is left out, and the rest can be replayed.
+touch 'results/x/latest/logs/odd\name'
+timeout 60 "$worstday" bundle results/x/latest "$work/odd.tar" >"$work/out" 2>&1 && grep -q '^left out: .*odd' "$work/out" ||
+	complain "an odd name is packed"
+(cd "$work/elsewhere" && timeout 60 "$worstday" replay -q "$work/odd.tar") >"$work/out" 2>&1 || complain "odd name: exit $?"
+rm 'results/x/latest/logs/odd\name'
 
 # Tampered with.
 cd "$work/elsewhere" && rm -rf results || exit 1
