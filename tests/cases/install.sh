@@ -27,6 +27,7 @@ diff - "$work/list" <<'L' || complain "other files than expected were installed"
 ./opt/wd/share/man/man1/worstday.1
 ./opt/wd/share/worstday/experiment.schema.json
 ./opt/wd/share/worstday/target.schema.json
+./opt/wd/share/worstday/verdict.schema.json
 ./opt/wd/share/zsh/site-functions/_worstday
 L
 
